@@ -1,0 +1,1 @@
+"""The consent register: who may be seen, heard and found, and where that is written."""

@@ -1,0 +1,1 @@
+"""What the machine sees: face detectors and face recognisers, and their weights."""

@@ -1,0 +1,1 @@
+"""The way of a file, from the inbox to the publish folder."""
