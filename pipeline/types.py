@@ -199,6 +199,8 @@ class Consent:
     form_sha256: str | None
     valid_until: date | None
     withdrawn_on: date | None
+    row_number: int = 0
+    """The row of the register this was read from, as a spreadsheet counts (the header is row 1); 0: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +248,7 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
     OUT_OF_SCOPE = "out_of_scope"
+    OUTSIDE_GROUPS = "outside_groups"
     NO_MATCHING_CONSENT = "no_matching_consent"
     ERROR = "error"
 
