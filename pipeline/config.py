@@ -1,0 +1,193 @@
+"""The configuration: `beeldwacht.toml`, then `BEELDWACHT_*` variables. Unknown keys and bad values stop the start.
+
+Paths are relative to the folder that holds the file. Nested keys in variables are joined by two underscores:
+`BEELDWACHT_WATCH__SETTLE_SECONDS=2`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from pipeline.errors import ConfigError
+from pipeline.match import MatchSettings
+from pipeline.types import Style
+
+FILE_NAME = "beeldwacht.toml"
+WEIGHTS = Path(__file__).resolve().parent.parent / "models" / "weights"
+_CHANNEL = re.compile(r"^[a-z][a-z0-9_-]{0,30}$")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Folders(_Section):
+    """Where things are. All but `inbox` and `publish` belong to the service alone."""
+
+    inbox: Path = Path("inbox")
+    publish: Path = Path("publish")
+    quarantine: Path = Path("quarantine")
+    vault: Path = Path("vault")
+    work: Path = Path("work")
+    log: Path = Path("log")
+    data: Path = Path("data")
+    weights: Path = WEIGHTS
+
+
+class Watch(_Section):
+    """How the inbox is watched."""
+
+    settle_seconds: float = Field(5.0, ge=0, le=3600)
+    incomplete_seconds: float = Field(120.0, ge=0, le=86400)
+    sweep_seconds: float = Field(10.0, gt=0, le=3600)
+    events: bool = True
+
+
+class Work(_Section):
+    """How files are worked on. One slot is one thread here with one child process that reads media."""
+
+    slots: int = Field(default_factory=lambda: min(4, os.cpu_count() or 1), ge=1, le=64)
+    threads_per_slot: int = Field(1, ge=1, le=64)
+    attempts: int = Field(3, ge=1, le=10)
+    interruptions: int = Field(25, ge=1, le=1000)
+    lease_seconds: float = Field(300.0, ge=10)
+    deadline_seconds: float = Field(55.0, ge=1)
+    child_memory_mib: int = Field(4096, ge=1024)
+    recycle_after: int = Field(200, ge=1)
+    max_megapixels: int = Field(100, ge=1, le=200)
+    max_file_mib: int = Field(512, ge=1)
+
+
+class Detection(_Section):
+    """Which detectors look for faces; what any of them finds is covered unless consent shows it."""
+
+    detectors: tuple[str, ...] = ("centerface", "yunet")
+
+    @field_validator("detectors")
+    @classmethod
+    def _some(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value:
+            raise ValueError("name at least one detector")
+        return value
+
+
+class Matching(_Section):
+    """Face matching: processing of biometric data (GDPR art. 9), so off until somebody answers for it."""
+
+    enabled: bool = False
+    dpia_reference: str = ""
+    decided_by: str = ""
+    embedders: tuple[str, ...] = ("sface", "dlib")
+    rules: MatchSettings = MatchSettings()
+
+    @model_validator(mode="after")
+    def _answered_for(self) -> Self:
+        if self.enabled and not (self.dpia_reference.strip() and self.decided_by.strip()):
+            raise ValueError(
+                "matching is processing of biometric data: name the impact assessment in dpia_reference "
+                "and who decided in decided_by, or set enabled = false (then every face is covered)"
+            )
+        if self.enabled and not self.embedders:
+            raise ValueError("matching needs at least one engine in embedders")
+        return self
+
+
+class Redaction(_Section):
+    """How faces are covered. The strength has a floor that nothing here can lower."""
+
+    style: Style = Style.MOSAIC
+
+
+class Database(_Section):
+    """Where decisions live. Empty: `beeldwacht.db` in the data folder."""
+
+    url: str = ""
+
+
+class Settings(BaseSettings):
+    """All settings, checked. `root` is the folder that holds the file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BEELDWACHT_", env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    root: Path = Path()
+    school: str = "Our school"
+    channels: tuple[str, ...] = ("school", "personal")
+    language: Literal["en", "nl"] = "en"
+    folders: Folders = Folders()
+    watch: Watch = Watch()
+    work: Work = Work()  # type: ignore[call-arg]
+    detection: Detection = Detection()
+    matching: Matching = Matching()
+    redaction: Redaction = Redaction()
+    database: Database = Database()
+
+    @field_validator("channels")
+    @classmethod
+    def _plain_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        bad = [c for c in value if not _CHANNEL.match(c)]
+        if not value or bad or len(set(value)) != len(value):
+            raise ValueError("name each channel once, in small letters, digits, - and _")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Variables win over the file (which arrives as init values)."""
+        return (env_settings, init_settings)
+
+    def path(self, name: str) -> Path:
+        """The absolute path of one of the folders."""
+        value: Path = getattr(self.folders, name)
+        return value if value.is_absolute() else self.root / value
+
+    @property
+    def database_url(self) -> str:
+        """The SQLAlchemy URL of the database."""
+        return self.database.url or f"sqlite:///{self.path('data') / 'beeldwacht.db'}"
+
+
+def load(file: Path | None = None, overrides: dict[str, Any] | None = None) -> Settings:
+    """Read the configuration; all problems are reported together.
+
+    Raises ConfigError when the file is missing, is not TOML, or holds an unknown key or a bad value.
+    """
+    path = (file or Path(FILE_NAME)).absolute()
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path}: there is no configuration here.",
+            "Run `beeldwacht init .` to write one, or name another with --config FILE.",
+        ) from None
+    except (OSError, UnicodeDecodeError) as e:
+        raise ConfigError(f"{path}: cannot be read ({e}).") from e
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as e:
+        raise ConfigError(f"{path}: not valid TOML: {e}.", "Mend the line it names.") from e
+    try:
+        return Settings(**{**values, **(overrides or {}), "root": path.parent})
+    except ValidationError as e:
+        lines = [f"  {'.'.join(str(x) for x in p['loc']) or 'file'}: {_plain(p['msg'])}" for p in e.errors()]
+        raise ConfigError(f"{path}: {len(lines)} problem(s):\n" + "\n".join(lines)) from e
+
+
+def _plain(message: str) -> str:
+    if message == "Extra inputs are not permitted":
+        return "unknown key (see beeldwacht.example.toml)"
+    return message.removeprefix("Value error, ")

@@ -1,0 +1,235 @@
+"""The tables, and how the database is opened: SQLite (WAL, full sync) by default, PostgreSQL by URL.
+
+Writers begin with BEGIN IMMEDIATE, so that two of them queue instead of failing half-way; readers never block.
+The schema is brought up to date by Alembic; a database that is newer than the program is refused.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import (
+    Column,
+    Engine,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    create_engine,
+    event,
+)
+from sqlalchemy.exc import SQLAlchemyError
+
+from pipeline.errors import StoreError
+
+metadata = MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_name)s", "uq": "uq_%(table_name)s_%(column_0_name)s",
+                       "fk": "fk_%(table_name)s_%(column_0_name)s", "pk": "pk_%(table_name)s"}
+)  # fmt: skip
+
+items = Table(
+    "items", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("name", Text, nullable=False),               # as it came, made safe to show
+    Column("event", Text, nullable=False),
+    Column("folder", Text, nullable=False),             # within the event, "" or "a/b"
+    Column("event_facts", Text, nullable=False),        # event.toml as it stood at intake, JSON
+    Column("source", Text, nullable=False),             # path in the inbox, escaped
+    Column("source_stamp", Text, nullable=False),       # inode, size and mtime: one arrival is taken once
+    Column("size", Integer, nullable=False),
+    Column("state", String(16), nullable=False, index=True),
+    Column("reasons", Text, nullable=False, default="[]"),
+    Column("notes", Text, nullable=False, default="[]"),
+    Column("format", String(16), nullable=False, default=""),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("interruptions", Integer, nullable=False, default=0),
+    Column("revision", Integer, nullable=False, default=0),
+    Column("lease_owner", String(64)),
+    Column("lease_until", Float),
+    Column("register_version", Integer),
+    Column("seconds", Float),
+    Column("arrived_at", String(32), nullable=False),
+    Column("updated_at", String(32), nullable=False),
+)  # fmt: skip
+
+renditions = Table(
+    "renditions", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("item_id", ForeignKey("items.id"), nullable=False, index=True),
+    Column("revision", Integer, nullable=False),
+    Column("channel", String(31), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("work_name", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("path", Text, nullable=False),               # relative to the channel's publish folder
+    Column("path_key", Text, nullable=False),           # the path, case and Unicode form folded
+    Column("published_at", String(32)),
+    UniqueConstraint("channel", "path_key"),
+)  # fmt: skip
+
+verdicts = Table(
+    "verdicts", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("item_id", ForeignKey("items.id"), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("channel", String(31), nullable=False),
+    Column("face", Integer, nullable=False),
+    Column("box", Text, nullable=False),
+    Column("shown", Integer, nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("person_id", Text, index=True),
+    Column("facts", Text, nullable=False),              # article, consent row, scores, threshold, engines; JSON
+    Index("ix_verdicts_item", "item_id", "revision"),
+)  # fmt: skip
+
+checks = Table(
+    "checks", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("item_id", ForeignKey("items.id"), nullable=False, index=True),
+    Column("revision", Integer, nullable=False),
+    Column("channel", String(31), nullable=False),
+    Column("name", String(64), nullable=False),
+    Column("passed", Integer, nullable=False),
+    Column("detail", Text, nullable=False),
+)  # fmt: skip
+
+log = Table(
+    "log", metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("at", String(32), nullable=False, index=True),
+    Column("kind", String(48), nullable=False, index=True),
+    Column("actor", Text, nullable=False),
+    Column("item_id", Integer, index=True),
+    Column("body", Text, nullable=False),
+    Column("previous", String(64), nullable=False),
+    Column("hash", String(64), nullable=False),
+)  # fmt: skip
+
+log_people = Table(
+    "log_people", metadata,                             # an index into the log, derived from it
+    Column("person_id", Text, primary_key=True),
+    Column("seq", Integer, primary_key=True),
+)  # fmt: skip
+
+register_versions = Table(
+    "register_versions", metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("loaded_at", String(32), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("sha256", String(64), nullable=False),
+    Column("rows", Integer, nullable=False),
+)  # fmt: skip
+
+# People and consents keep every past state: a row holds from one version to the one before `until_version`.
+people = Table(
+    "people", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("person_id", Text, nullable=False, index=True),
+    Column("name", Text, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("groups", Text, nullable=False),             # JSON list
+    Column("birth_date", String(10)),
+    Column("from_version", Integer, nullable=False),
+    Column("until_version", Integer, index=True),
+)  # fmt: skip
+
+consents = Table(
+    "consents", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("row_id", Text, nullable=False),
+    Column("row_number", Integer, nullable=False),
+    Column("person_id", Text, nullable=False, index=True),
+    Column("medium", String(16), nullable=False),
+    Column("channel", String(31), nullable=False),
+    Column("answer", String(8), nullable=False),
+    Column("signed_by", String(16)),
+    Column("signed_on", String(10)),
+    Column("form", Text, nullable=False),
+    Column("form_sha256", String(64)),
+    Column("valid_until", String(10)),
+    Column("withdrawn_on", String(10)),
+    Column("from_version", Integer, nullable=False),
+    Column("until_version", Integer, index=True),
+)  # fmt: skip
+
+templates = Table(
+    "templates", metadata,
+    Column("id", Integer, primary_key=True),
+    Column("person_id", Text, nullable=False, index=True),
+    Column("portrait_sha256", String(64), nullable=False),
+    Column("engine", String(32), nullable=False),
+    Column("weights_sha256", String(64), nullable=False),   # another set of weights is another space
+    Column("vector", LargeBinary, nullable=False),
+    Column("made_at", String(32), nullable=False),
+    UniqueConstraint("person_id", "portrait_sha256", "engine"),
+)  # fmt: skip
+
+heartbeats = Table(
+    "heartbeats", metadata,
+    Column("name", String(32), primary_key=True),
+    Column("at", String(32), nullable=False),
+    Column("facts", Text, nullable=False),
+)  # fmt: skip
+
+
+def open_engine(url: str) -> Engine:
+    """Open the database without touching its schema."""
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _sqlite_connect)
+        event.listen(engine, "begin", _sqlite_begin)
+    return engine
+
+
+def migrate(engine: Engine) -> None:
+    """Bring the schema up to date. Raises StoreError when the database is newer than this program, or damaged."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    script = ScriptDirectory.from_config(config)
+    try:
+        with engine.connect() as connection:
+            current = MigrationContext.configure(connection).get_current_revision()
+            connection.rollback()
+        if current == script.get_current_head():
+            return
+        if current is not None and current not in {r.revision for r in script.walk_revisions()}:
+            raise StoreError(
+                f"The database was made by a newer version (schema {current}).", "Install that version again."
+            )
+        with engine.connect().execution_options(write=True) as connection, connection.begin():
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    except SQLAlchemyError as e:
+        raise StoreError(
+            f"The database cannot be opened: {getattr(e, 'orig', None) or e}.",
+            "Check that the disk is not full, that the service may write in the data folder, and restore a backup "
+            "if the file is damaged.",
+        ) from e
+
+
+def _sqlite_connect(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we say BEGIN ourselves
+    cursor = connection.cursor()
+    for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON",
+                   "secure_delete=ON"):  # fmt: skip
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _sqlite_begin(connection: Any) -> None:
+    write = connection.get_execution_options().get("write", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")

@@ -1,0 +1,63 @@
+"""Errors that a user may see: each says what happened, to what, and what to do next."""
+
+from __future__ import annotations
+
+
+class BeeldwachtError(Exception):
+    """Something that stops a command. `remedy` tells the user what to do next."""
+
+    def __init__(self, message: str, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}".strip()
+
+
+class ConfigError(BeeldwachtError):
+    """The configuration is missing, unreadable or wrong."""
+
+
+class StartupError(BeeldwachtError):
+    """The service cannot start: another one runs, weights are missing, a folder is unusable."""
+
+
+class StoreError(BeeldwachtError):
+    """The database refused or does not fit this version of the program."""
+
+
+class LeaseLost(BeeldwachtError):
+    """Another worker took the item over, or the register changed: what was made is thrown away."""
+
+
+class IntakeError(BeeldwachtError):
+    """A file in the inbox cannot be taken now; it stays where it is."""
+
+
+class RefusedFile(IntakeError):
+    """A thing in the inbox that is not a regular file: link, device, pipe, socket."""
+
+
+class PublishError(BeeldwachtError):
+    """A rendition cannot be made visible: it changed, vanished, or its place is taken."""
+
+
+class ChildError(BeeldwachtError):
+    """The child process that reads media failed."""
+
+
+class ChildDied(ChildError):
+    """The child ended while it worked on a file."""
+
+
+class ChildTimeout(ChildError):
+    """The child passed its deadline and was killed."""
+
+
+class ChildRefused(ChildError):
+    """The child looked at the file and refused it, with a reason code (see pipeline.media)."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason

@@ -1,0 +1,26 @@
+"""All SQL: items and their way through the states, the log, the register. Nothing else talks to the database.
+
+Every method that changes something is one transaction and writes the log entry of what it did in it.
+"""
+
+from pipeline.store.base import Database
+from pipeline.store.items import ItemStore
+from pipeline.store.journal import Journal
+from pipeline.store.register import RegisterStore
+
+__all__ = ["Database", "ItemStore", "Journal", "RegisterStore", "Store"]
+
+
+class Store:
+    """The three parts of the store on one database."""
+
+    def __init__(self, url: str) -> None:
+        """Open the database and bring its schema up to date. Raises StoreError."""
+        self.database = Database(url)
+        self.journal = Journal(self.database)
+        self.items = ItemStore(self.database, self.journal)
+        self.register = RegisterStore(self.database, self.journal)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self.database.close()

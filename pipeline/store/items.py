@@ -1,0 +1,461 @@
+"""Items: one row per original, its lease, and its way through the states (pipeline.lifecycle)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
+
+from pipeline import lifecycle, names
+from pipeline.db import checks, heartbeats, items, register_versions, renditions, verdicts
+from pipeline.errors import LeaseLost, PublishError
+from pipeline.lifecycle import State
+from pipeline.store.base import Database, stamp, to_json
+from pipeline.store.journal import Journal
+from pipeline.types import Analysis, Check, Event, JsonObject, Verdict
+from pipeline.wire import box_out
+
+SERVICE = "service"
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A file that came into the vault. `stamp` is its inode, size and mtime in the inbox."""
+
+    sha256: str
+    name: str
+    event: Event
+    folder: str
+    source: str
+    stamp: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One original and where it stands."""
+
+    id: int
+    sha256: str
+    name: str
+    event: Event
+    folder: str
+    state: State
+    reasons: tuple[str, ...]
+    notes: tuple[str, ...]
+    format: str
+    attempts: int
+    interruptions: int
+    revision: int
+    seconds: float | None
+    arrived_at: str
+    updated_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """One covered copy: which channel, which file in work/, its hash, and its place in the publish folder."""
+
+    id: int
+    item_id: int
+    channel: str
+    state: State
+    work_name: str
+    sha256: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A rendition that was rendered and verified, before it has a place."""
+
+    channel: str
+    work_name: str
+    sha256: str
+    size: int
+    extension: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Everything that one look at one original led to."""
+
+    register_version: int
+    on: date
+    analysis: Analysis
+    verdicts: Mapping[str, Sequence[Verdict]]
+    checks: Mapping[str, Sequence[Check]]
+    drafts: Sequence[Draft]
+    hold: Sequence[str]
+    engines: Mapping[str, str]
+    seconds: float
+
+
+class ItemStore:
+    """The queue, the leases and the decisions."""
+
+    def __init__(self, database: Database, journal: Journal) -> None:
+        self._db = database
+        self._journal = journal
+
+    # --- intake -----------------------------------------------------------------------------------------------
+
+    def arrive(self, now: datetime, a: Arrival, actor: str) -> tuple[str, Item]:
+        """Write the row of a file that is safe in the vault: ("new" | "duplicate" | "retry" | "taken", item).
+
+        `taken` is this very arrival, seen again after a crash between the row and the clearing of the inbox.
+        """
+        with self._db.write() as tx:
+            row = tx.execute(select(items).where(items.c.sha256 == a.sha256)).first()
+            if row is None:
+                item_id = tx.execute(
+                    insert(items).values(
+                        sha256=a.sha256, name=a.name, event=a.event.name, folder=a.folder,
+                        event_facts=to_json(_event_out(a.event)), source=a.source, source_stamp=a.stamp, size=a.size,
+                        state=State.QUEUED, arrived_at=stamp(now), updated_at=stamp(now),
+                    )
+                ).inserted_primary_key[0]  # fmt: skip
+                body = {"sha256": a.sha256, "bytes": a.size, "event": _event_out(a.event)}
+                self._journal.append(tx, now, "item.arrived", actor, body, item_id)
+                outcome = "new"
+            elif row.source == a.source and row.source_stamp == a.stamp:
+                return "taken", _item(row)
+            else:
+                item_id = row.id
+                outcome = "retry" if row.state == State.FAILED else "duplicate"
+                body = {"sha256": a.sha256, "event": a.event.name, "first": row.id, "state": row.state}
+                self._journal.append(tx, now, "item.duplicate", actor, body, item_id)
+                if outcome == "retry":
+                    self._move(tx, now, row, State.QUEUED, attempts=0, interruptions=0, reasons="[]")
+            return outcome, _item(tx.execute(select(items).where(items.c.id == item_id)).one())
+
+    def refuse(self, now: datetime, source: str, why: str, actor: str) -> None:
+        """Log that something in the inbox was not a file and was put aside."""
+        self._journal.note(now, "inbox.refused", actor, {"source": source, "why": why})
+
+    # --- leases -----------------------------------------------------------------------------------------------
+
+    def claim(self, now: datetime, owner: str, lease_seconds: float) -> Item | None:
+        """Take the next queued item; the attempt is counted here. Files that were interrupted go last."""
+        first = (
+            select(items.c.id)
+            .where(items.c.state == State.QUEUED)
+            .order_by(items.c.interruptions, items.c.attempts, items.c.id)
+            .limit(1)
+            .scalar_subquery()
+        )
+        with self._db.write() as tx:
+            row = tx.execute(
+                update(items)
+                .where(items.c.id == first, items.c.state == State.QUEUED)
+                .values(
+                    state=State.WORKING, attempts=items.c.attempts + 1, lease_owner=owner,
+                    lease_until=now.timestamp() + lease_seconds, updated_at=stamp(now),
+                )
+                .returning(*items.c)
+            ).first()  # fmt: skip
+            return _item(row) if row else None
+
+    def renew(self, now: datetime, owner: str, lease_seconds: float) -> None:
+        """Prolong the leases of an owner that is alive."""
+        with self._db.write() as tx:
+            tx.execute(
+                update(items)
+                .where(items.c.lease_owner == owner, items.c.state == State.WORKING)
+                .values(lease_until=now.timestamp() + lease_seconds)
+            )
+
+    def recover(self, now: datetime, living: Sequence[str], limit: int) -> int:
+        """Bring back what a dead owner held, or what is past its lease. Returns how many.
+
+        The death of the service is not the file's fault: the attempt is given back and an interruption counted.
+        After `limit` interruptions the file is failed, so that a file that kills the machine cannot do so forever.
+        """
+        orphan = or_(items.c.lease_owner.is_(None), items.c.lease_owner.not_in(list(living)))
+        lost = and_(items.c.state == State.WORKING, or_(orphan, items.c.lease_until < now.timestamp()))
+        with self._db.write() as tx:
+            rows = tx.execute(select(items).where(lost)).all()
+            for row in rows:
+                count = row.interruptions + 1
+                values = {"attempts": max(0, row.attempts - 1), "interruptions": count}
+                if count >= limit:
+                    self._move(tx, now, row, State.FAILED, reasons=to_json(["interrupted_too_often"]), **values)
+                else:
+                    self._move(tx, now, row, State.QUEUED, **values)
+                self._journal.append(tx, now, "item.interrupted", SERVICE, {"times": count}, row.id)
+        return len(rows)
+
+    def give_back(self, now: datetime, item: Item, owner: str, why: str, blame: bool) -> None:
+        """Return a claimed item to the queue. `blame` keeps the attempt on the file's account."""
+        with self._db.write() as tx:
+            row = self._held_by(tx, item.id, owner)
+            self._move(tx, now, row, State.QUEUED, attempts=row.attempts - (0 if blame else 1))
+            self._journal.append(tx, now, "item.requeued", SERVICE, {"why": why, "attempt": row.attempts}, item.id)
+
+    # --- outcomes ---------------------------------------------------------------------------------------------
+
+    def end(self, now: datetime, item: Item, owner: str, state: State, reasons: Sequence[str], message: str) -> None:
+        """Close a claimed item without a rendition: held, rejected or failed."""
+        with self._db.write() as tx:
+            row = self._held_by(tx, item.id, owner)
+            self._move(tx, now, row, state, reasons=to_json(list(reasons)))
+            body = {"reasons": list(reasons), "message": message, "sha256": row.sha256}
+            self._journal.append(tx, now, f"item.{state}", SERVICE, body, item.id)
+
+    def record(self, now: datetime, item: Item, owner: str, decision: Decision) -> Item:
+        """Commit a decision: verdicts, checks, places, state and log entry, in one transaction.
+
+        Raises LeaseLost when the item is no longer this owner's or the register changed meanwhile: nothing is kept.
+        """
+        with self._db.write() as tx:
+            row = self._held_by(tx, item.id, owner)
+            self._same_register(tx, decision.register_version)
+            revision = row.revision + 1
+            tx.execute(delete(renditions).where(renditions.c.item_id == item.id, renditions.c.state == State.READY))
+            self._write_verdicts(tx, item.id, revision, decision)
+            state = State.HELD if decision.hold else State.READY
+            if state is State.READY:
+                for draft in decision.drafts:
+                    self._place(tx, row, revision, draft)
+            self._move(
+                tx, now, row, state, revision=revision, reasons=to_json(list(decision.hold)),
+                notes=to_json(list(decision.analysis.notes)), format=decision.analysis.format,
+                register_version=decision.register_version, seconds=decision.seconds,
+            )  # fmt: skip
+            people = {v.person_id for vs in decision.verdicts.values() for v in vs if v.person_id}
+            self._journal.append(tx, now, "item.decided", SERVICE, _decision_out(row, decision), item.id, people)
+            if decision.hold:
+                self._journal.append(tx, now, "item.held", SERVICE, {"reasons": list(decision.hold)}, item.id)
+            return _item(tx.execute(select(items).where(items.c.id == item.id)).one())
+
+    def ready(self) -> list[tuple[Item, list[Rendition]]]:
+        """Items that are decided and verified but not yet visible, with their renditions."""
+        with self._db.read() as tx:
+            rows = tx.execute(select(items).where(items.c.state == State.READY).order_by(items.c.id)).all()
+            return [(_item(r), self._renditions(tx, r.id)) for r in rows]
+
+    def still_current(self, item_id: int) -> bool:
+        """Whether the register is still the one that a ready item was judged by."""
+        with self._db.read() as tx:
+            decided = tx.execute(select(items.c.register_version).where(items.c.id == item_id)).scalar()
+            return decided == (tx.execute(select(func.max(register_versions.c.version))).scalar() or 0)
+
+    def relocate(self, rendition: Rendition) -> Rendition:
+        """Reserve another place, because a file that is not ours stands on the first."""
+        with self._db.write() as tx:
+            item = tx.execute(select(items).where(items.c.id == rendition.item_id)).one()
+            path = self._free_path(tx, item, rendition.channel, rendition.path.rsplit(".", 1)[1])
+            tx.execute(
+                update(renditions).where(renditions.c.id == rendition.id).values(path=path, path_key=names.key(path))
+            )
+        return replace(rendition, path=path)
+
+    def published(self, now: datetime, item: Item) -> None:
+        """Note that every rendition of a ready item is in the publish folder."""
+        with self._db.write() as tx:
+            row = tx.execute(select(items).where(items.c.id == item.id)).one()
+            done = self._renditions(tx, item.id)
+            self._move(tx, now, row, State.PUBLISHED)
+            tx.execute(
+                update(renditions)
+                .where(renditions.c.item_id == item.id, renditions.c.state == State.READY)
+                .values(state=State.PUBLISHED, published_at=stamp(now))
+            )
+            body = {"renditions": [{"channel": r.channel, "sha256": r.sha256, "path": r.path} for r in done
+                                   if r.state is State.READY]}  # fmt: skip
+            self._journal.append(tx, now, "item.published", SERVICE, body, item.id)
+
+    def redo(self, now: datetime, item: Item, why: str) -> None:
+        """Send a ready item back to be decided again: the register changed, or its rendered file is gone."""
+        with self._db.write() as tx:
+            row = tx.execute(select(items).where(items.c.id == item.id)).one()
+            self._move(tx, now, row, State.QUEUED, attempts=0)
+            self._journal.append(tx, now, "item.requeued", SERVICE, {"why": why}, item.id)
+
+    # --- questions --------------------------------------------------------------------------------------------
+
+    def get(self, item_id: int) -> Item | None:
+        """One item, or None."""
+        with self._db.read() as tx:
+            row = tx.execute(select(items).where(items.c.id == item_id)).first()
+            return _item(row) if row else None
+
+    def all(self, ids: Sequence[int] | None = None, state: State | None = None, newest: int | None = None) -> list[Item]:
+        """Items by number, oldest first; `newest` limits to the last so many."""
+        query = select(items).order_by(items.c.id.desc())
+        if ids is not None:
+            query = query.where(items.c.id.in_(list(ids)))
+        if state is not None:
+            query = query.where(items.c.state == state)
+        if newest is not None:
+            query = query.limit(newest)
+        with self._db.read() as tx:
+            return [_item(r) for r in reversed(tx.execute(query).all())]
+
+    def counts(self) -> dict[State, int]:
+        """How many items stand in each state."""
+        with self._db.read() as tx:
+            rows = tx.execute(select(items.c.state, func.count()).group_by(items.c.state)).all()
+        found = {State(s): int(n) for s, n in rows}
+        return {s: found.get(s, 0) for s in State}
+
+    def renditions(self, item_id: int) -> list[Rendition]:
+        """The covered copies of one item."""
+        with self._db.read() as tx:
+            return self._renditions(tx, item_id)
+
+    def verdict_rows(self, item_id: int) -> list[JsonObject]:
+        """The verdicts of the item's newest decision."""
+        with self._db.read() as tx:
+            last = select(items.c.revision).where(items.c.id == item_id).scalar_subquery()
+            rows = tx.execute(
+                select(verdicts)
+                .where(verdicts.c.item_id == item_id, verdicts.c.revision == last)
+                .order_by(verdicts.c.channel, verdicts.c.face)
+            ).all()
+        return [
+            {"channel": r.channel, "face": r.face, "shown": bool(r.shown), "reason": r.reason, "person": r.person_id,
+             "box": json.loads(r.box), **json.loads(r.facts)}
+            for r in rows
+        ]  # fmt: skip
+
+    def beat(self, now: datetime, name: str, facts: JsonObject) -> None:
+        """Say that a part of the service is alive, and how it fares."""
+        with self._db.write() as tx:
+            tx.execute(delete(heartbeats).where(heartbeats.c.name == name))
+            tx.execute(insert(heartbeats).values(name=name, at=stamp(now), facts=to_json(facts)))
+
+    def heartbeat(self, name: str) -> tuple[datetime, JsonObject] | None:
+        """When a part last said that it is alive, and what it said."""
+        with self._db.read() as tx:
+            row = tx.execute(select(heartbeats).where(heartbeats.c.name == name)).first()
+        return (datetime.fromisoformat(row.at), json.loads(row.facts)) if row else None
+
+    # --- inside a transaction ---------------------------------------------------------------------------------
+
+    def _held_by(self, tx: Connection, item_id: int, owner: str) -> Row[Any]:
+        row = tx.execute(select(items).where(items.c.id == item_id)).one()
+        if row.state != State.WORKING or row.lease_owner != owner:
+            raise LeaseLost(f"Item {item_id} was taken over by another worker.", "What was made is thrown away.")
+        return row
+
+    def _same_register(self, tx: Connection, version: int) -> None:
+        current = tx.execute(select(func.max(register_versions.c.version))).scalar() or 0
+        if current != version:
+            raise LeaseLost(
+                f"The register changed from version {version} to {current}.", "The item is decided again."
+            )
+
+    def _move(self, tx: Connection, now: datetime, row: Row[Any], to: State, **values: Any) -> None:
+        lifecycle.check(State(row.state), to)
+        lease = {} if to is State.WORKING else {"lease_owner": None, "lease_until": None}
+        tx.execute(
+            update(items).where(items.c.id == row.id).values(state=to, updated_at=stamp(now), **lease, **values)
+        )
+
+    def _write_verdicts(self, tx: Connection, item_id: int, revision: int, d: Decision) -> None:
+        rows = [
+            {"item_id": item_id, "revision": revision, "channel": channel, "face": v.face,
+             "box": to_json(box_out(d.analysis.faces[v.face].detection.box)), "shown": int(v.shown),
+             "reason": v.reason, "person_id": v.person_id, "facts": to_json(_verdict_facts(v, d.analysis))}
+            for channel, vs in d.verdicts.items() for v in vs
+        ]  # fmt: skip
+        if rows:
+            tx.execute(insert(verdicts), rows)
+        looks = [
+            {"item_id": item_id, "revision": revision, "channel": channel, "name": c.name, "passed": int(c.passed),
+             "detail": c.detail}
+            for channel, cs in d.checks.items() for c in cs
+        ]  # fmt: skip
+        if looks:
+            tx.execute(insert(checks), looks)
+
+    def _place(self, tx: Connection, item: Row[Any], revision: int, draft: Draft) -> None:
+        path = self._free_path(tx, item, draft.channel, draft.extension)
+        tx.execute(
+            insert(renditions).values(
+                item_id=item.id, revision=revision, channel=draft.channel, state=State.READY,
+                work_name=draft.work_name, sha256=draft.sha256, size=draft.size, path=path, path_key=names.key(path),
+            )
+        )  # fmt: skip
+
+    def _free_path(self, tx: Connection, item: Row[Any], channel: str, extension: str) -> str:
+        folder = f"{item.event}/{item.folder}" if item.folder else str(item.event)
+        for number in range(1, 100_000):
+            path = f"{folder}/{names.published(item.name, extension, number)}"
+            taken = tx.execute(
+                select(renditions.c.id).where(
+                    renditions.c.channel == channel, renditions.c.path_key == names.key(path)
+                )
+            ).first()
+            if not taken:
+                return path
+        raise PublishError(f"There are 100,000 files named like item {item.id} in {folder}.", "Clear the folder.")
+
+    def _renditions(self, tx: Connection, item_id: int) -> list[Rendition]:
+        rows = tx.execute(select(renditions).where(renditions.c.item_id == item_id).order_by(renditions.c.id)).all()
+        return [
+            Rendition(r.id, r.item_id, r.channel, State(r.state), r.work_name, r.sha256, r.path) for r in rows
+        ]
+
+
+def _event_out(event: Event) -> JsonObject:
+    facts = asdict(event)
+    facts["date"] = event.date.isoformat() if event.date else None
+    facts["groups"] = list(event.groups)
+    return facts
+
+
+def _event_in(text: str) -> Event:
+    facts = json.loads(text)
+    facts["date"] = date.fromisoformat(facts["date"]) if facts["date"] else None
+    facts["groups"] = tuple(facts["groups"])
+    return Event(**facts)
+
+
+def _item(row: Row[Any]) -> Item:
+    return Item(
+        row.id, row.sha256, row.name, _event_in(row.event_facts), row.folder, State(row.state),
+        tuple(json.loads(row.reasons)), tuple(json.loads(row.notes)), row.format, row.attempts, row.interruptions,
+        row.revision, row.seconds, row.arrived_at, row.updated_at,
+    )  # fmt: skip
+
+
+def _verdict_facts(v: Verdict, analysis: Analysis) -> JsonObject:
+    s = v.sighting
+    facts = {
+        "article": v.article, "consent_row": v.consent_row, "register_version": v.register_version,
+        "detected_by": list(analysis.faces[v.face].detection.engines), "candidate": s.candidate, "band": s.band,
+        "score": _rounded(s.score), "runner_up": _rounded(s.runner_up), "threshold": _rounded(s.threshold),
+        "margin": _rounded(s.margin), "false_match_rate": s.false_match_rate,
+        "engine_scores": {k: round(x, 4) for k, x in s.engine_scores.items()},
+    }  # fmt: skip
+    return {k: x for k, x in facts.items() if x not in (None, "", {}, [])}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
+
+
+def _decision_out(row: Row[Any], d: Decision) -> JsonObject:
+    return {
+        "sha256": row.sha256, "event": row.event, "on": d.on.isoformat(), "register_version": d.register_version,
+        "format": d.analysis.format, "size": [d.analysis.width, d.analysis.height], "notes": list(d.analysis.notes),
+        "faces": len(d.analysis.faces), "engines": dict(d.engines),
+        "verdicts": {
+            channel: [
+                {"face": v.face, "box": box_out(d.analysis.faces[v.face].detection.box), "shown": v.shown,
+                 "reason": v.reason, "person": v.person_id, **_verdict_facts(v, d.analysis)}
+                for v in vs
+            ]
+            for channel, vs in d.verdicts.items()
+        },
+        "checks": {ch: [{"name": c.name, "passed": c.passed, "detail": c.detail} for c in cs]
+                   for ch, cs in d.checks.items()},
+        "renditions": [{"channel": x.channel, "sha256": x.sha256, "bytes": x.size} for x in d.drafts],
+        "held": list(d.hold),
+    }  # fmt: skip

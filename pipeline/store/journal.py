@@ -1,0 +1,85 @@
+"""The log table: append-only, chained, with an index by person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, func, insert, select, text
+
+from pipeline import audit
+from pipeline.audit import Entry
+from pipeline.db import log, log_people
+from pipeline.store.base import Database, stamp
+from pipeline.types import JsonObject
+
+_PAGE = 1000
+
+
+class Journal:
+    """Writes entries inside the caller's transaction, and reads them."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def append(
+        self,
+        tx: Connection,
+        now: datetime,
+        kind: str,
+        actor: str,
+        body: JsonObject,
+        item_id: int | None = None,
+        people: Iterable[str] = (),
+    ) -> None:
+        """Add one entry to the chain. Must be called in the write transaction of what it records."""
+        if tx.dialect.name == "postgresql":
+            tx.execute(text("LOCK TABLE log IN EXCLUSIVE MODE"))  # SQLite's writers already queue
+        last = tx.execute(select(log.c.seq, log.c.hash).order_by(log.c.seq.desc()).limit(1)).first()
+        seq, previous = (last.seq + 1, last.hash) if last else (1, audit.GENESIS)
+        entry = audit.seal(seq, stamp(now), kind, actor, item_id, audit.canonical(body), previous)
+        tx.execute(
+            insert(log).values(
+                seq=entry.seq, at=entry.at, kind=entry.kind, actor=entry.actor, item_id=entry.item_id,
+                body=entry.body, previous=entry.previous, hash=entry.hash,
+            )
+        )  # fmt: skip
+        if named := sorted(set(people)):
+            tx.execute(insert(log_people), [{"person_id": p, "seq": entry.seq} for p in named])
+
+    def note(self, now: datetime, kind: str, actor: str, body: JsonObject, people: Sequence[str] = ()) -> None:
+        """An entry that stands by itself, such as the start of the service."""
+        with self._db.write() as tx:
+            self.append(tx, now, kind, actor, body, people=people)
+
+    def entries(
+        self,
+        after: int = 0,
+        item_id: int | None = None,
+        person_id: str | None = None,
+        since: datetime | None = None,
+        kind: str | None = None,
+    ) -> Iterator[Entry]:
+        """Entries in order, read page by page."""
+        query = select(log)
+        if item_id is not None:
+            query = query.where(log.c.item_id == item_id)
+        if person_id is not None:
+            query = query.join(log_people, log_people.c.seq == log.c.seq).where(log_people.c.person_id == person_id)
+        if since is not None:
+            query = query.where(log.c.at >= stamp(since))
+        if kind is not None:
+            query = query.where(log.c.kind == kind)
+        while True:
+            with self._db.read() as tx:
+                rows = tx.execute(query.where(log.c.seq > after).order_by(log.c.seq).limit(_PAGE)).all()
+            for row in rows:
+                yield Entry(row.seq, row.at, row.kind, row.actor, row.item_id, row.body, row.previous, row.hash)
+            if len(rows) < _PAGE:
+                return
+            after = rows[-1].seq
+
+    def last_seq(self) -> int:
+        """The number of the newest entry; 0 when there is none."""
+        with self._db.read() as tx:
+            return tx.execute(select(func.max(log.c.seq))).scalar() or 0

@@ -1,0 +1,294 @@
+"""Every move, rename and deletion. Originals are kept under their SHA-256; what is dropped is never lost.
+
+A file leaves the inbox only after its copy in the vault is durable (fsync) and its row is written. Names from the
+inbox are opened without following links; what is not a regular file is refused.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import hashlib
+import os
+import shutil
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import names
+from pipeline.errors import IntakeError, PublishError, RefusedFile, StartupError
+
+_CHUNK = 1 << 20
+_NOREPLACE = 1
+_AT_FDCWD = -100
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A copy in the vault: its hash, its size, and the stamp of the file it was made from."""
+
+    sha256: str
+    size: int
+    stamp: str
+
+
+def stamp_of(info: os.stat_result) -> str:
+    """Inode, size and modification time: what tells one arrival from the next under the same name."""
+    return f"{info.st_ino}:{info.st_size}:{info.st_mtime_ns}"
+
+
+class Vault:
+    """The folders that belong to the service."""
+
+    def __init__(self, inbox: Path, publish: Path, quarantine: Path, vault: Path, work: Path) -> None:
+        self.inbox = inbox
+        self.publish = publish
+        self.quarantine = quarantine
+        self.root = vault
+        self.work = work
+
+    def prepare(self) -> None:
+        """Make the folders that are missing, and make sure that a rename can carry a file from work to publish.
+
+        Raises StartupError when a folder cannot be used.
+        """
+        try:
+            for folder in (self.inbox, self.publish, self.quarantine):
+                folder.mkdir(parents=True, exist_ok=True)
+            for folder in (self.root, self.work):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                folder.chmod(0o700)
+            probe, target = self.work / ".probe", self.publish / ".beeldwacht-probe"
+            for old in (probe, target):
+                old.unlink(missing_ok=True)
+            probe.write_bytes(b"")
+            rename_no_replace(probe, target)
+            target.unlink()
+        except OSError as e:
+            cross = e.errno == errno.EXDEV
+            raise StartupError(
+                f"{e.filename or 'A folder'}: {e.strerror}.",
+                "Put work/ and publish/ on one file system: a published file must appear by one rename."
+                if cross else "Give the service the right to write in its folders (see `beeldwacht doctor`).",
+            ) from e  # fmt: skip
+
+    # --- originals --------------------------------------------------------------------------------------------
+
+    def original(self, sha256: str) -> Path:
+        """Where an original is kept."""
+        return self.root / sha256[:2] / sha256
+
+    def take(self, path: Path, max_bytes: int) -> Stored:
+        """Copy a file into the vault under its hash, verified and durable. The source is left alone.
+
+        Raises RefusedFile for anything but a regular file (links are never followed), IntakeError when the file
+        changes while it is read, is too large, vanished, or cannot be read.
+        """
+        temporary = self.root / f".incoming-{os.getpid()}-{os.urandom(6).hex()}"
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as e:
+            if e.errno in {errno.ELOOP, errno.ENXIO}:
+                raise RefusedFile(f"{names.shown(path.name)}: a link or a device, not a file.") from e
+            raise IntakeError(f"{names.shown(path.name)}: cannot be opened ({e.strerror}).") from e
+        try:
+            with os.fdopen(fd, "rb") as source:
+                before = os.fstat(source.fileno())
+                if not stat.S_ISREG(before.st_mode):
+                    raise RefusedFile(f"{names.shown(path.name)}: not a regular file.")
+                if before.st_size > max_bytes:
+                    raise RefusedFile(
+                        f"{names.shown(path.name)}: {before.st_size >> 20} MiB, more than the "
+                        f"{max_bytes >> 20} MiB that are allowed (max_file_mib)."
+                    )
+                digest = self._copy(source, temporary, max_bytes)
+                after = os.fstat(source.fileno())
+            if stamp_of(before) != stamp_of(after):
+                raise IntakeError(f"{names.shown(path.name)}: changed while it was read.", "It is tried again.")
+            target = self.original(digest)
+            target.parent.mkdir(mode=0o700, exist_ok=True)
+            if not (target.exists() and _digest(target) == digest):
+                temporary.chmod(0o400)
+                temporary.replace(target)
+                _sync_folder(target.parent)
+            return Stored(digest, before.st_size, stamp_of(before))
+        except OSError as e:
+            raise IntakeError(f"{names.shown(path.name)}: cannot be copied ({e.strerror}).") from e
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _copy(self, source: object, temporary: Path, max_bytes: int) -> str:
+        digest, total = hashlib.sha256(), 0
+        with temporary.open("xb") as out:
+            while chunk := source.read(_CHUNK):  # type: ignore[attr-defined]
+                total += len(chunk)
+                if total > max_bytes:
+                    raise OSError(errno.EFBIG, "grows beyond the allowed size")
+                digest.update(chunk)
+                out.write(chunk)
+            out.flush()
+            os.fsync(out.fileno())
+        if _digest(temporary) != digest.hexdigest():
+            raise OSError(errno.EIO, "the copy in the vault differs from what was read")
+        return digest.hexdigest()
+
+    def clear(self, path: Path, expected: str) -> bool:
+        """Remove a file from the inbox, if it is still the one that was taken. Returns whether it was removed."""
+        try:
+            if stamp_of(path.lstat()) != expected:
+                return False
+            path.unlink()
+        except FileNotFoundError:
+            return False
+        except OSError as e:
+            raise IntakeError(f"{names.shown(path.name)}: cannot be taken out of the inbox ({e.strerror}).",
+                              "Give the service the right to write in the inbox.") from e  # fmt: skip
+        return True
+
+    # --- quarantine -------------------------------------------------------------------------------------------
+
+    def put_aside(self, path: Path, relative: str, why: str) -> Path | None:
+        """Move something that is not a file (a link, a pipe) out of the inbox, itself and not what it points to."""
+        target = self._quarantine_place(relative)
+        try:
+            path.rename(target)
+        except FileNotFoundError:
+            return None
+        except OSError as e:
+            raise IntakeError(f"{names.shown(path.name)}: cannot be put aside ({e.strerror}).") from e
+        _write_text(target.with_name(target.name + ".reason.txt"), why)
+        return target
+
+    def quarantine_copy(self, sha256: str, relative: str, why: str) -> Path:
+        """Lay a copy of an original into the quarantine, with the reason beside it; again does no harm."""
+        target = self._quarantine_place(relative, sha256)
+        if not target.exists():
+            partial = target.with_name(f".{target.name}.partial")
+            shutil.copyfile(self.original(sha256), partial)
+            partial.chmod(0o640)
+            partial.replace(target)
+        _write_text(target.with_name(target.name + ".reason.txt"), why)
+        return target
+
+    def _quarantine_place(self, relative: str, sha256: str = "") -> Path:
+        event, folder, name = names.split(relative)
+        place = self.quarantine / event / folder
+        place.mkdir(parents=True, exist_ok=True)
+        stem, dot, extension = names.safe(name).rpartition(".")
+        for number in range(1, 100_000):
+            middle = "" if number == 1 else f"-{number}"
+            target = place / (f"{stem}{middle}{dot}{extension}" if stem else f"{extension}{middle}")
+            if not os.path.lexists(target) or (sha256 and target.is_file() and _digest(target) == sha256):
+                return target
+        raise IntakeError(f"{place}: full of files of one name.", "Clear the quarantine.")
+
+    # --- work and publish -------------------------------------------------------------------------------------
+
+    def work_file(self, name: str) -> Path:
+        """Where a rendition is written before it is published."""
+        return self.work / name
+
+    def clean_work(self, keep: set[str]) -> int:
+        """Delete what earlier runs left in work/, except these names. Returns how many files went."""
+        gone = 0
+        for path in list(self.work.iterdir()):
+            if path.name in keep:
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+            gone += 1
+        return gone
+
+    def clean_vault(self) -> None:
+        """Delete half-made copies of an earlier run; their sources are still in the inbox."""
+        for path in self.root.glob(".incoming-*"):
+            path.unlink(missing_ok=True)
+
+    def discard(self, name: str) -> None:
+        """Delete a file in work/."""
+        (self.work / name).unlink(missing_ok=True)
+
+    def duplicate(self, name: str, other: str) -> None:
+        """Copy one finished file in work/ to another name, durable."""
+        shutil.copyfile(self.work / name, self.work / other)
+        with (self.work / other).open("rb") as f:
+            os.fsync(f.fileno())
+
+    def seal(self, name: str) -> tuple[str, int]:
+        """SHA-256 and size of a file in work/, after making sure that it is on the disk."""
+        path = self.work / name
+        with path.open("rb") as f:
+            os.fsync(f.fileno())
+        return _digest(path), path.stat().st_size
+
+    def release(self, work_name: str, channel: str, path: str, sha256: str) -> None:
+        """Make a rendition visible by one rename that replaces nothing; finishing a release again does no harm.
+
+        Raises FileExistsError when another file stands there, FileNotFoundError when the rendition is gone from
+        work/ and is not in the publish folder either, PublishError when its bytes are not those decided on.
+        """
+        source, target = self.work / work_name, self.publish / channel / path
+        if not source.exists():
+            if target.is_file() and _digest(target) == sha256:
+                return
+            raise FileNotFoundError(errno.ENOENT, "the rendition is gone", str(source))
+        if _digest(source) != sha256:
+            raise PublishError(f"{work_name}: changed between the check and the release.", "It is rendered again.")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.chmod(0o644)
+        _sync_file(source)
+        rename_no_replace(source, target)
+        _sync_folder(target.parent)
+
+
+def rename_no_replace(source: Path, target: Path) -> None:
+    """Rename atomically; raises FileExistsError instead of replacing.
+
+    renameat2(2) with RENAME_NOREPLACE; on file systems without it a hard link, which also fails when the target
+    exists; on those without links (some network shares) a look and a rename.
+    """
+    result = -1
+    if hasattr(_libc, "renameat2"):
+        result = _libc.renameat2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _NOREPLACE)
+        if result == 0:
+            return
+        code = ctypes.get_errno()
+        if code not in {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}:
+            raise OSError(code, os.strerror(code), str(target))
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError as e:
+        if e.errno not in {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}:
+            raise
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, "exists", str(target)) from e
+        source.rename(target)
+    else:
+        source.unlink()
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as f:
+        return hashlib.file_digest(f, "sha256").hexdigest()
+
+
+def _sync_file(path: Path) -> None:
+    with path.open("rb") as f:
+        os.fsync(f.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def _write_text(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text.rstrip() + "\n", encoding="utf-8")
+    partial.replace(path)
