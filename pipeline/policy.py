@@ -33,6 +33,7 @@ from pipeline.reasons import ARTICLES, HOLD_ARTICLES, HoldReason, article, expla
 from pipeline.types import Answer, Consent, Event, Medium, Person, Reason, Register, Role, Sighting, Signer, Verdict
 
 __all__ = [
+    "ADULT_ROLES",
     "ARTICLES",
     "HOLD_ARTICLES",
     "HoldReason",

@@ -1,0 +1,126 @@
+"""Who may be enrolled for matching, and which portrait may be used. Pure: pixels and models are the caller's.
+
+A portrait is usable when exactly one usable face is found in it. A face is usable when it is at least `MIN_FACE`
+pixels, at least a third of the largest face, and a detector is sure of it. The third lets a portrait with passers-by
+far behind count, and refuses the one with a friend beside: a template of the wrong person would show the wrong one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from types import MappingProxyType
+
+import numpy as np
+
+from consent_sync.model import Portrait
+from pipeline.policy import explain, may_match
+from pipeline.types import Analysis, Face, Reason, Register
+
+MIN_FACE = 48.0
+"""Pixels of the face's longer side: below it small faces of different people look alike."""
+MIN_SHARE = 1 / 3
+"""A face smaller than this share of the largest one is background."""
+MIN_SCORE = 0.5
+"""Detectors are set to find too much rather than too little: a candidate below this score is no second person."""
+
+NO_PORTRAIT = "no_portrait"
+
+
+class Refusal(StrEnum):
+    """Why a portrait cannot be used."""
+
+    NO_FACE = "no_face"
+    SEVERAL_FACES = "several_faces"
+    TOO_SMALL = "too_small"
+    NOT_DESCRIBED = "not_described"
+
+
+@dataclass(frozen=True, slots=True)
+class PortraitRefusal:
+    """A portrait that cannot be used, why, and what to do."""
+
+    reason: Refusal
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotEnrolled:
+    """Somebody who gets no template: `reason` is a `Reason`, or "no_portrait"."""
+
+    person_id: str
+    reason: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentPlan:
+    """Who may be enrolled, from which portraits, and who not. Nobody else may have a template."""
+
+    enrol: Mapping[str, tuple[Portrait, ...]]
+    refused: tuple[NotEnrolled, ...]
+
+
+def usable_portrait(
+    analysis: Analysis,
+    engines: Collection[str],
+    *,
+    min_face: float = MIN_FACE,
+    min_share: float = MIN_SHARE,
+    min_score: float = MIN_SCORE,
+) -> PortraitRefusal | Face:
+    """The one usable face of a portrait, or why it is refused.
+
+    Args:
+        analysis: what the machine saw in the portrait.
+        engines: the ids of the recognition engines that are in use: each must have described the face, or scores
+            could not be fused later.
+        min_face: see `MIN_FACE`.
+        min_share: see `MIN_SHARE`.
+        min_score: see `MIN_SCORE`.
+    """
+    faces = [face for face in analysis.faces if face.detection.score >= min_score]
+    if not faces:
+        return PortraitRefusal(Refusal.NO_FACE, "no face was found: give a portrait from the front, in good light")
+    largest = max(face.detection.box.size for face in faces)
+    if not largest >= min_face:
+        sentence = f"the face has {largest:.0f} pixels, at least {min_face:.0f} are needed: give a larger portrait"
+        return PortraitRefusal(Refusal.TOO_SMALL, sentence)
+    usable = [face for face in faces if face.detection.box.size >= max(min_face, largest * min_share)]
+    if len(usable) != 1:
+        sentence = f"{len(usable)} faces were found: give a portrait of this person alone"
+        return PortraitRefusal(Refusal.SEVERAL_FACES, sentence)
+    missing = sorted(engine for engine in engines if not _described(usable[0], engine))
+    if missing or not engines:
+        sentence = f"the face could not be described ({', '.join(missing) or 'no engine'}): give another portrait"
+        return PortraitRefusal(Refusal.NOT_DESCRIBED, sentence)
+    return usable[0]
+
+
+def plan_enrolment(register: Register, portraits: Mapping[str, Sequence[Portrait]], on: date) -> EnrolmentPlan:
+    """Everyone of the register: with the portraits to enrol from, or with the reason why not.
+
+    Enrolled is who may be matched on this day (GDPR art. 9(2)(a), `may_match`) and has at least one portrait.
+    """
+    enrol: dict[str, tuple[Portrait, ...]] = {}
+    refused: list[NotEnrolled] = []
+    for person_id in sorted(register.people):
+        permission = may_match(register, person_id, on)
+        own = tuple(portraits.get(person_id, ()))
+        if permission.reason is not Reason.CONSENT:
+            sentence = f"matching: {explain(permission.reason)}"
+            refused.append(NotEnrolled(person_id, permission.reason, sentence))
+        elif not own:
+            sentence = f"there is no portrait in portraits/{person_id}/"
+            refused.append(NotEnrolled(person_id, NO_PORTRAIT, sentence))
+        else:
+            enrol[person_id] = own
+    return EnrolmentPlan(MappingProxyType(enrol), tuple(refused))
+
+
+def _described(face: Face, engine: str) -> bool:
+    """Whether this engine gave a vector that can be compared."""
+    vector = face.embeddings.get(engine)
+    return vector is not None and vector.size > 0 and bool(np.all(np.isfinite(vector)) and np.any(vector))

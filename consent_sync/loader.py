@@ -1,0 +1,152 @@
+"""The one entry point: a register with its forms and portraits, read as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from types import MappingProxyType
+
+from consent_sync import csv_source  # noqa: F401 - registers the source "csv"
+from consent_sync.evidence import Evidence, EvidenceError
+from consent_sync.merge import snapshot
+from consent_sync.model import Key, LoadedRegister, ParsedRow, Portrait, RawTable, RowProblem
+from consent_sync.rows import DATE_COLUMNS, FORGIVING_WHEN_CUT, Columns, columns_of, excerpt, month_first, parse_row
+from consent_sync.sources import find
+from pipeline.types import Answer, Consent, Medium, Person
+
+NOT_USED = "the row is not used: this person is covered everywhere"
+
+
+def load(
+    path: Path, *, on: date, source: str = "csv", progress: Callable[[int, int], None] | None = None
+) -> LoadedRegister:
+    """Read the register at `path`; forms and portraits lie beside it.
+
+    Args:
+        path: the register.
+        on: today; nobody in it is born later.
+        source: which kind of source it is; see `consent_sync.sources`.
+        progress: told the number of people done and of all, while forms and portraits are read.
+
+    Raises:
+        RegisterError: when the register as a whole cannot be trusted. Then nothing of it counts.
+    """
+    table = find(source, path.name)(path)
+    parsed = snapshot(parse_table(table, on))
+    evidence = Evidence(path.parent)
+    problems = [*_header_problems(table), *parsed.problems]
+    by_person: dict[str, list[Consent]] = {}
+    for consent in parsed.consents.values():
+        by_person.setdefault(consent.person_id, []).append(consent)
+    consents: dict[Key, Consent] = {}
+    portraits: dict[str, tuple[Portrait, ...]] = {}
+    for done, person in enumerate(parsed.people.values(), start=1):
+        own = by_person.get(person.person_id, [])
+        consents.update(_with_form(own, evidence, problems))
+        found = _portraits(person, own, evidence, problems)
+        if found:
+            portraits[person.person_id] = found
+        if progress is not None:
+            progress(done, len(parsed.people))
+    return LoadedRegister(
+        file=table.file,
+        people=parsed.people,
+        consents=MappingProxyType(consents),
+        portraits=MappingProxyType(portraits),
+        problems=tuple(sorted(problems, key=lambda problem: problem.row)),
+        source_sha256=table.sha256,
+        row_count=len(table.rows),
+        remarks=table.remarks,
+    )
+
+
+def parse_table(table: RawTable, on: date) -> list[ParsedRow]:
+    """Every row of a table, read strictly. Pure; rows of the wrong length are not used."""
+    width = len(table.columns)
+    places = [table.columns.index(name) for name in DATE_COLUMNS]
+    dates = [cells[place] for _, cells in table.rows for place in places if place < len(cells)]
+    columns = columns_of(table.columns, slashed_dates=not month_first(dates))
+    parsed = []
+    for index, (number, cells) in enumerate(table.rows):
+        used = cells[:width] if not any(cell.strip() for cell in cells[width:]) else cells
+        cut = table.last_row_cut and index == len(table.rows) - 1 and table.columns[-1] in FORGIVING_WHEN_CUT
+        if len(used) == width and not cut:
+            parsed.append(parse_row(number, dict(zip(table.columns, used, strict=True)), columns, on))
+        else:
+            parsed.append(_unusable(number, cells, table, columns, on, cut=cut and len(used) == width))
+    return parsed
+
+
+def _unusable(
+    number: int, cells: tuple[str, ...], table: RawTable, columns: Columns, on: date, *, cut: bool
+) -> ParsedRow:
+    """A row of the wrong length, or cut off: reported. The id it claims still counts as used, so that it is double."""
+    if cut:
+        value = cells[len(table.columns) - 1]
+        expected = "a line end after the last row (the file may be cut off)"
+    else:
+        value = ""
+        expected = f"{len(table.columns)} cells, found {len(cells)}"
+    claimed = parse_row(number, dict(zip(table.columns, cells, strict=False)), columns, on).person_id
+    problem = RowProblem(number, table.columns[-1] if cut else "(all)", excerpt(value), expected, NOT_USED, claimed)
+    return ParsedRow(number, claimed, None, (), (problem,))
+
+
+def _header_problems(table: RawTable) -> list[RowProblem]:
+    """Columns that nobody reads: a consent column with a slip of the pen would otherwise vanish silently."""
+    expected = "a column of the register, or <photo|film|sound>_<channel>"
+    return [
+        RowProblem(table_row, name, "", expected, "the column is ignored")
+        for table_row, name in ((1, name or "(no name)") for name in columns_of(table.columns).unknown)
+    ]
+
+
+def _with_form(own: list[Consent], evidence: Evidence, problems: list[RowProblem]) -> Mapping[Key, Consent]:
+    """The consents of one person with the hash of their form; without one where it cannot be read."""
+    result: dict[Key, Consent] = {}
+    reported: set[str] = set()
+    for consent in own:
+        digest = None
+        if consent.form:
+            try:
+                digest = evidence.form(consent.form)
+            except EvidenceError as error:
+                if consent.form not in reported:
+                    reported.add(consent.form)
+                    problems.append(
+                        RowProblem(
+                            consent.row_number,
+                            "form",
+                            excerpt(consent.form),
+                            f"a signed form on file, but {error}",
+                            "no evidence: no answer of this person counts",
+                            consent.person_id,
+                        )
+                    )
+        result[consent.person_id, consent.medium, consent.channel] = replace(consent, form_sha256=digest)
+    return result
+
+
+def _portraits(
+    person: Person, own: list[Consent], evidence: Evidence, problems: list[RowProblem]
+) -> tuple[Portrait, ...]:
+    """The portraits of one person. Those of somebody who did not agree to matching are reported, and not opened."""
+    row = own[0].row_number if own else 0
+    agreed = any(c.medium is Medium.MATCHING and c.answer is Answer.YES for c in own)
+    found, troubles = evidence.portraits(person.person_id) if agreed else ((), _unasked(person.person_id, evidence))
+    problems.extend(
+        RowProblem(row, "portraits", "", f"usable portraits, but {trouble}", "not used", person.person_id)
+        for trouble in troubles
+    )
+    return found
+
+
+def _unasked(person_id: str, evidence: Evidence) -> tuple[str, ...]:
+    """What there is to say about portraits of somebody who did not agree to be matched."""
+    try:
+        names = evidence.portrait_names(person_id)
+    except EvidenceError:
+        return ()
+    return ("this person did not agree to matching: delete the portraits",) if names else ()
