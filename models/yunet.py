@@ -1,0 +1,58 @@
+"""YuNet: very fast, precise landmarks.
+
+Wu, Peng, Yu: YuNet: A Tiny Millisecond-level Face Detector (2023), Machine Intelligence Research 20. Weights: OpenCV
+Zoo, MIT. Input BGR 0..255. At strides 8, 16 and 32 every cell gives a class and an object score (the score is the
+geometric mean), a box as shift of the centre and logarithm of the size, and five landmarks, in cells.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.base import EngineError, detector
+from models.geometry import detections
+from models.runtime import Session, planar
+from pipeline.types import Detection, RgbImage
+
+STRIDES = (8, 16, 32)
+FLOOR = 0.3
+"""Scores below this are noise, and are not even looked at."""
+
+
+@detector("yunet")
+class YuNet:
+    """Finds faces of about 10 to 300 pixels."""
+
+    engine_id = "yunet"
+
+    def __init__(self, weights: Path, threads: int) -> None:
+        self._session = Session(weights, "yunet", threads)
+        wanted = {f"{kind}_{stride}" for kind in ("cls", "obj", "bbox", "kps") for stride in STRIDES}
+        if missing := wanted - set(self._session.outputs):
+            raise EngineError(f"yunet: the weights lack the outputs {', '.join(sorted(missing))}")
+
+    def detect(self, image: RgbImage) -> list[Detection]:
+        """Faces in an RGB image (height, width, 3), uint8; boxes in its pixels. Raises EngineError."""
+        blob = planar(np.ascontiguousarray(image[:, :, ::-1]), 32)
+        found = self._session.run(blob)
+        parts = [_decode(found, stride, blob.shape[3] // stride) for stride in STRIDES]
+        boxes, scores, points = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return detections(boxes, scores, points, self.engine_id)
+
+
+def _decode(
+    found: dict[str, NDArray[np.float32]], stride: int, columns: int
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Boxes (n, 4), scores (n,) and landmarks (n, 5, 2) of one stride."""
+    scores = np.sqrt(np.clip(found[f"cls_{stride}"], 0, 1) * np.clip(found[f"obj_{stride}"], 0, 1))[0, :, 0]
+    cells = np.nonzero(scores > FLOOR)[0]
+    cell = np.stack([cells % columns, cells // columns], axis=1).astype(np.float32)
+    raw = found[f"bbox_{stride}"][0, cells]
+    center = (cell + raw[:, :2]) * stride
+    half = np.exp(np.minimum(raw[:, 2:], 8.0)) * stride / 2
+    boxes = np.concatenate([center - half, center + half], axis=1).astype(np.float32)
+    points = (found[f"kps_{stride}"][0, cells].reshape(-1, 5, 2) + cell[:, None]) * stride
+    return boxes, scores[cells], points.astype(np.float32)
