@@ -1,0 +1,99 @@
+"""Which parts of a photo are covered: pure geometry on boxes. Regions only grow, nothing here takes one away.
+
+The region of a face is its detection box grown by 30 % (15 % of its width and height on each side), and then a
+further 25 % of its height towards the forehead, because detectors cut faces at the eyebrows or the hairline. Where
+the forehead is, the landmarks say: from the mouth to the eyes and on; without landmarks it is up.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Set
+from itertools import pairwise
+
+from pipeline.types import Analysis, Box, Detection, Region
+
+SIDE = 0.15
+"""Growth on each side, as a part of the box's width or height: together the 30 % of the design."""
+
+FOREHEAD = 0.25
+"""Further growth towards the forehead, as a part of the box's height."""
+
+MINIMUM = 16
+"""The least side of a region in pixels: below this a detector's box is too coarse to be trusted."""
+
+
+def plan_regions(analysis: Analysis, shown: Set[int]) -> tuple[Region, ...]:
+    """One region for every face whose index is not in `shown`, in the order of the faces."""
+    return tuple(
+        region_of(face.detection, analysis.width, analysis.height, face.index)
+        for face in analysis.faces
+        if face.index not in shown
+    )
+
+
+def region_of(detection: Detection, width: int, height: int, face: int = -1) -> Region:
+    """The region that covers a detection in a frame of this size, in whole pixels, inside the frame.
+
+    A box with a coordinate that is no number covers the whole frame: nobody knows where that face is.
+    """
+    frame = Box(0, 0, width, height)
+    box = detection.box
+    if not all(map(math.isfinite, (box.left, box.top, box.right, box.bottom))):
+        return Region(face, frame, frame)
+    box = Box(min(box.left, box.right), min(box.top, box.bottom), max(box.left, box.right), max(box.top, box.bottom))
+    up_x, up_y = _up(detection)
+    dx, dy = up_x * FOREHEAD * box.height, up_y * FOREHEAD * box.height
+    grown = box.grow(SIDE)
+    grown = grown.hull(Box(grown.left + dx, grown.top + dy, grown.right + dx, grown.bottom + dy))
+    core = _whole(box, width, height, 1)
+    return Region(face, _whole(grown, width, height, MINIMUM), core)
+
+
+def add(regions: Iterable[Region], extra: Iterable[Region]) -> tuple[Region, ...]:
+    """All regions of both, without exact repetitions."""
+    return tuple(dict.fromkeys((*regions, *extra)))
+
+
+def covered_by(regions: Iterable[Region], box: Box) -> float:
+    """The part of a box, 0 to 1, that lies in the union of the regions. A box without area counts by its centre."""
+    covers = [region.box for region in regions]
+    if box.area <= 0 or not math.isfinite(box.area):
+        return float(any(cover.holds(box.center) for cover in covers))
+    covers = [cover for cover in covers if cover.intersection(box) > 0]
+    xs = sorted({box.left, box.right, *(min(max(x, box.left), box.right) for c in covers for x in (c.left, c.right))})
+    total = 0.0
+    for left, right in pairwise(xs):
+        reach = box.top
+        for cover in sorted((c for c in covers if c.left <= left and c.right >= right), key=lambda c: c.top):
+            top, bottom = max(cover.top, reach), min(cover.bottom, box.bottom)
+            if bottom > top:
+                total += (right - left) * (bottom - top)
+                reach = bottom
+    return min(1.0, total / box.area)
+
+
+def _up(detection: Detection) -> tuple[float, float]:
+    """A unit vector from the mouth to the eyes; straight up when the landmarks say nothing."""
+    if detection.landmarks is None:
+        return 0.0, -1.0
+    right_eye, left_eye, _, right_mouth, left_mouth = detection.landmarks
+    x = (right_eye[0] + left_eye[0] - right_mouth[0] - left_mouth[0]) / 2
+    y = (right_eye[1] + left_eye[1] - right_mouth[1] - left_mouth[1]) / 2
+    length = math.hypot(x, y)
+    return (x / length, y / length) if math.isfinite(length) and length > 1e-6 else (0.0, -1.0)
+
+
+def _whole(box: Box, width: int, height: int, minimum: int) -> Box:
+    """Outwards to whole pixels, at least `minimum` on each side, moved and cut to lie inside the frame."""
+    left, right = _span(box.left, box.right, width, minimum)
+    top, bottom = _span(box.top, box.bottom, height, minimum)
+    return Box(left, top, right, bottom)
+
+
+def _span(low: float, high: float, size: int, minimum: int) -> tuple[int, int]:
+    short = max(0.0, minimum - (high - low)) / 2
+    first, last = math.floor(low - short), math.ceil(high + short)
+    # A box at or beyond the border keeps its least size by reaching further into the frame.
+    first, last = min(first, size - minimum), max(last, minimum)
+    return max(first, 0), min(last, size)

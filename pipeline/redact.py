@@ -1,0 +1,231 @@
+"""Covering faces in pixels, and proving afterwards that they are covered. Pure: arrays in, arrays out.
+
+Style *mosaic*: at most 6 cells across the face, each the mean of its pixels with noise; *block*: one flat grey. Both
+are opaque over the whole region and end in a soft edge outside it. After covering, the fine structure that is left is
+compared with the original's, and where it is still alike the cells become fewer, down to the flat block. So the
+strength is a floor: nothing in the configuration reaches these figures.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.types import Box, Check, Region, RgbImage, Style
+
+MOST_CELLS = 6
+"""Cells across the longer side of the face. 0 stands for the flat block."""
+
+LEAST_CELL = 8
+"""Least side of a cell in pixels: smaller ones would leave a small face its structure."""
+
+NOISE, NOISE_COLOUR = 14.0, 4.0
+"""Standard deviation of the noise of each cell, in levels of 255: in brightness, and for each colour apart."""
+
+LIKENESS_COVERED = 0.35
+"""Highest likeness that `redact` leaves; above it the cells become fewer."""
+
+LIKENESS_PUBLISHED = 0.45
+"""Highest likeness that `check_regions` accepts in the published file, which has been through JPEG once."""
+
+GREY = 128
+SOFT_EDGE = 0.08
+_TEXTURE = 3.0
+_BLOCK = 16
+_AS_PLANNED = 14.0
+_PROBE = 32
+
+_Float = NDArray[np.float32]
+_Rows = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cover:
+    """What is painted for one region: `pixels` over `area` (left, top, right, bottom), opaque inside `box`."""
+
+    area: _Rows
+    box: _Rows
+    pixels: RgbImage
+    alpha: _Float
+    cell: float
+
+
+def redact(pixels: RgbImage, regions: Sequence[Region], style: Style, seed: int) -> RgbImage:
+    """A copy of `pixels` ((height, width, 3) uint8) with every region covered; the input stays as it is.
+
+    The same seed gives the same noise for the same region whatever else is covered, so that the copies of two
+    channels cannot be averaged. The seed must be the same for all channels of one original and not be guessable
+    from what is published (derive it from a secret, not from the file's hash alone).
+    """
+    cells = [_first_cells(region.core) if style is Style.MOSAIC else 0 for region in regions]
+    covers: dict[tuple[int, int], _Cover] = {}
+    while True:
+        for index, region in enumerate(regions):
+            if (index, cells[index]) not in covers:
+                covers[index, cells[index]] = _cover(pixels, region, cells[index], seed)
+        result = _compose(pixels, [covers[index, count] for index, count in enumerate(cells)])
+        weaker = [
+            index
+            for index, region in enumerate(regions)
+            if cells[index] > 0 and likeness_of(pixels, result, region) > LIKENESS_COVERED
+        ]
+        if not weaker:
+            return result
+        for index in weaker:
+            cells[index] -= 1
+
+
+def _first_cells(core: Box) -> int:
+    return max(1, min(MOST_CELLS, int(core.size // LEAST_CELL)))
+
+
+def _bounds(box: Box, pixels: RgbImage) -> _Rows:
+    height, width = pixels.shape[:2]
+    whole = box.clamp(width, height)
+    return math.floor(whole.left), math.floor(whole.top), math.ceil(whole.right), math.ceil(whole.bottom)
+
+
+def _cover(pixels: RgbImage, region: Region, cells: int, seed: int) -> _Cover:
+    edge = max(3, min(40, round(SOFT_EDGE * region.core.size)))
+    box = _bounds(region.box, pixels)
+    area = _bounds(Box(box[0] - edge, box[1] - edge, box[2] + edge, box[3] + edge), pixels)
+    x = np.arange(area[0], area[2], dtype=np.float32)
+    y = np.arange(area[1], area[3], dtype=np.float32)
+    away = np.hypot(
+        np.maximum(0, np.maximum(box[0] - x, x - (box[2] - 1)))[None, :],
+        np.maximum(0, np.maximum(box[1] - y, y - (box[3] - 1)))[:, None],
+    )
+    near = np.clip(1 - away / (edge + 1), 0, 1)
+    alpha = (near * near * (3 - 2 * near)).astype(np.float32)
+    if not cells:
+        flat = np.full((area[3] - area[1], area[2] - area[0], 3), GREY, np.uint8)
+        return _Cover(area, box, flat, alpha, math.inf)
+    cell = max(region.core.size / cells, 1.0)
+    return _Cover(area, box, _mosaic(pixels, region, area, cell, seed), alpha, cell)
+
+
+def _mosaic(pixels: RgbImage, region: Region, area: _Rows, cell: float, seed: int) -> RgbImage:
+    """The cells over an area, on a grid that begins at the core's corner."""
+    height, width = pixels.shape[:2]
+    columns = _lines(region.core.left, cell, area[0], area[2], width)
+    rows = _lines(region.core.top, cell, area[1], area[3], height)
+    # Whole cells, also where only a part of one is shown: a narrow rest would be a finer cell.
+    source = pixels[rows[0] : rows[-1], columns[0] : columns[-1]].astype(np.float64)
+    sums = np.add.reduceat(np.add.reduceat(source, rows[:-1] - rows[0], axis=0), columns[:-1] - columns[0], axis=1)
+    means = sums / (np.diff(rows)[:, None, None] * np.diff(columns)[None, :, None])
+    key = [round(v * 16) + 2**40 for b in (region.core, region.box) for v in (b.left, b.top, b.right, b.bottom)]
+    random = np.random.default_rng([seed & (2**64 - 1), round(cell * 1024), *key])
+    noise = random.normal(0, NOISE, (*means.shape[:2], 1)) + random.normal(0, NOISE_COLOUR, means.shape)
+    colours = np.clip(np.rint(means + noise), 0, 255).astype(np.uint8)
+    painted = np.repeat(np.repeat(colours, np.diff(rows), axis=0), np.diff(columns), axis=1)
+    top, left = area[1] - rows[0], area[0] - columns[0]
+    return np.ascontiguousarray(painted[top : top + area[3] - area[1], left : left + area[2] - area[0]])
+
+
+def _lines(origin: float, cell: float, low: int, high: int, size: int) -> NDArray[np.int64]:
+    first, last = math.floor((low - origin) / cell), math.ceil((high - origin) / cell)
+    lines = np.rint(origin + cell * np.arange(first, last + 1)).astype(np.int64)
+    return np.unique(np.clip(np.concatenate([lines, [min(lines[0], low), max(lines[-1], high)]]), 0, size))
+
+
+def _compose(pixels: RgbImage, covers: Sequence[_Cover]) -> RgbImage:
+    result = np.array(pixels, order="C")
+    opaque = np.zeros(pixels.shape[:2], bool)
+    for cover in covers:
+        left, top, right, bottom = cover.box
+        opaque[top:bottom, left:right] = True
+    # The coarsest comes last and wins: where regions overlap, the stronger cover stays.
+    order = sorted(covers, key=lambda c: (c.cell, c.area))
+    for cover in order:
+        left, top, right, bottom = cover.area
+        here = result[top:bottom, left:right]
+        alpha = cover.alpha[..., None]
+        blended = np.rint(cover.pixels * alpha + here * (1 - alpha)).astype(np.uint8)
+        # Soft edges lie outside every region: one must not bring original pixels back into its neighbour.
+        np.copyto(here, blended, where=~opaque[top:bottom, left:right, None])
+    for cover in order:
+        (left, top, right, bottom), area = cover.box, cover.area
+        result[top:bottom, left:right] = cover.pixels[
+            top - area[1] : bottom - area[1], left - area[0] : right - area[0]
+        ]
+    return result
+
+
+# --- proof ----------------------------------------------------------------------------------------------------
+
+
+def likeness(original: RgbImage, other: RgbImage, box: Box) -> float:
+    """How far the fine structure inside a box follows the original's: a correlation, -1 to 1; 0 for a flat area."""
+    left, top, right, bottom = _bounds(box, original)
+    if right - left < 2 or bottom - top < 2:
+        return 0.0
+    first, second = (_structure(image[top:bottom, left:right]) for image in (original, other))
+    scale = float(np.linalg.norm(first)) * float(np.linalg.norm(second))
+    return float(np.vdot(first, second)) / scale if scale > 1e-3 else 0.0
+
+
+def likeness_of(original: RgbImage, other: RgbImage, region: Region) -> float:
+    """The highest likeness of a region: over its box, its core, and the middle of its core."""
+    inner = region.core.grow(-0.12)
+    return max(likeness(original, other, box) for box in (region.box, region.core, inner))
+
+
+def _structure(patch: RgbImage) -> _Float:
+    """Brightness at 32 x 32 without its coarse shading and without its mean: eyes, nose, mouth, edges."""
+    grey = cv2.cvtColor(np.ascontiguousarray(patch), cv2.COLOR_RGB2GRAY).astype(np.float32)
+    way = cv2.INTER_AREA if min(grey.shape) > _PROBE else cv2.INTER_LINEAR
+    small = cv2.resize(grey, (_PROBE, _PROBE), interpolation=way)
+    fine = small - cv2.GaussianBlur(small, (0, 0), 2.0)
+    return np.asarray(fine - fine.mean(), np.float32)
+
+
+def check_regions(original: RgbImage, published: RgbImage, regions: Sequence[Region]) -> list[Check]:
+    """Whether every region really changed, on pixels read back from the published file.
+
+    One check per region (`region_covered`): the likeness is low, and where the original had texture it is gone.
+    """
+    if original.shape != published.shape:
+        return [Check("same_size", False, f"{published.shape} instead of {original.shape}")]
+    return [Check("same_size", True), *(_check_region(original, published, region) for region in regions)]
+
+
+def _check_region(original: RgbImage, published: RgbImage, region: Region) -> Check:
+    left, top, right, bottom = _bounds(region.box, original)
+    where = f"face {region.face} at {left},{top} to {right},{bottom}"
+    if right <= left or bottom <= top:
+        return Check("region_covered", False, f"{where}: outside the photo")
+    alike = likeness_of(original, published, region)
+    before = original[top:bottom, left:right].astype(np.float32)
+    gone = before - published[top:bottom, left:right]
+    texture = float(np.std(before - cv2.blur(before, (5, 5))))
+    difference = float(np.std(gone))
+    passed = alike <= LIKENESS_PUBLISHED and (texture < _TEXTURE or difference >= texture / 2)
+    return Check(
+        "region_covered", passed, f"{where}: likeness {alike:.2f}, texture {texture:.1f}, change {difference:.1f}"
+    )
+
+
+def check_as_planned(rendered: RgbImage, published: RgbImage) -> Check:
+    """Whether the published pixels are the rendered ones, within what JPEG changes, in every block of 16 x 16.
+
+    The worst block decides, so a single small face that was not covered is seen however large the photo is.
+    """
+    if rendered.shape != published.shape:
+        return Check("as_planned", False, f"{published.shape} instead of {rendered.shape}")
+    worst, place = 0.0, (0, 0)
+    for top in range(0, rendered.shape[0], 64 * _BLOCK):
+        rows = slice(top, top + 64 * _BLOCK)
+        apart = cv2.absdiff(np.ascontiguousarray(rendered[rows]), np.ascontiguousarray(published[rows])).max(axis=2)
+        apart = cv2.copyMakeBorder(
+            apart, 0, -apart.shape[0] % _BLOCK, 0, -apart.shape[1] % _BLOCK, cv2.BORDER_REPLICATE
+        )
+        blocks = apart.reshape(apart.shape[0] // _BLOCK, _BLOCK, -1, _BLOCK).mean(axis=(1, 3))
+        if blocks.max() > worst:
+            row, column = np.unravel_index(int(blocks.argmax()), blocks.shape)
+            worst, place = float(blocks.max()), (int(column) * _BLOCK, top + int(row) * _BLOCK)
+    return Check("as_planned", worst <= _AS_PLANNED, f"largest difference {worst:.1f} at {place[0]},{place[1]}")
