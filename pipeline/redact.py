@@ -21,17 +21,23 @@ from pipeline.types import Box, Check, Region, RgbImage, Style
 MOST_CELLS = 6
 """Cells across the longer side of the face. 0 stands for the flat block."""
 
-LEAST_CELL = 8
+LEAST_CELL = 12
 """Least side of a cell in pixels: smaller ones would leave a small face its structure."""
 
 NOISE, NOISE_COLOUR = 14.0, 4.0
 """Standard deviation of the noise of each cell, in levels of 255: in brightness, and for each colour apart."""
 
 LIKENESS_COVERED = 0.35
-"""Highest likeness that `redact` leaves; above it the cells become fewer."""
+"""Highest likeness that `redact` leaves inside a face; above it the cells become fewer."""
 
 LIKENESS_PUBLISHED = 0.45
 """Highest likeness that `check_regions` accepts in the published file, which has been through JPEG once."""
+
+_AROUND = 0.05
+"""Over the whole region, with hair and background in it, the outline of the head may add this much to both."""
+
+_FAINT = 1.0
+"""Fine structure below this (root mean square, in levels of 255) and below a tenth of the original's is JPEG's own."""
 
 GREY = 128
 SOFT_EDGE = 0.08
@@ -165,14 +171,16 @@ def likeness(original: RgbImage, other: RgbImage, box: Box) -> float:
     if right - left < 2 or bottom - top < 2:
         return 0.0
     first, second = (_structure(image[top:bottom, left:right]) for image in (original, other))
-    scale = float(np.linalg.norm(first)) * float(np.linalg.norm(second))
-    return float(np.vdot(first, second)) / scale if scale > 1e-3 else 0.0
+    before, after = float(np.linalg.norm(first)), float(np.linalg.norm(second))
+    if before * after < 1e-3 or (after < _FAINT * _PROBE and after < before / 10):
+        return 0.0
+    return float(np.vdot(first, second)) / (before * after)
 
 
 def likeness_of(original: RgbImage, other: RgbImage, region: Region) -> float:
-    """The highest likeness of a region: over its box, its core, and the middle of its core."""
-    inner = region.core.grow(-0.12)
-    return max(likeness(original, other, box) for box in (region.box, region.core, inner))
+    """The highest likeness of a region: inside its core, in the middle of its core, and over its whole box."""
+    inside = max(likeness(original, other, box) for box in (region.core, region.core.grow(-0.12)))
+    return max(inside, likeness(original, other, region.box) - _AROUND)
 
 
 def _structure(patch: RgbImage) -> _Float:
