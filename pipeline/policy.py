@@ -51,9 +51,9 @@ __all__ = [
     "sixteenth_birthday",
 ]
 
-ADULT_ROLES = frozenset({Role.EMPLOYEE, Role.GUARDIAN})
+ADULT_ROLES = (Role.EMPLOYEE, Role.GUARDIAN)
 """Roles that make somebody an adult when the register holds no birth date."""
-GUARDIANS = frozenset({Signer.PARENT, Signer.GUARDIAN})
+GUARDIANS = (Signer.PARENT, Signer.GUARDIAN)
 SIGNING_AGE = 16
 
 
@@ -282,8 +282,8 @@ def _leap(year: int) -> bool:
 
 
 def _names(groups: Sequence[str]) -> frozenset[str]:
-    """Group names as they are compared. A blank name is none."""
-    names = (unicodedata.normalize("NFKC", group).casefold().strip() for group in groups)
+    """Group names as they are compared. A blank name is none, and so is what is no text."""
+    names = (unicodedata.normalize("NFKC", group).casefold().strip() for group in groups if isinstance(group, str))
     return frozenset(name for name in names if name)
 
 
