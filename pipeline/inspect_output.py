@@ -81,8 +81,8 @@ def _jpeg(data: bytes) -> tuple[int, str]:
     ):
         _demand(needed in seen, f"no {name} in it")
     while True:
-        at = data.index(b"\xff", at) if b"\xff" in data[at:] else len(data)
-        _demand(at + 1 < len(data), "no end marker")
+        at = data.find(b"\xff", at)
+        _demand(0 <= at < len(data) - 1, "no end marker")
         following = data[at + 1]
         if following == 0xD9:
             return at + 2, f"{len(seen)} segments"
