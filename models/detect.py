@@ -30,6 +30,8 @@ class DetectSettings:
     `thresholds`: the score from which on a detection counts, per engine; `threshold` for engines not named.
     `tile`, `overlap`: largest side of what a detector sees at once, and what neighbours share, in pixels.
     `enlarge`: per engine, photos up to this many megapixels are also looked at enlarged twofold.
+    `coarse_extra`: added to the threshold at half size and less for what is smaller than `coarse_side` pixels there: a
+    real face of that size is seen better at the next larger scale, what is not are mostly two faces taken for one.
     `turned`: engines that also look at the photo turned by 90, 180 and 270 degrees, reduced to `turned_side`, where
     `turned_threshold` applies.
     """
@@ -42,6 +44,8 @@ class DetectSettings:
     overlap: int = 192
     smallest_side: int = 240
     enlarge: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({"centerface": 0.3, "yunet": 1.1}))
+    coarse_side: int = 40
+    coarse_extra: float = 0.2
     turned: tuple[str, ...] = ("yunet",)
     turned_side: int = 800
     turned_threshold: float = 0.88
@@ -120,6 +124,9 @@ def _pass(level: RgbImage, scale: float, detector: Detector, settings: DetectSet
                 size = (round(piece.shape[1] * factor), round(piece.shape[0] * factor))
                 piece = cv2.resize(piece, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
             for found in _look(detector, piece, threshold):
+                coarse = scale < 1 and found.box.size < settings.coarse_side
+                if coarse and found.score < threshold + settings.coarse_extra:
+                    continue
                 box = found.box
                 cut = (
                     (left > 0 and box.left < 3)
