@@ -59,7 +59,7 @@ def _bytes(path: Path) -> bytes:
     try:
         # O_NONBLOCK: opening a pipe that nobody writes to would otherwise wait for ever.
         descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with os.fdopen(descriptor, "rb") as stream:
+        try:
             before = os.fstat(descriptor)
             if not stat.S_ISREG(before.st_mode):
                 raise RegisterError(file, "this is not a regular file", remedy="Name the CSV file of the register.")
@@ -70,8 +70,11 @@ def _bytes(path: Path) -> bytes:
                     expected=f"at most {MAX_BYTES:,}",
                     remedy="Check that this is the register, and not something else.",
                 )
-            data = stream.read(MAX_BYTES + 1)
+            with os.fdopen(descriptor, "rb", closefd=False) as stream:
+                data = stream.read(MAX_BYTES + 1)
             after = os.fstat(descriptor)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise RegisterError(

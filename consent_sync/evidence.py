@@ -105,20 +105,23 @@ def resolve(folder: Path, path: str) -> Path:
 def _digest(path: Path, limit: int, what: str) -> tuple[str, int]:
     """SHA-256 and size of a regular file that is not empty."""
     digest, size = hashlib.sha256(), 0
+    # O_NOFOLLOW: the path was resolved, so a link here was put there since. O_NONBLOCK: a pipe must not wait.
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     try:
-        # O_NOFOLLOW: the path was resolved, so a link here was put there since.
-        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-        with os.fdopen(os.open(path, flags), "rb") as stream:
-            state = os.fstat(stream.fileno())
+        descriptor = os.open(path, flags)
+        try:
+            state = os.fstat(descriptor)
             if not stat.S_ISREG(state.st_mode):
                 raise EvidenceError(f"the {what} is not a file")
             if state.st_size > limit:
                 raise EvidenceError(f"the {what} has {state.st_size:,} bytes, more than {limit:,}")
-            while chunk := stream.read(_CHUNK):
+            while chunk := os.read(descriptor, _CHUNK):
                 digest.update(chunk)
                 size += len(chunk)
                 if size > limit:
                     raise EvidenceError(f"the {what} grows while it is read")
+        finally:
+            os.close(descriptor)
     except FileNotFoundError as error:
         raise EvidenceError(f"there is no such {what}") from error
     except OSError as error:

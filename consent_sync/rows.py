@@ -34,7 +34,7 @@ REQUIRED_COLUMNS = (
     "matching",
 )
 DATE_COLUMNS = ("birth_date", "signed_on", "valid_until", "withdrawn_on")
-FORGIVING_WHEN_CUT = frozenset({"group", "birth_date", "valid_until", "withdrawn_on", "form"})
+FORGIVING_WHEN_CUT = frozenset({"person_id", "group", "birth_date", "valid_until", "withdrawn_on", "form"})
 """Columns in which a cell that lost its end could allow more than the whole cell does."""
 
 ANSWERS: Mapping[str, Answer] = MappingProxyType(

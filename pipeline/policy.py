@@ -118,7 +118,7 @@ def candidates(register: Register, event: Event) -> frozenset[str]:
     return frozenset(person_id for person_id, person in register.people.items() if is_candidate(person, event))
 
 
-def judge(  # noqa: PLR0917 - everything a verdict rests on is named in one place
+def judge(
     sightings: Sequence[Sighting], register: Register, event: Event, channel: str, medium: Medium, on: date
 ) -> tuple[Verdict, ...]:
     """One verdict per sighting, in their order. A face is shown only with the reason *consent*.
