@@ -44,7 +44,7 @@ class Folders(_Section):
 class Watch(_Section):
     """How the inbox is watched."""
 
-    settle_seconds: float = Field(5.0, ge=0, le=3600)
+    settle_seconds: float = Field(default=5.0, ge=0, le=3600)
     incomplete_seconds: float = Field(120.0, ge=0, le=86400)
     sweep_seconds: float = Field(10.0, gt=0, le=3600)
     events: bool = True
@@ -85,7 +85,7 @@ class Matching(_Section):
     dpia_reference: str = ""
     decided_by: str = ""
     embedders: tuple[str, ...] = ("sface", "dlib")
-    rules: MatchSettings = MatchSettings()
+    rules: MatchSettings = Field(default_factory=MatchSettings)
 
     @model_validator(mode="after")
     def _answered_for(self) -> Self:
@@ -94,8 +94,9 @@ class Matching(_Section):
                 "matching is processing of biometric data: name the impact assessment in dpia_reference "
                 "and who decided in decided_by, or set enabled = false (then every face is covered)"
             )
-        if self.enabled and not self.embedders:
-            raise ValueError("matching needs at least one engine in embedders")
+        if self.enabled and (not self.embedders or set(self.embedders) != set(self.rules.engines)):
+            raise ValueError("embedders must name the engines that rules.engines has scales for: "
+                             + ", ".join(self.rules.engines))
         return self
 
 
@@ -122,13 +123,13 @@ class Settings(BaseSettings):
     school: str = "Our school"
     channels: tuple[str, ...] = ("school", "personal")
     language: Literal["en", "nl"] = "en"
-    folders: Folders = Folders()
-    watch: Watch = Watch()
-    work: Work = Work()  # type: ignore[call-arg]
-    detection: Detection = Detection()
-    matching: Matching = Matching()
-    redaction: Redaction = Redaction()
-    database: Database = Database()
+    folders: Folders = Field(default_factory=Folders)
+    watch: Watch = Field(default_factory=Watch)
+    work: Work = Field(default_factory=Work)
+    detection: Detection = Field(default_factory=Detection)
+    matching: Matching = Field(default_factory=Matching)
+    redaction: Redaction = Field(default_factory=Redaction)
+    database: Database = Field(default_factory=Database)
 
     @field_validator("channels")
     @classmethod

@@ -19,6 +19,9 @@ from pipeline.media_errors import UnsupportedFormat, damaged, too_many_pixels
 MAX_SCANS = 100
 """A progressive JPEG has about ten scans; hundreds of them only serve to keep a decoder busy."""
 
+_HOLE = 512
+"""Zero bytes at the end of a compressed picture from which on they are a hole and not padding (which is a few)."""
+
 _ENTROPY_END = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]", re.DOTALL)
 _BOX_NAME = re.compile(rb"[\x20-\x7e]{4}")
 
@@ -49,6 +52,9 @@ def layout(kind: Kind, data: bytes, max_pixels: int) -> Layout:
             return Layout(len(data))  # TIFF has no end: its directories may lie anywhere
     except (IndexError, struct.error, zlib.error) as error:
         raise damaged(f"{kind} container: {type(error).__name__}: {error}") from error
+    if kind in (Kind.WEBP, Kind.HEIF, Kind.AVIF) and data[found.end - _HOLE : found.end] == bytes(_HOLE):
+        # Some copiers set the size first and fill in the bytes later; decoders paint what is missing as they like.
+        raise damaged(f"{kind}: ends in zeros, not completely copied")
     rest = data[found.end :]
     if not rest.strip(b"\0"):
         return found

@@ -243,6 +243,13 @@ class Vault:
         rename_no_replace(source, target)
         _sync_folder(target.parent)
 
+    def retract(self, channel: str, path: str, sha256: str) -> None:
+        """Take a released file back out of the publish folder, if it is the one with this hash."""
+        target = self.publish / channel / path
+        if target.is_file() and _digest(target) == sha256:
+            target.unlink()
+            _sync_folder(target.parent)
+
 
 def rename_no_replace(source: Path, target: Path) -> None:
     """Rename atomically; raises FileExistsError instead of replacing.

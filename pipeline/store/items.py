@@ -169,11 +169,11 @@ class ItemStore:
                 .values(lease_until=now.timestamp() + lease_seconds)
             )
 
-    def recover(self, now: datetime, living: Sequence[str], limit: int) -> int:
+    def recover(self, now: datetime, living: Sequence[str]) -> int:
         """Bring back what a dead owner held, or what is past its lease. Returns how many.
 
         The death of the service is not the file's fault: the attempt is given back and an interruption counted.
-        After `limit` interruptions the file is failed, so that a file that kills the machine cannot do so forever.
+        Files with many interruptions are failed when they are next claimed (see pipeline.process).
         """
         orphan = or_(items.c.lease_owner.is_(None), items.c.lease_owner.not_in(list(living)))
         lost = and_(items.c.state == State.WORKING, or_(orphan, items.c.lease_until < now.timestamp()))
@@ -181,11 +181,8 @@ class ItemStore:
             rows = tx.execute(select(items).where(lost)).all()
             for row in rows:
                 count = row.interruptions + 1
-                values = {"attempts": max(0, row.attempts - 1), "interruptions": count}
-                if count >= limit:
-                    self._move(tx, now, row, State.FAILED, reasons=to_json(["interrupted_too_often"]), **values)
-                else:
-                    self._move(tx, now, row, State.QUEUED, **values)
+                attempts = max(0, row.attempts - 1)
+                self._move(tx, now, row, State.QUEUED, attempts=attempts, interruptions=count)
                 self._journal.append(tx, now, "item.interrupted", SERVICE, {"times": count}, row.id)
         return len(rows)
 

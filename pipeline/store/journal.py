@@ -79,7 +79,8 @@ class Journal:
                 return
             after = rows[-1].seq
 
-    def last_seq(self) -> int:
-        """The number of the newest entry; 0 when there is none."""
+    def last_seq(self, kind: str | None = None) -> int:
+        """The number of the newest entry (of one kind); 0 when there is none."""
+        query = select(func.max(log.c.seq))
         with self._db.read() as tx:
-            return tx.execute(select(func.max(log.c.seq))).scalar() or 0
+            return tx.execute(query if kind is None else query.where(log.c.kind == kind)).scalar() or 0

@@ -100,7 +100,7 @@ class RegisterStore:
         """Person id -> SHA-256 of the portraits that have a template of every one of these engines."""
         portraits: dict[tuple[str, str], set[str]] = {}
         with self._db.read() as tx:
-            for r in tx.execute(select(templates.c["person_id", "portrait_sha256", "engine", "weights_sha256"])):
+            for r in tx.execute(select(*templates.c["person_id", "portrait_sha256", "engine", "weights_sha256"])):
                 if weights.get(r.engine) == r.weights_sha256:
                     portraits.setdefault((r.person_id, r.portrait_sha256), set()).add(r.engine)
         result: dict[str, set[str]] = {}
@@ -121,7 +121,8 @@ class RegisterStore:
     ) -> None:
         """Add templates and delete those of everyone not in `keep` (person id -> portraits), in one transaction."""
         with self._db.write() as tx:
-            for row in tx.execute(select(templates.c["id", "person_id", "portrait_sha256", "weights_sha256", "engine"])):
+            columns = templates.c["id", "person_id", "portrait_sha256", "weights_sha256", "engine"]
+            for row in tx.execute(select(*columns)):
                 kept = row.portrait_sha256 in keep.get(row.person_id, set())
                 if not kept or weights.get(row.engine) != row.weights_sha256:
                     tx.execute(delete(templates).where(templates.c.id == row.id))

@@ -1,0 +1,37 @@
+# Two commands do everything: `make demo` and `make test`. They need Python 3.11 or newer, and nothing else.
+PYTHON ?= python3
+PY := .venv/bin/python
+
+.PHONY: demo test lint check lock clean
+
+demo: .venv/ready models/weights/ready
+	$(PY) -m examples.demo $(if $(WATCH),--watch)
+
+test: .venv/ready models/weights/ready lint
+	$(PY) -m pytest
+
+lint: .venv/ready
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+# Every package is pinned with its hashes in requirements.lock; pip refuses anything else.
+.venv/ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.12 ..."; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+models/weights/ready: .venv/ready models/weights.toml
+	.venv/bin/beeldwacht models fetch
+	@touch $@
+
+# For developers: resolve the dependencies again and pin what comes out.
+lock:
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --output-file requirements.lock --upgrade
+
+clean:
+	rm -rf .venv models/weights demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

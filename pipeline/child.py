@@ -1,0 +1,152 @@
+"""The child process: reads media that may be hostile, and never sees the register, the database or the network.
+
+Started by exec with its options as one JSON argument; one JSON object per line comes in on standard input, one per
+line goes out on standard output. It answers `analyse` and `produce` (see pipeline.lab for both).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from pipeline.isolation import confine, limit_cpu
+
+if TYPE_CHECKING:
+    from models.base import Detector, Embedder
+    from pipeline.media import Photo
+    from pipeline.types import Box, Detection, Face, JsonObject, RgbImage
+
+SAME_FACE = 0.5  # overlap (IoU) from which a face in the result is the face that was shown
+
+
+class Bench:
+    """The engines, and the photo that is being worked on."""
+
+    def __init__(self, detectors: Sequence[Detector], embedders: Sequence[Embedder], options: JsonObject) -> None:
+        self._detectors = detectors
+        self._embedders = embedders
+        self._options = options
+        self._photo: Photo | None = None
+
+    def analyse(self, request: JsonObject) -> JsonObject:
+        """Decode one original, find its faces, describe them. Keeps the pixels for `produce`."""
+        from pipeline import media, wire  # noqa: PLC0415 - libraries load after the limits are set
+        from pipeline.types import Analysis  # noqa: PLC0415
+
+        self._photo = None
+        photo = media.decode(Path(request["path"]), self._options["max_pixels"])
+        height, width = photo.pixels.shape[:2]
+        faces = self._faces(photo.pixels, embed=request["embed"], skip=())
+        self._photo = photo
+        return wire.analysis_out(Analysis(width, height, photo.format, faces, photo.notes))
+
+    def produce(self, request: JsonObject) -> JsonObject:
+        """Cover regions of the analysed photo, write it, read back what was written, and look at that again."""
+        from pipeline import inspect_output, media, redact, wire  # noqa: PLC0415
+        from pipeline.types import Analysis, Style  # noqa: PLC0415
+
+        photo = self._photo
+        if photo is None:
+            raise RuntimeError("nothing was analysed")
+        regions = tuple(wire.region_in(r) for r in request["regions"])
+        path = Path(request["path"])
+        rendered = redact.redact(photo.pixels, regions, Style(request["style"]), request["seed"])
+        media.encode(rendered, photo.output_format, path)
+        written = media.decode(path, self._options["max_pixels"])
+        checks = [
+            *inspect_output.scan_output(path),
+            redact.check_as_planned(rendered, written.pixels),
+            *redact.check_regions(photo.pixels, written.pixels, regions),
+        ]
+        shown = tuple(wire.box_in(b) for b in request["shown"])
+        faces = self._faces(written.pixels, embed=request["embed"], skip=shown)
+        height, width = written.pixels.shape[:2]
+        return {
+            "checks": [wire.check_out(c) for c in checks],
+            "extension": "png" if photo.output_format == "PNG" else "jpg",
+            "analysis": wire.analysis_out(Analysis(width, height, written.format, faces, written.notes)),
+        }
+
+    def _faces(self, pixels: RgbImage, embed: bool, skip: Sequence[Box]) -> tuple[Face, ...]:
+        from models.detect import DetectSettings, find_faces  # noqa: PLC0415
+        from pipeline.types import Face  # noqa: PLC0415
+
+        found = find_faces(pixels, self._detectors, DetectSettings())
+        wanted = [i for i, d in enumerate(found) if embed and not any(d.box.iou(b) >= SAME_FACE for b in skip)]
+        described: dict[int, dict[str, Any]] = {i: {} for i in range(len(found))}
+        for engine in self._embedders:
+            vectors = engine.embed(pixels, [found[i] for i in wanted])
+            for i, vector in zip(wanted, vectors, strict=True):
+                if vector is not None:
+                    described[i][engine.engine_id] = vector
+        return tuple(Face(i, d, described[i], _sharpness(pixels, d)) for i, d in enumerate(found))
+
+
+def _sharpness(pixels: RgbImage, detection: Detection) -> float:
+    """Variance of the Laplacian of the face at 64 x 64 (Pech-Pacheco et al. 2000); a blurred face scores low."""
+    import cv2  # noqa: PLC0415
+
+    height, width = pixels.shape[:2]
+    box = detection.box.clamp(width, height)
+    crop = pixels[int(box.top) : int(box.bottom) + 1, int(box.left) : int(box.right) + 1]
+    if crop.size == 0:
+        return 0.0
+    gray = cv2.cvtColor(cv2.resize(crop, (64, 64), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+    return float(cv2.Laplacian(gray, cv2.CV_64F).var())
+
+
+def serve(options: JsonObject, source: TextIO, sink: TextIO) -> None:
+    """Load the engines, say hello, and answer requests until the input ends."""
+    from models.base import EngineError  # noqa: PLC0415
+    from models.engines import load_detectors, load_embedders  # noqa: PLC0415
+    from models.weights import WeightsError  # noqa: PLC0415
+    from pipeline.media_errors import MediaError  # noqa: PLC0415
+
+    def answer(value: JsonObject) -> None:
+        sink.write(json.dumps(value) + "\n")
+        sink.flush()
+
+    folder = Path(options["weights"])
+    try:
+        bench = Bench(
+            load_detectors(options["detectors"], folder, options["threads"]),
+            load_embedders(options["embedders"], folder, options["threads"]),
+            options,
+        )
+    except (EngineError, WeightsError) as e:
+        answer({"error": {"reason": "engine_error", "message": str(e)}})
+        return
+    answer({"ok": {"confined": options["confined"]}})
+    operations = {"analyse": bench.analyse, "produce": bench.produce}
+    for line in source:
+        request = json.loads(line)
+        limit_cpu(request["cpu_seconds"])
+        try:
+            answer({"ok": operations[request["op"]](request)})
+        except MediaError as e:
+            answer({"error": {"reason": e.reason, "message": str(e)}})
+        except MemoryError:
+            answer({"error": {"reason": "out_of_memory", "message": "The file needs more memory than is allowed."}})
+        except Exception as e:  # noqa: BLE001 - whatever a decoder or engine throws is blamed on this one file
+            where = e.__traceback__
+            while where and where.tb_next:
+                where = where.tb_next
+            line_no = f" (line {where.tb_lineno} of {Path(where.tb_frame.f_code.co_filename).name})" if where else ""
+            answer({"error": {"reason": "child_error", "message": f"{type(e).__name__}: {e}{line_no}"}})
+
+
+def main() -> None:
+    """Entry of the process. Libraries that print on standard output must not disturb the answers."""
+    options = json.loads(sys.argv[1])
+    options["confined"] = confine(options["memory_bytes"], options["file_bytes"], options["parent"])
+    sink = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    serve(options, sys.stdin, sink)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""The service's side of one child process: start it, ask it, watch its deadline, replace it."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import ChildDied, ChildError, ChildRefused, ChildTimeout
+from pipeline.types import Analysis, Box, Check, JsonObject, Region, Style
+from pipeline.wire import analysis_in, box_out, check_in, region_out
+
+_MAX_LINE = 64 << 20
+_START_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class LabOptions:
+    """What a child may use. `deadline_seconds` is for one request, wall and processor time alike."""
+
+    weights: Path
+    detectors: tuple[str, ...]
+    embedders: tuple[str, ...]
+    threads: int
+    deadline_seconds: float
+    memory_bytes: int
+    max_pixels: int
+    recycle_after: int
+    file_bytes: int = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A written rendition: what was checked in the child, and what its detectors found in the result."""
+
+    extension: str
+    checks: tuple[Check, ...]
+    analysis: Analysis
+
+
+class Lab:
+    """One child process. Not for use by two threads at once; `kill` may be called from any thread."""
+
+    def __init__(self, options: LabOptions) -> None:
+        self._options = options
+        self._process: subprocess.Popen[bytes] | None = None
+        self._files = 0
+        self._buffer = b""
+        self._complaints: deque[str] = deque(maxlen=20)
+        self.confined: tuple[str, ...] = ()
+
+    def start(self) -> None:
+        """Start the child if none runs, and replace one that has read many files. Raises ChildError."""
+        if self._process is not None and self._files >= self._options.recycle_after:
+            self.close()
+        if self._process is None:
+            self._launch()
+
+    def analyse(self, path: Path, embed: bool) -> Analysis:
+        """Decode a photo, find every face, and describe the faces when `embed`. Raises ChildError."""
+        self._files += 1
+        try:
+            return analysis_in(self._ask({"op": "analyse", "path": str(path), "embed": embed}))
+        except (KeyError, TypeError, ValueError) as e:
+            raise self._nonsense(e) from e
+
+    def produce(
+        self, regions: Sequence[Region], style: Style, seed: int, path: Path, shown: Sequence[Box], embed: bool
+    ) -> Product:
+        """Cover regions of the photo analysed last, write it to `path`, and look at what was written.
+
+        Faces of the result that are not at one of the `shown` boxes are described when `embed`. Raises ChildError.
+        """
+        request: JsonObject = {
+            "op": "produce", "regions": [region_out(r) for r in regions], "style": str(style), "seed": seed,
+            "path": str(path), "shown": [box_out(b) for b in shown], "embed": embed,
+        }  # fmt: skip
+        try:
+            value = self._ask(request)
+            return Product(
+                str(value["extension"]), tuple(check_in(c) for c in value["checks"]), analysis_in(value["analysis"])
+            )
+        except (KeyError, TypeError, ValueError) as e:
+            raise self._nonsense(e) from e
+
+    def kill(self) -> None:
+        """End the child and everything it may have started, at once."""
+        process = self._process
+        if process is not None and process.poll() is None:
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                return
+
+    def close(self) -> None:
+        """End the child and let go of its pipes."""
+        self.kill()
+        process, self._process = self._process, None
+        if process is not None:
+            process.wait()
+            for pipe in (process.stdin, process.stdout, process.stderr):
+                if pipe:
+                    pipe.close()
+
+    def _launch(self) -> None:
+        o = self._options
+        options = {
+            "weights": str(o.weights), "detectors": o.detectors, "embedders": o.embedders, "threads": o.threads,
+            "memory_bytes": o.memory_bytes, "file_bytes": o.file_bytes, "max_pixels": o.max_pixels,
+            "parent": os.getpid(),
+        }  # fmt: skip
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-m", "pipeline.child", json.dumps(options)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+            env={"LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": str(o.threads), "OPENBLAS_NUM_THREADS": str(o.threads)},
+        )  # fmt: skip
+        self._files, self._buffer = 0, b""
+        threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
+        hello = self._receive(time.monotonic() + _START_SECONDS)
+        self.confined = tuple(hello["confined"])
+
+    def _listen(self, process: subprocess.Popen[bytes]) -> None:
+        if process.stderr is not None:
+            for line in process.stderr:
+                self._complaints.append(line.decode("utf-8", "replace")[:500].rstrip())
+
+    def _ask(self, request: JsonObject) -> JsonObject:
+        process = self._process
+        if process is None or process.stdin is None:
+            raise ChildDied("The reader of media is not running.")
+        seconds = self._options.deadline_seconds
+        try:
+            process.stdin.write(json.dumps({**request, "cpu_seconds": seconds * self._options.threads}).encode() + b"\n")
+            process.stdin.flush()
+        except OSError as e:
+            self.close()
+            raise ChildDied("The reader of media ended before it was asked.") from e
+        return self._receive(time.monotonic() + seconds)
+
+    def _receive(self, deadline: float) -> JsonObject:
+        process = self._process
+        if process is None or process.stdout is None:
+            raise ChildDied("The reader of media is not running.")
+        fd = process.stdout.fileno()
+        while b"\n" not in self._buffer:
+            wait = deadline - time.monotonic()
+            if wait <= 0 or not select.select([fd], [], [], wait)[0]:
+                self.close()
+                raise ChildTimeout("Reading the file took longer than the deadline; the reader was stopped.")
+            chunk = os.read(fd, 1 << 16)
+            if not chunk or len(self._buffer) > _MAX_LINE:
+                self.close()
+                raise ChildDied(f"The reader of media ended ({_how(process.returncode)}). {self._last_words()}")
+            self._buffer += chunk
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return self._unwrap(line)
+
+    def _unwrap(self, line: bytes) -> JsonObject:
+        try:
+            answer: Any = json.loads(line)
+            error = answer.get("error")
+            if error is None:
+                value: JsonObject = answer["ok"]
+                return value
+            reason, message = str(error["reason"]), str(error["message"])
+        except (ValueError, KeyError, AttributeError, TypeError) as e:
+            raise self._nonsense(e) from e
+        if reason in {"engine_error", "child_error", "out_of_memory"}:
+            self.close()  # its memory is not to be trusted any more
+            raise ChildError(message)
+        raise ChildRefused(reason, message)
+
+    def _nonsense(self, error: Exception) -> ChildError:
+        self.close()
+        return ChildDied(f"The reader of media gave an answer that makes no sense ({error}).")
+
+    def _last_words(self) -> str:
+        return " ".join(list(self._complaints)[-3:])
+
+
+def _how(code: int | None) -> str:
+    if code is None:
+        return "no exit status"
+    if code < 0:
+        try:
+            return signal.Signals(-code).name
+        except ValueError:
+            return f"signal {-code}"
+    return f"exit status {code}"

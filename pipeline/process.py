@@ -1,0 +1,175 @@
+"""The story of one file, on one screen: analyse, match, judge, plan, render, verify, triage, record.
+
+This module orders the steps and decides nothing itself: policy, match, mask and triage are pure, the child reads and
+writes media, the store commits. It raises LeaseLost when somebody else took the file over, and nothing else: every
+other error ends the attempt with a reason.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from pipeline import mask, policy
+from pipeline.config import Settings
+from pipeline.errors import BeeldwachtError, ChildRefused, LeaseLost
+from pipeline.gallery import Gallery, GalleryCache
+from pipeline.lab import Lab, Product
+from pipeline.lifecycle import State
+from pipeline.store import Store
+from pipeline.store.items import Decision, Draft, Item
+from pipeline.triage import HELD_WHEN_REFUSED, failed_checks, look_again
+from pipeline.types import Analysis, Check, Medium, Region, Register, Verdict
+from pipeline.vault import Vault
+
+logger = logging.getLogger(__name__)
+ROUNDS = 3  # how often a result may be covered further before it is held
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the story is played with. `clock` is the only source of time; the seconds are for measuring."""
+
+    settings: Settings
+    store: Store
+    vault: Vault
+    galleries: GalleryCache
+    clock: Callable[[], datetime]
+    seconds: Callable[[], float]
+    engines: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """One original, matched and judged."""
+
+    analysis: Analysis
+    gallery: Gallery
+    verdicts: Mapping[str, Sequence[Verdict]]
+    started: float
+    on: date
+
+
+def process(item: Item, owner: str, lab: Lab, parts: Parts) -> State:
+    """Take one claimed item as far as it goes; returns the state it was left in."""
+    work = parts.settings.work
+    if item.interruptions >= work.interruptions:
+        why = f"The service was stopped {item.interruptions} times while it worked on this file."
+        return _put_aside(item, owner, parts, State.FAILED, "interrupted_too_often", why)
+    try:
+        lab.start()
+        return _decide(item, owner, lab, parts)
+    except LeaseLost as e:
+        return _give_back(item, owner, parts, str(e), blame=False)
+    except ChildRefused as e:
+        if e.reason not in HELD_WHEN_REFUSED:
+            return _put_aside(item, owner, parts, State.REJECTED, e.reason, str(e))
+        parts.store.items.end(parts.clock(), item, owner, State.HELD, [e.reason], str(e))
+        return State.HELD
+    except Exception as e:  # noqa: BLE001 - fail closed: whatever went wrong, this file is not published by it
+        if not isinstance(e, (BeeldwachtError, OSError)):
+            logger.exception("item %s: unexpected error", item.id)
+        if item.attempts >= work.attempts:
+            why = f"{item.attempts} attempts failed; the last one: {e}"
+            return _put_aside(item, owner, parts, State.FAILED, "attempts_used_up", why)
+        return _give_back(item, owner, parts, str(e), blame=True)
+
+
+def _decide(item: Item, owner: str, lab: Lab, parts: Parts) -> State:
+    started = parts.seconds()
+    analysis = lab.analyse(parts.vault.original(item.sha256), parts.settings.matching.enabled)
+    register = parts.store.register.current()
+    on = parts.clock().date()
+    gallery = parts.galleries.of(register, item.event, on)
+    sightings = gallery.match(analysis.faces)
+    verdicts = {
+        channel: policy.judge(sightings, register, item.event, channel, Medium.PHOTO, on)
+        for channel in parts.settings.channels
+    }
+    seen = _Seen(analysis, gallery, verdicts, started, on)
+    hold: list[str] = list(policy.hold_reasons(item.event))
+    if hold:
+        return _record(item, owner, register, seen, {}, [], hold, parts)
+    checks: dict[str, Sequence[Check]] = {}
+    drafts: list[Draft] = []
+    for plan, channels in _plans(analysis, verdicts).items():
+        name = f"{item.id}-{item.revision + 1}-{channels[0]}.partial"
+        product = _produce(item, plan, name, lab, seen, parts)
+        failed = failed_checks(product.checks)
+        hold += [h for h in failed if h not in hold]
+        for channel in channels:
+            own = f"{item.id}-{item.revision + 1}-{channel}.partial"
+            if own != name:
+                parts.vault.duplicate(name, own)
+            checks[channel] = product.checks
+            drafts.append(Draft(channel, own, *parts.vault.seal(own), product.extension))
+    if hold:
+        for draft in drafts:
+            parts.vault.discard(draft.work_name)
+        drafts = []
+    return _record(item, owner, register, seen, checks, drafts, hold, parts)
+
+
+def _plans(
+    analysis: Analysis, verdicts: Mapping[str, Sequence[Verdict]]
+) -> dict[tuple[tuple[Region, ...], frozenset[int]], list[str]]:
+    """Channels that hide the same faces share one rendering: (regions, shown faces) -> channels."""
+    plans: dict[tuple[tuple[Region, ...], frozenset[int]], list[str]] = {}
+    for channel, own in verdicts.items():
+        shown = frozenset(v.face for v in own if v.shown)
+        plans.setdefault((mask.plan_regions(analysis, shown), shown), []).append(channel)
+    return plans
+
+
+def _produce(
+    item: Item, plan: tuple[tuple[Region, ...], frozenset[int]], name: str, lab: Lab, seen: _Seen, parts: Parts
+) -> Product:
+    """Render and verify; what the detectors still find in the result is covered too, and it is rendered again."""
+    regions, shown_faces = plan
+    shown = {i: seen.analysis.faces[i].detection.box for i in shown_faces}
+    matching = parts.settings.matching.enabled
+    for left in range(ROUNDS, 0, -1):
+        product = lab.produce(
+            regions, parts.settings.redaction.style, item.id, parts.vault.work_file(name), list(shown.values()), matching
+        )
+        extra, check = look_again(product.analysis, regions, shown)
+        if check.passed or left == 1:
+            break
+        size = seen.analysis.width, seen.analysis.height
+        regions = mask.add(regions, (mask.region_of(d, *size) for d in extra))
+    recognised = seen.gallery.recognises(product.analysis.faces, list(shown.values()))
+    return Product(product.extension, (*product.checks, check, recognised), product.analysis)
+
+
+def _record(
+    item: Item,
+    owner: str,
+    register: Register,
+    seen: _Seen,
+    checks: Mapping[str, Sequence[Check]],
+    drafts: Sequence[Draft],
+    hold: Sequence[str],
+    parts: Parts,
+) -> State:
+    decision = Decision(
+        register.version, seen.on, seen.analysis, seen.verdicts, checks, drafts, hold, parts.engines,
+        round(parts.seconds() - seen.started, 3),
+    )  # fmt: skip
+    return parts.store.items.record(parts.clock(), item, owner, decision).state
+
+
+def _put_aside(item: Item, owner: str, parts: Parts, state: State, reason: str, why: str) -> State:
+    """Into quarantine first, then the row: a crash in between repeats the copy and loses nothing."""
+    parts.vault.quarantine_copy(item.sha256, "/".join(filter(None, (item.event.name, item.folder, item.name))), why)
+    parts.store.items.end(parts.clock(), item, owner, state, [reason], why)
+    return state
+
+
+def _give_back(item: Item, owner: str, parts: Parts, why: str, blame: bool) -> State:
+    try:
+        parts.store.items.give_back(parts.clock(), item, owner, why, blame)
+    except LeaseLost:
+        return State.WORKING  # it is somebody else's already
+    return State.QUEUED

@@ -1,0 +1,62 @@
+"""Makes decided files visible: a last look at the register, one rename per channel, then the row.
+
+The decision is committed before this runs; a crash at any point is finished, or undone, by running it again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from pipeline.errors import PublishError
+from pipeline.lifecycle import State
+from pipeline.store import Store
+from pipeline.store.items import Item, Rendition
+from pipeline.vault import Vault
+
+_TRIES = 1000
+
+
+class Publisher:
+    """Publishes what is ready. One at a time: the lock keeps two workers from publishing the same item."""
+
+    def __init__(self, vault: Vault, store: Store, clock: Callable[[], datetime]) -> None:
+        self._vault = vault
+        self._store = store
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    def publish_ready(self) -> list[Item]:
+        """Publish every ready item; returns those that became visible."""
+        with self._lock:
+            return [item for item, renditions in self._store.items.ready() if self._publish(item, renditions)]
+
+    def _publish(self, item: Item, renditions: Sequence[Rendition]) -> bool:
+        waiting = [r for r in renditions if r.state is State.READY]
+        if not self._store.items.still_current(item.id):
+            return self._redo(item, waiting, "the register changed after the decision")
+        try:
+            for rendition in waiting:
+                self._release(rendition)
+        except (PublishError, FileNotFoundError) as e:
+            return self._redo(item, waiting, str(e))
+        self._store.items.published(self._clock(), item)
+        return True
+
+    def _release(self, rendition: Rendition) -> None:
+        for _ in range(_TRIES):
+            try:
+                self._vault.release(rendition.work_name, rendition.channel, rendition.path, rendition.sha256)
+            except FileExistsError:
+                rendition = self._store.items.relocate(rendition)  # nothing is ever overwritten
+            else:
+                return
+        raise PublishError(f"{rendition.path}: {_TRIES} files that are not ours stand in its place.")
+
+    def _redo(self, item: Item, waiting: Sequence[Rendition], why: str) -> bool:
+        for r in waiting:
+            self._vault.retract(r.channel, r.path, r.sha256)  # another channel's copy may be out already
+            self._vault.discard(r.work_name)
+        self._store.items.redo(self._clock(), item, why)
+        return False

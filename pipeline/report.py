@@ -1,0 +1,136 @@
+"""Pure: the log as sentences that a privacy officer can read. People and files appear by their ids only."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pipeline.audit import Entry
+from pipeline.reasons import HoldReason, explain
+from pipeline.types import Reason
+
+_HELD = {
+    "film_not_supported": "films are not supported yet",
+    "sound_not_supported": "sound recordings are not supported yet",
+}
+
+
+def sentences(entry: Entry, language: str = "en") -> list[str]:
+    """One entry as a headline, and below it one line per detail."""
+    body = json.loads(entry.body)
+    describe = _LINES.get(entry.kind, _other)
+    return list(describe(body, language))
+
+
+def reason_text(code: str, language: str = "en") -> str:
+    """A reason code of an item (held, rejected, failed) as words."""
+    if code in _HELD:
+        return _HELD[code]
+    if code.startswith("check_failed:"):
+        return f"the check of the result failed ({code.partition(':')[2]})"
+    try:
+        return explain(HoldReason(code), language)
+    except ValueError:
+        return code.replace("_", " ")
+
+
+def verdict_line(verdict: Mapping[str, Any], channel: str, language: str) -> str:
+    """One verdict: where the face is, shown or covered, why, by which article, and on what evidence."""
+    where = "{:.0f},{:.0f} to {:.0f},{:.0f}".format(*verdict["box"])
+    line = f"{channel}: face {verdict['face']} ({where}) {'SHOWN' if verdict['shown'] else 'covered'}: "
+    line += explain(
+        Reason(verdict["reason"]), language,
+        register_version=verdict.get("register_version"), consent_row=verdict.get("consent_row"),
+    )  # fmt: skip
+    line += f" [{verdict['article']}]" if verdict.get("article") else ""
+    if person := verdict.get("person") or verdict.get("candidate"):
+        known = "is" if verdict.get("person") else "closest"
+        line += f"; {known} {person}"
+    if verdict.get("score") is not None and verdict.get("threshold") is not None:
+        line += f", score {verdict['score']:.2f}, needed {verdict['threshold']:.2f}"
+        if verdict.get("runner_up") is not None:
+            line += f", runner-up {verdict['runner_up']:.2f}"
+        if engines := verdict.get("engine_scores"):
+            line += " (" + ", ".join(f"{k} {v:.3f}" for k, v in engines.items()) + ")"
+    return line
+
+
+def _arrived(body: dict[str, Any], _: str) -> Iterator[str]:
+    yield f"arrived in event {body['event']['name']}, {body['bytes']} bytes, SHA-256 {body['sha256'][:16]}..."
+    if body["event"]["problem"]:
+        yield body["event"]["problem"]
+
+
+def _duplicate(body: dict[str, Any], _: str) -> Iterator[str]:
+    yield f"the same bytes arrived again in event {body['event']}; item {body['first']} stands for them ({body['state']})"
+
+
+def _decided(body: dict[str, Any], language: str) -> Iterator[str]:
+    shown = {c: sum(v["shown"] for v in vs) for c, vs in body["verdicts"].items()}
+    summary = ", ".join(f"{n} shown on {c}" for c, n in shown.items())
+    yield (
+        f"decided on {body['on']} by register version {body['register_version']}: {body['format']} "
+        f"{body['size'][0]} x {body['size'][1]}, {body['faces']} faces; {summary}"
+    )
+    yield from (f"note: {note}" for note in body["notes"])
+    for channel, verdicts in body["verdicts"].items():
+        yield from (verdict_line(v, channel, language) for v in verdicts)
+    for channel, checks in body["checks"].items():
+        failed = [c for c in checks if not c["passed"]]
+        yield f"{channel}: {len(checks)} checks of the written file, {len(failed)} failed"
+        yield from (f"{channel}: FAILED {c['name']}: {c['detail']}" for c in failed)
+
+
+def _published(body: dict[str, Any], _: str) -> Iterator[str]:
+    channels = ", ".join(r["channel"] for r in body["renditions"])
+    yield f"published on {channels}"
+    yield from (f"{r['channel']}: SHA-256 {r['sha256']}" for r in body["renditions"])
+
+
+def _ended(body: dict[str, Any], language: str) -> Iterator[str]:
+    yield "; ".join(reason_text(r, language) for r in body["reasons"]) + (
+        f": {body['message']}" if body.get("message") else ""
+    )
+
+
+def _requeued(body: dict[str, Any], _: str) -> Iterator[str]:
+    yield f"back in the queue: {body['why']}"
+
+
+def _interrupted(body: dict[str, Any], _: str) -> Iterator[str]:
+    yield f"the service was stopped while it worked on this file ({body['times']} times so far); it is done again"
+
+
+def _loaded(body: dict[str, Any], _: str) -> Iterator[str]:
+    counts = ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in body["diff"]["counts"].items() if n)
+    yield f"register version {body['version']}: {body['rows']} rows; {counts or 'no change'}"
+    yield from (f"row {p['row']}, {p['column']}: expected {p['expected']}" for p in body["problems"])
+
+
+def _enrolled(body: dict[str, Any], _: str) -> Iterator[str]:
+    if "enrolled" not in body:
+        yield f"templates of register version {body['version']}: {body['kept']} people keep theirs"
+        return
+    yield f"register version {body['version']}: {len(body['enrolled'])} people have a template"
+    yield from (f"{person} has none: {why.replace('_', ' ')}" for person, why in body["not_enrolled"].items())
+    yield from (f"portrait of {r['person']} refused: {r['why']}" for r in body["portraits_refused"])
+
+
+def _other(body: dict[str, Any], _: str) -> Iterator[str]:
+    yield ", ".join(f"{k} {json.dumps(v, ensure_ascii=False)}" for k, v in body.items()) or "-"
+
+
+_LINES = {
+    "item.arrived": _arrived,
+    "item.duplicate": _duplicate,
+    "item.decided": _decided,
+    "item.published": _published,
+    "item.held": _ended,
+    "item.rejected": _ended,
+    "item.failed": _ended,
+    "item.requeued": _requeued,
+    "item.interrupted": _interrupted,
+    "register.loaded": _loaded,
+    "register.enrolled": _enrolled,
+}

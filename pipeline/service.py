@@ -1,0 +1,241 @@
+"""The running service: one loop that sweeps, takes, renews, recovers and reports; workers do the rest.
+
+Nothing here is needed to be remembered: after a kill at any moment the next start finds everything in the table
+and the folders.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline import watch
+from pipeline.errors import BeeldwachtError, ChildError, StartupError
+from pipeline.intake import Intake, Taken
+from pipeline.lab import Lab, LabOptions
+from pipeline.lifecycle import State
+from pipeline.log_files import LogFiles
+from pipeline.process import Parts
+from pipeline.publish import Publisher
+from pipeline.types import JsonObject
+from pipeline.watch import Waiting
+from pipeline.worker import Worker
+
+logger = logging.getLogger(__name__)
+HEARTBEAT = "service"
+_TICK = 0.5
+_BEAT_SECONDS = 2.0
+
+
+class Service:
+    """Takes, works and publishes until stopped. `on_taken` and `on_done` tell a screen what happens."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        lab_options: LabOptions,
+        log_files: LogFiles,
+        on_taken: Callable[[Taken], None] = lambda _: None,
+        on_done: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        self._parts = parts
+        self._lab_options = lab_options
+        self._log_files = log_files
+        self._on_taken = on_taken
+        self._on_done = on_done
+        self._publisher = Publisher(parts.vault, parts.store, parts.clock)
+        self.intake = Intake(parts.vault, parts.store, parts.clock, parts.settings.work.max_file_mib << 20)
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._flag = threading.Event()  # the inbox may have changed
+        self._wake = threading.Event()  # there may be work
+        self._stop = threading.Event()
+        self._events = watch.Events(parts.vault.inbox, self._flag)
+        self._waiting: Mapping[str, Waiting] = {}
+        self._problem = ""
+        self._workers: list[Worker] = []
+        self._confined: tuple[str, ...] = ()
+        self._last_beat = self._last_renewal = self._next_sweep = 0.0
+
+    # --- life -------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Recover what an earlier run left, prove that the engines load, start the workers. Raises StartupError."""
+        parts = self._parts
+        parts.vault.prepare()
+        self._log_files.append(parts.store.journal.entries(self._log_files.last_seq()))
+        first = Lab(self._lab_options)
+        try:
+            first.start()
+        except ChildError as e:
+            raise StartupError(f"The engines do not load: {e}", "Run `beeldwacht models fetch`.") from e
+        self._confined = first.confined
+        recovered = parts.store.items.recover(parts.clock(), living=())
+        keep = {r.work_name for _, rs in parts.store.items.ready() for r in rs if r.state is State.READY}
+        parts.vault.clean_work(keep)
+        parts.vault.clean_vault()
+        matching: JsonObject = {"enabled": parts.settings.matching.enabled}
+        if parts.settings.matching.enabled:
+            m = parts.settings.matching
+            matching |= {"dpia_reference": m.dpia_reference, "decided_by": m.decided_by}
+        facts: JsonObject = {"engines": dict(parts.engines), "matching": matching, "recovered": recovered,
+                             "channels": list(parts.settings.channels)}  # fmt: skip
+        parts.store.journal.note(parts.clock(), "service.started", "service", facts)
+        self._publisher.publish_ready()
+        for n in range(parts.settings.work.slots):
+            self._hire(n, first if n == 0 else Lab(self._lab_options))
+
+    def run(self) -> None:
+        """Watch the inbox until `stop` is called."""
+        if self._parts.settings.watch.events:
+            self._events.ensure()
+        while not self._stop.is_set():
+            self._guarded(self._tick)
+            self._stop.wait(_TICK if not self._flag.is_set() else 0.05)
+
+    def drain(self, progress: Callable[[int], None] = lambda _: None) -> None:
+        """Work until the queue is empty; `progress` is told how many files are left."""
+        while not self._stop.is_set():
+            counts = self._parts.store.items.counts()
+            left = counts[State.QUEUED] + counts[State.WORKING] + counts[State.READY]
+            progress(left)
+            if not left:
+                return
+            self._guarded(self._keep_house)
+            self._stop.wait(0.1)
+
+    def stop(self) -> None:
+        """Ask the loop to end. Safe in a signal handler and from any thread."""
+        self._stop.set()
+
+    def close(self, patience: float) -> None:
+        """Let the workers finish their files, at most for `patience` seconds, and write the rest of the log."""
+        self._events.stop()
+        for worker in self._workers:
+            worker.stop()
+        end = time.monotonic() + patience
+        for worker in self._workers:
+            worker.join(max(0.0, end - time.monotonic()))
+            if worker.is_alive():
+                worker.abandon()
+                worker.join(5.0)
+        parts = self._parts
+        parts.store.items.recover(parts.clock(), living=())
+        parts.store.journal.note(parts.clock(), "service.stopped", "service", {})
+        self._guarded(self._keep_house)
+
+    # --- the loop ---------------------------------------------------------------------------------------------
+
+    def _tick(self) -> None:
+        now = time.monotonic()
+        if self._flag.is_set() or now >= self._next_sweep:
+            self._flag.clear()
+            self._sweep()
+        self._keep_house()
+
+    def _sweep(self) -> None:
+        parts, w = self._parts, self._parts.settings.watch
+        now = time.monotonic()
+        if w.events:
+            self._events.ensure()
+        try:
+            listing = watch.look(parts.vault.inbox)
+        except OSError as e:  # an unreachable share is never an empty inbox: remember what was waiting
+            self._problem = f"the inbox cannot be read: {e.strerror or e}"
+            self._next_sweep = now + w.sweep_seconds
+            return
+        self._problem = self._events.problem
+        sweep = watch.settle(listing, self._waiting, now, w.settle_seconds, w.incomplete_seconds)
+        taken = self.take(sweep.ready)
+        gone = {t.relative for t in taken if t.outcome != "later"}
+        self._waiting = {k: v for k, v in sweep.waiting.items() if k not in gone}
+        pending = min(w.sweep_seconds, max(0.2, w.settle_seconds / 2)) if self._waiting else w.sweep_seconds
+        self._next_sweep = time.monotonic() + pending
+
+    def take(self, ready: Iterable[watch.Seen]) -> list[Taken]:
+        """Take these out of the inbox, in order."""
+        taken = []
+        for seen in ready:
+            if self._stop.is_set():
+                break
+            result = self.intake.from_inbox(seen)
+            taken.append(result)
+            self._on_taken(result)
+            self._wake.set()
+            self._renew_leases()
+        return taken
+
+    def _keep_house(self) -> None:
+        parts = self._parts
+        self._renew_leases()
+        for n, worker in enumerate(self._workers):
+            if not worker.is_alive() and not self._stop.is_set():
+                logger.error("slot %d ended; it is started again", n)
+                self._hire(n, Lab(self._lab_options))
+        now = time.monotonic()
+        if now - self._last_beat >= _BEAT_SECONDS or self._stop.is_set():
+            self._last_beat = now
+            self._log_files.append(parts.store.journal.entries(self._log_files.last_seq()))
+            parts.store.items.beat(parts.clock(), HEARTBEAT, self._facts())
+
+    def _renew_leases(self) -> None:
+        parts, lease = self._parts, self._parts.settings.work.lease_seconds
+        now = time.monotonic()
+        if now - self._last_renewal < lease / 3:
+            return
+        self._last_renewal = now
+        owners = [w.name for w in self._workers if w.is_alive()]
+        for owner in owners:
+            parts.store.items.renew(parts.clock(), owner, lease)
+        if parts.store.items.recover(parts.clock(), owners):
+            self._wake.set()
+
+    def _hire(self, number: int, lab: Lab) -> None:
+        owner = f"{self._name}:{number}:{os.urandom(3).hex()}"
+        worker = Worker(owner, lab, self._parts, self._publisher, self._wake, self._on_done)
+        self._workers[number : number + 1] = [worker]
+        worker.start()
+
+    def _facts(self) -> JsonObject:
+        settings = self._parts.settings
+        return {
+            "pid": os.getpid(), "host": socket.gethostname(), "slots": settings.work.slots,
+            "events": self._events.alive() if settings.watch.events else False, "problem": self._problem,
+            "waiting": len(self._waiting), "child_confined": list(self._confined),
+            "working": [w.item.id for w in self._workers if w.item],
+        }  # fmt: skip
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except (BeeldwachtError, OSError) as e:
+            self._problem = str(e)
+            logger.error("%s", e)
+            self._stop.wait(1.0)
+
+
+def walk(path: Path) -> list[Path]:
+    """The files below a folder that an inbox would take, sorted; a file stands for itself."""
+    if not path.is_dir():
+        return [path]
+    return sorted(path / seen.relative for seen in watch.look(path))
+
+
+def lab_options(parts: Parts) -> LabOptions:
+    """What the configuration allows a child process."""
+    s = parts.settings
+    return LabOptions(
+        s.path("weights"), s.detection.detectors, s.matching.embedders if s.matching.enabled else (),
+        s.work.threads_per_slot, s.work.deadline_seconds, s.work.child_memory_mib << 20,
+        s.work.max_megapixels * 1_000_000, s.work.recycle_after,
+    )  # fmt: skip
+
+
+def with_embedders(options: LabOptions, embedders: tuple[str, ...]) -> LabOptions:
+    """The same child with other recognition engines."""
+    return replace(options, embedders=embedders)

@@ -1,0 +1,34 @@
+"""Pure: whether a rendition may go out, from what was found when it was opened again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pipeline import mask
+from pipeline.types import Analysis, Box, Check, Detection, Region
+
+HELD_WHEN_REFUSED = frozenset({"film_not_supported", "sound_not_supported"})
+"""Reasons of the reader that hold a file for later work; every other one puts it into quarantine."""
+
+COVERED_ENOUGH = 0.6  # of a found box; a detector's box around a mosaic is wider than the mosaic's own face
+SAME_FACE = 0.3  # overlap (IoU) from which a face found in the result is one that may be shown
+
+
+def look_again(result: Analysis, regions: Sequence[Region], shown: Mapping[int, Box]) -> tuple[list[Detection], Check]:
+    """Faces in the result that nobody decided on: neither one that may be shown, nor under a cover."""
+    extra = [
+        f.detection
+        for f in result.faces
+        if mask.covered_by(regions, f.detection.box) < COVERED_ENOUGH and not _is_shown(f.detection.box, shown)
+    ]
+    detail = f"{len(result.faces)} found, {len(shown)} may be shown" + (f", {len(extra)} undecided" if extra else "")
+    return extra, Check("no_undecided_face", not extra, detail)
+
+
+def failed_checks(checks: Sequence[Check]) -> list[str]:
+    """The names of the checks that did not pass, as reasons to hold."""
+    return [f"check_failed:{c.name}" for c in checks if not c.passed]
+
+
+def _is_shown(box: Box, shown: Mapping[int, Box]) -> bool:
+    return any(box.iou(s) >= SAME_FACE for s in shown.values())
