@@ -32,7 +32,7 @@ def axis(*weights: float) -> Vector:
 
 def face(index: int, vector: Vector, size: float = 80.0) -> Face:
     found = Detection(Box(10, 10, 10 + size, 10 + size), 0.9, POINTS, ("yunet",))
-    return Face(index, found, {engine: vector for engine in ENGINES})
+    return Face(index, found, dict.fromkeys(ENGINES, vector))
 
 
 def person(name: str, vector: Vector, portrait: str = "1") -> list[Template]:
