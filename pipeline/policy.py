@@ -132,9 +132,8 @@ def judge(
     faces = Counter(s.face for s in sightings)
     verdicts = []
     for sighting in sightings:
-        alone = faces[sighting.face] == 1
         reason, row = Reason.ERROR, None
-        if alone:
+        if faces[sighting.face] == 1:  # two statements about one face contradict each other
             reason, row = _judge_one(sighting, named, register, event=event, channel=channel, medium=medium, on=on)
         verdicts.append(
             Verdict(
@@ -143,7 +142,9 @@ def judge(
                 shown=reason is Reason.CONSENT,
                 reason=reason,
                 article=article(reason),
-                person_id=sighting.person_id if sighting.reason is None else None,
+                person_id=sighting.person_id
+                if sighting.reason is None and isinstance(sighting.person_id, str)
+                else None,
                 consent_row=row,
                 register_version=register.version,
                 sighting=sighting,
@@ -163,7 +164,7 @@ def hold_reasons(event: Event) -> tuple[HoldReason, ...]:
         reasons.append(HoldReason.EVENT_UNREADABLE)
     words = _words(event.kind)
     lesson = any(word in _LESSON_WORDS or word.endswith(_LESSON_ENDINGS) for word in words)
-    distance = any(word.startswith(_DISTANCE_STARTS) for word in words)
+    distance = any(word in _DISTANCE_WORDS or word.startswith(_DISTANCE_STARTS) for word in words)
     if distance and (lesson or any(word.endswith(_TEACHING_ENDINGS) for word in words)):
         reasons.append(HoldReason.DISTANCE_LESSON)
     elif lesson and " ".join(_words(event.permission)) in _NO_PERMISSION:
@@ -232,7 +233,8 @@ def _judge_one(  # noqa: PLR0911 - one return per condition
     person_id = sighting.person_id
     if sighting.reason is not None:
         # Only the register gives consent: a sighting that claims it is a fault in the program.
-        return (Reason.ERROR if sighting.reason == Reason.CONSENT else sighting.reason), None
+        known = isinstance(sighting.reason, str) and sighting.reason in ARTICLES and sighting.reason != Reason.CONSENT
+        return (Reason(sighting.reason) if known else Reason.ERROR), None
     if not isinstance(person_id, str) or not _scores_hold(sighting) or medium == Medium.MATCHING:
         return Reason.ERROR, None
     if named[person_id] > 1:
@@ -293,7 +295,8 @@ def _names(groups: Sequence[str]) -> frozenset[str]:
 # much costs the officer a click, publishing a lesson costs a breach of A.1.
 _LESSON_WORDS = frozenset({"instructie", "lecture", "hoorcollege", "werkcollege", "tutorial"})
 _LESSON_ENDINGS = ("les", "lessen", "lesson", "lessons")
-_DISTANCE_STARTS = ("afstand", "distance", "digita", "hybrid", "online", "remote", "teams", "thuis", "video", "zoom")
+_DISTANCE_WORDS = frozenset({"meet", "teams", "teamsles", "video", "videoles", "zoom", "zoomles"})
+_DISTANCE_STARTS = ("afstand", "distance", "digita", "hybrid", "online", "remote", "thuis")
 _TEACHING_ENDINGS = ("onderwijs", "learning", "teaching", "class", "classes", "schooling", "klas", "college")
 _NO_PERMISSION = frozenset(
     {"", "no", "none", "nee", "neen", "geen", "n", "0", "false", "onwaar", "unknown", "onbekend", "nvt", "n v t", "na"}
