@@ -241,16 +241,19 @@ def encode(pixels: RgbImage, output_format: str, path: Path) -> None:
             "The checked photo could not be put into a file. Report this with the log.",
             f"{type(error).__name__}: {error}",
         ) from error
+    made = False
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
         with open(os.open(path, flags, 0o640), "wb", buffering=0) as file:  # noqa: PTH123 - flags
+            made = True
             left = memoryview(content)
             while left:
                 left = left[file.write(left) :]
             os.fsync(file.fileno())
     except OSError as error:
-        with contextlib.suppress(OSError):
-            path.unlink(missing_ok=True)
+        if made:
+            with contextlib.suppress(OSError):
+                path.unlink()
         raise WriteFailed(
             "The checked photo could not be written. Check that the disk is not full and the folder may be written to.",
             f"{type(error).__name__} {error.errno}: {error.strerror}",
