@@ -29,7 +29,8 @@ class DetectSettings:
 
     `thresholds`: the score from which on a detection counts, per engine; `threshold` for engines not named.
     `tile`, `overlap`: largest side of what a detector sees at once, and what neighbours share, in pixels.
-    `enlarge`: per engine, photos up to this many megapixels are also looked at enlarged twofold.
+    `enlarge`: which engine also looks at the photo enlarged: (engine, up to this many megapixels, factor); the first
+    that fits the photo counts.
     `coarse_extra`: added to the threshold at half size and less for what is smaller than `coarse_side` pixels there: a
     real face of that size is seen better at the next larger scale, what is not are mostly two faces taken for one.
     `turned`: engines that also look at the photo turned by 90, 180 and 270 degrees, reduced to `turned_side`, where
@@ -43,7 +44,11 @@ class DetectSettings:
     tile: int = 1024
     overlap: int = 192
     smallest_side: int = 240
-    enlarge: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({"centerface": 0.3, "yunet": 1.1}))
+    enlarge: tuple[tuple[str, float, float], ...] = (
+        ("centerface", 0.3, 2.0),
+        ("yunet", 1.1, 2.0),
+        ("yunet", 32.0, 1.5),
+    )
     coarse_side: int = 40
     coarse_extra: float = 0.2
     turned: tuple[str, ...] = ("yunet",)
@@ -81,11 +86,19 @@ def find_faces(
         for detector in detectors:
             candidates += _pass(level, scale, detector, settings)
     for detector in detectors:
-        if image.shape[0] * image.shape[1] <= settings.enlarge.get(detector.engine_id, 0.0) * 1e6:
-            candidates += _pass(image, 2.0, detector, settings)
+        factor = _factor(image, detector.engine_id, settings)
+        if factor > 1:
+            candidates += _pass(image, factor, detector, settings)
         if detector.engine_id in settings.turned:
             candidates += _turned(image, detector, settings)
     return fuse(candidates, image.shape[1], image.shape[0])
+
+
+def _factor(image: RgbImage, engine: str, settings: DetectSettings) -> float:
+    """How much an engine wants the photo enlarged; 1 for not at all."""
+    megapixels = image.shape[0] * image.shape[1] / 1e6
+    fitting = (factor for name, limit, factor in settings.enlarge if name == engine and megapixels <= limit)
+    return next(fitting, 1.0)
 
 
 def _pyramid(image: RgbImage, settings: DetectSettings) -> Iterator[tuple[float, RgbImage]]:
@@ -111,16 +124,15 @@ def _spans(length: int, tile: int, overlap: int) -> list[tuple[int, int]]:
 
 
 def _pass(level: RgbImage, scale: float, detector: Detector, settings: DetectSettings) -> Iterator[_Candidate]:
-    """One detector over all tiles of one level. A scale of 2 enlarges tile by tile: the whole is never in memory."""
-    enlarge = scale > 1
-    factor = scale if enlarge else 1.0
+    """One detector over all tiles of one level. Above 1 it enlarges tile by tile: the whole is never in memory."""
+    factor = max(1.0, scale)
     height, width = level.shape[:2]
     tile, overlap = round(settings.tile / factor), round(settings.overlap / factor)
     threshold = settings.thresholds.get(detector.engine_id, settings.threshold)
     for top, bottom in _spans(height, tile, overlap):
         for left, right in _spans(width, tile, overlap):
             piece = np.ascontiguousarray(level[top:bottom, left:right])
-            if enlarge:
+            if factor > 1:
                 size = (round(piece.shape[1] * factor), round(piece.shape[0] * factor))
                 piece = cv2.resize(piece, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
             for found in _look(detector, piece, threshold):

@@ -36,13 +36,13 @@ def load_detectors(names: Sequence[str], folder: Path, threads: int = 1) -> tupl
     if not names:
         raise EngineError("no detector is named: without one every face would leak")
     _import(names)
-    return tuple(_known(DETECTORS, name, "detector")(folder, threads) for name in names)
+    return tuple(_known(DETECTORS, name, "a detector")(folder, threads) for name in names)
 
 
 def load_embedders(names: Sequence[str], folder: Path, threads: int = 1) -> tuple[Embedder, ...]:
     """The embedders of these names, in order, with verified weights. Raises EngineError; never leaves one out."""
     _import(names)
-    return tuple(_known(EMBEDDERS, name, "embedder")(folder, threads) for name in names)
+    return tuple(_known(EMBEDDERS, name, "an embedder")(folder, threads) for name in names)
 
 
 def _import(names: Sequence[str]) -> None:
@@ -61,5 +61,5 @@ def _import(names: Sequence[str]) -> None:
 
 def _known(table: dict[str, type[T]], name: str, what: str) -> type[T]:
     if name not in table:
-        raise EngineError(f"{name!r} is not a {what}")
+        raise EngineError(f"{name!r} is not {what}")
     return table[name]
