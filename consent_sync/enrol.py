@@ -1,13 +1,15 @@
 """Who may be enrolled for matching, and which portrait may be used. Pure: pixels and models are the caller's.
 
 A portrait is usable when exactly one usable face is found in it. A face is usable when it is at least `MIN_FACE`
-pixels, at least a third of the largest face, and a detector is sure of it. The third lets a portrait with passers-by
-far behind count, and refuses the one with a friend beside: a template of the wrong person would show the wrong one.
+pixels, at least a third of the largest face, and a detector is sure of it: passers-by far behind do not spoil a
+portrait, a friend beside does, because a template of the wrong person would show the wrong one. Where several are
+left, one of them counts alone when it is the only one that lies whole in the picture and none is larger: whoever the
+frame cuts off is not the one the portrait was made of.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -17,7 +19,7 @@ import numpy as np
 
 from consent_sync.model import Portrait
 from pipeline.policy import explain, may_match
-from pipeline.types import Analysis, Face, Reason, Register
+from pipeline.types import Analysis, Box, Face, Reason, Register
 
 MIN_FACE = 48.0
 """Pixels of the face's longer side: below it small faces of different people look alike."""
@@ -25,6 +27,9 @@ MIN_SHARE = 1 / 3
 """A face smaller than this share of the largest one is background."""
 MIN_SCORE = 0.5
 """Detectors are set to find too much rather than too little: a candidate below this score is no second person."""
+
+SAME_FACE = 0.5
+"""Boxes that overlap more than this (intersection over union) are one face that two engines saw differently."""
 
 NO_PORTRAIT = "no_portrait"
 
@@ -81,7 +86,7 @@ def usable_portrait(
         min_share: see `MIN_SHARE`.
         min_score: see `MIN_SCORE`.
     """
-    faces = [face for face in analysis.faces if face.detection.score >= min_score]
+    faces = _distinct(face for face in analysis.faces if face.detection.score >= min_score)
     if not faces:
         return PortraitRefusal(Refusal.NO_FACE, "no face was found: give a portrait from the front, in good light")
     largest = max(face.detection.box.size for face in faces)
@@ -89,6 +94,8 @@ def usable_portrait(
         sentence = f"the face has {largest:.0f} pixels, at least {min_face:.0f} are needed: give a larger portrait"
         return PortraitRefusal(Refusal.TOO_SMALL, sentence)
     usable = [face for face in faces if face.detection.box.size >= max(min_face, largest * min_share)]
+    if len(usable) > 1:
+        usable = _only_whole(usable, analysis) or usable
     if len(usable) != 1:
         sentence = f"{len(usable)} faces were found: give a portrait of this person alone"
         return PortraitRefusal(Refusal.SEVERAL_FACES, sentence)
@@ -118,6 +125,28 @@ def plan_enrolment(register: Register, portraits: Mapping[str, Sequence[Portrait
         else:
             enrol[person_id] = own
     return EnrolmentPlan(MappingProxyType(enrol), tuple(refused))
+
+
+def _distinct(faces: Iterable[Face]) -> list[Face]:
+    """The faces without those that are another look at a face already there, which one engine is surer of."""
+    found: list[Face] = []
+    for face in sorted(faces, key=lambda face: -face.detection.score):
+        if all(face.detection.box.iou(other.detection.box) <= SAME_FACE for other in found):
+            found.append(face)
+    return found
+
+
+def _only_whole(faces: Sequence[Face], analysis: Analysis) -> list[Face]:
+    """The one face that the frame does not cut, when there is exactly one and no other is larger; else nothing."""
+    whole = [face for face in faces if not _cut(face.detection.box, analysis)]
+    if len(whole) == 1 and all(face.detection.box.size <= whole[0].detection.box.size for face in faces):
+        return whole
+    return []
+
+
+def _cut(box: Box, analysis: Analysis) -> bool:
+    """Whether a box reaches the edge of the picture (boxes are clamped to it), within a pixel."""
+    return box.left <= 1 or box.top <= 1 or box.right >= analysis.width - 1 or box.bottom >= analysis.height - 1
 
 
 def _described(face: Face, engine: str) -> bool:

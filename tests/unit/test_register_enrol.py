@@ -28,14 +28,22 @@ ON = date(2026, 11, 1)
 ENGINES = ("sface", "dlib")
 
 
-def face(index: int, size: float, score: float = 0.9, engines: tuple[str, ...] = ENGINES, value: float = 0.1) -> Face:
-    box = Box(10, 10, 10 + size * 0.8, 10 + size)
+def face(
+    index: int,
+    size: float,
+    score: float = 0.9,
+    engines: tuple[str, ...] = ENGINES,
+    value: float = 0.1,
+    at: tuple[float, float] | None = None,
+) -> Face:
+    left, top = at or (10 + index * 100, 10)
+    box = Box(left, top, left + size * 0.8, top + size)
     vectors = {engine: np.full(4, value, dtype=np.float32) for engine in engines}
     return Face(index, Detection(box, score, None, ("yunet",)), vectors)
 
 
 def look(*faces: Face) -> PortraitRefusal | Face:
-    return usable_portrait(Analysis(250, 250, "JPEG", faces), ENGINES)
+    return usable_portrait(Analysis(400, 400, "JPEG", faces), ENGINES)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +58,40 @@ def look(*faces: Face) -> PortraitRefusal | Face:
 )  # fmt: skip
 def test_exactly_one_usable_face(faces: tuple[Face, ...], used: int) -> None:
     assert look(*faces) is faces[used]
+
+
+@pytest.mark.parametrize(
+    ("faces", "used"),
+    [
+        # Somebody whom the frame cuts off, at each side, beside a whole face that is no smaller.
+        ((face(0, 110, at=(150, 150)), face(1, 100, at=(0, 150))), 0),
+        ((face(0, 110, at=(150, 150)), face(1, 100, at=(320, 150))), 0),
+        ((face(0, 110, at=(150, 150)), face(1, 100, at=(150, 0.5))), 0),
+        ((face(0, 110, at=(150, 150)), face(1, 100, at=(50, 300))), 0),
+        ((face(0, 110, at=(150, 150)), face(1, 110, at=(0, 150)), face(2, 80, at=(340, 150))), 0),
+        # One face, seen by two engines.
+        ((face(0, 110, 0.8, at=(150, 150)), face(1, 112, 0.95, at=(155, 148))), 1),
+        # One face alone may be cut off.
+        ((face(0, 110, at=(0, 150)),), 0),
+    ],
+)
+def test_one_of_several_counts_alone(faces: tuple[Face, ...], used: int) -> None:
+    assert look(*faces) is faces[used]
+
+
+@pytest.mark.parametrize(
+    "faces",
+    [
+        (face(0, 110, at=(150, 150)), face(1, 120, at=(0, 150))),  # the one cut off is larger
+        (face(0, 110, at=(0, 150)), face(1, 110, at=(320, 150))),  # nobody is whole
+        (face(0, 110, at=(20, 150)), face(1, 90, at=(150, 150)), face(2, 80, at=(320, 150))),  # two are whole
+        (face(0, 110, at=(100, 150)), face(1, 110, at=(150, 150))),  # cheek to cheek
+    ],
+)
+def test_several_faces_stay_several(faces: tuple[Face, ...]) -> None:
+    refusal = look(*faces)
+    assert isinstance(refusal, PortraitRefusal)
+    assert refusal.reason is Refusal.SEVERAL_FACES
 
 
 @pytest.mark.parametrize(
