@@ -149,4 +149,4 @@ def _unasked(person_id: str, evidence: Evidence) -> tuple[str, ...]:
         names = evidence.portrait_names(person_id)
     except EvidenceError:
         return ()
-    return ("this person did not agree to matching: delete the portraits",) if names else ()
+    return ("the register holds no yes to matching: ask for it, or delete the portraits",) if names else ()
