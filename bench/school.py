@@ -84,7 +84,8 @@ def measure(a: argparse.Namespace, seed: int, home: Path) -> dict[str, Any]:
         "hidden": sum(m["hidden"] for m in meter.values()),
         "may_show": sum(m["may_show"] for m in meter.values()),
         "hidden_share": sum(m["hidden"] for m in meter.values()) / max(1, sum(m["may_show"] for m in meter.values())),
-        "states": dict(states), "held": [[i["name"], i["reasons"]] for i in done["items"] if i["state"] != "published"],
+        "states": dict(states),
+        "held": [[i["name"], i["reasons"]] for i in done["items"] if i["state"] != "published"],
         "lost": a.photos - sum(states[s] for s in ("published", "held")),
         "seconds": round(seconds, 1), "photos_per_second": round(a.photos / seconds, 2), "meter": meter,
     }  # fmt: skip
@@ -92,10 +93,12 @@ def measure(a: argparse.Namespace, seed: int, home: Path) -> dict[str, Any]:
 
 def line(r: dict[str, Any]) -> str:
     """The result of one school on one line."""
+    states, ages = r["states"], "{}-{}".format(*r["ages"])
     return (
-        f"seed {r['seed']}, ages {r['ages'][0]}-{r['ages'][1]}: leaked {r['leaked']} of {r['must_cover']}; hidden {r['hidden']} of "
-        f"{r['may_show']} ({r['hidden_share']:.1%}); {r['states'].get('published', 0)} of {r['photos']} photos published, "
-        f"{r['states'].get('held', 0)} held, {r['lost']} lost; {r['enrolled']} people enrolled; {r['photos_per_second']} photos/s"
+        f"seed {r['seed']}, ages {ages}: leaked {r['leaked']} of {r['must_cover']}; "
+        f"hidden {r['hidden']} of {r['may_show']} ({r['hidden_share']:.1%}); "
+        f"{states.get('published', 0)} of {r['photos']} photos published, {states.get('held', 0)} held, {r['lost']} lost; "
+        f"{r['enrolled']} people enrolled; {r['photos_per_second']} photos/s"
     )
 
 

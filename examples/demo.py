@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from models import weights
 from pipeline.screen import out, say, table
@@ -91,7 +91,9 @@ def build_register(samples: Path, folder: Path) -> None:
             target = folder / "portraits" / person / portrait
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(samples / portrait, target)
-        answers = {f"{m}_{c}": a for m in ("photo", "film", "sound") for c, a in zip(CHANNELS, (school, personal), strict=True)}
+        answers = {
+            f"{m}_{c}": a for m in ("photo", "film", "sound") for c, a in zip(CHANNELS, (school, personal), strict=True)
+        }
         rows.append({"person_id": person, "name": name, "role": "employee", "group": "", "birth_date": "1970-01-01",
                      "signed_by": "self", "signed_on": "2025-09-01", "valid_until": "", "withdrawn_on": "",
                      "form": f"forms/{person}.pdf", "matching": matching, **answers})  # fmt: skip
@@ -120,7 +122,9 @@ def drop_photos(samples: Path, inbox: Path) -> dict[str, Path]:
     damaged.write_bytes((samples / "obama.jpg").read_bytes()[:20_000] + b"\xff\xd9")
     for event in ("sports-day", "open-day"):
         shutil.copytree(staging / event, inbox / event)
-        (inbox / event / "event.toml").write_text(f'title = "{event}"\ndate = 2026-06-12\nkind = "excursion"\n', encoding="utf-8")
+        (inbox / event / "event.toml").write_text(
+            f'title = "{event}"\ndate = 2026-06-12\nkind = "excursion"\n', encoding="utf-8"
+        )
     return {name: staging / name for name in photos}
 
 
@@ -189,18 +193,19 @@ def contact_sheet(found: list[dict[str, Any]], originals: dict[str, Path], path:
     """Originals on the left, both channels beside them."""
     width, height, gap, head = 420, 300, 12, 34
     font = ImageFont.load_default(18)
-    published = [i for i in found if i["renditions"]]
-    sheet = Image.new("RGB", (3 * (width + gap) + gap, head + len(published) * (height + gap)), "white")
+    rows = []
+    for i in (i for i in found if i["renditions"]):
+        paths = [originals[f"{i['event']}/{i['name']}"]]
+        paths += [SCHOOL / "publish" / c / i["renditions"][c] for c in CHANNELS]
+        rows.append([ImageOps.contain(Image.open(p).convert("RGB"), (width, height)) for p in paths])
+    heights = [max(image.height for image in row) + gap for row in rows]
+    sheet = Image.new("RGB", (3 * (width + gap) + gap, head + sum(heights)), "white")
     draw = ImageDraw.Draw(sheet)
     for column, title in enumerate(("original", *CHANNELS)):
         draw.text((gap + column * (width + gap), 7), title, fill="black", font=font)
-    for row, i in enumerate(published):
-        paths = [originals[f"{i['event']}/{i['name']}"]]
-        paths += [SCHOOL / "publish" / c / i["renditions"][c] for c in CHANNELS]
-        for column, source in enumerate(paths):
-            image = Image.open(source).convert("RGB")
-            image.thumbnail((width, height), Image.Resampling.LANCZOS)
-            sheet.paste(image, (gap + column * (width + gap), head + row * (height + gap)))
+    for row, images in enumerate(rows):
+        for column, image in enumerate(images):
+            sheet.paste(image, (gap + column * (width + gap), head + sum(heights[:row])))
     sheet.save(path, quality=90)
 
 

@@ -244,7 +244,7 @@ def _same(best: _Candidate, other: _Candidate) -> bool:
         return iou >= 0.5
     unit = max(1e-6, math.sqrt(min(a.box.area, b.box.area)))
     if best.turned != other.turned:
-        return math.dist(_middle(a.landmarks), _middle(b.landmarks)) < 0.3 * unit and (iou >= 0.3 or inside)
+        return iou >= 0.4 or (inside and math.dist(_middle(a.landmarks), _middle(b.landmarks)) < 0.4 * unit)
     apart = sum(math.dist(p, q) for p, q in zip(a.landmarks, b.landmarks, strict=True)) / 5 / unit
     return apart < 0.25 if iou < 0.5 and (iou >= 0.25 or inside) else iou >= 0.5 and apart < 0.45
 

@@ -2,8 +2,8 @@
 
 Weights: Davis King, CC0. The five landmarks of a detection turn the face upright into a larger picture, in which
 dlib's own predictor (its five points are the corners of the eyes and the base of the nose) finds the exact cut of
-150 x 150, RGB 0..255. dlib compares by Euclidean distance; its vectors share a large common part, so it is taken
-away and the rest scaled to length 1: then the dot product orders pairs as well as the distance does.
+150 x 150, RGB 0..255. dlib compares by Euclidean distance; scaled to length 1 the vectors order pairs by their dot
+product as well as by the distance (measured; all of them are alike in part, so different people score about 0.83).
 
 dlib holds the interpreter's lock while it computes. Its authors say that it mixes up children.
 """
@@ -68,10 +68,10 @@ class DlibResNet:
             raw = np.asarray(self._encoder.compute_face_descriptor(canvas, shape), np.float32)
         except Exception as error:
             raise EngineError(f"dlib: failed on a face: {error}") from error
-        return _centred(raw)
+        return _unit(raw)
 
 
-def _centred(raw: NDArray[np.float32]) -> Vector:
+def _unit(raw: NDArray[np.float32]) -> Vector:
     if raw.shape != (128,):
         raise EngineError(f"dlib: an embedding has shape {raw.shape}, not (128,)")
     vector: Vector = unit(raw[None], 128, "dlib")[0]

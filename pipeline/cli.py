@@ -25,7 +25,7 @@ from pipeline.errors import BeeldwachtError
 from pipeline.intake import Taken
 from pipeline.lifecycle import State
 from pipeline.report import reason_text, sentences
-from pipeline.service import HEARTBEAT, Service, walk
+from pipeline.service import Service, walk
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich",
@@ -66,7 +66,9 @@ def init(
     """
     written = setup.init(folder, dpia_reference, decided_by)
     screen.say(f"Wrote {written}.")
-    screen.say(f"Next: beeldwacht register load REGISTER.csv --config {written}, then beeldwacht run --config {written}")
+    screen.say(
+        f"Next: beeldwacht register load REGISTER.csv --config {written}, then beeldwacht run --config {written}"
+    )
     if not dpia_reference:
         screen.say("Matching is off: every face will be covered. See [matching] in the file.", "yellow")
 
@@ -220,7 +222,9 @@ def register_load(
             bar.update(tasks[what], completed=done, total=of)  # type: ignore[arg-type]
 
         report = application.load_register(file, progress)
-    counts = {part: len(getattr(report.diff, part)) for part in ("people_added", "people_removed", "grants", "withdrawals")}
+    counts = {
+        part: len(getattr(report.diff, part)) for part in ("people_added", "people_removed", "grants", "withdrawals")
+    }
     facts = {
         "version": report.version, "rows": report.loaded.row_count, "people": len(report.loaded.people), **counts,
         "enrolled": len(report.enrolled),
@@ -253,9 +257,8 @@ def models_list(config_file: ConfigOption = None, json_out: JsonOption = False) 
     if json_out:
         screen.as_json(rows)
         return
-    screen.table("weights", ["name", "file", "from", "licence", "SHA-256", "here"],
-                 [[r["name"], r["file"], r["from"], r["licence"], r["sha256"][:16], "yes" if r["here"] else "no"]
-                  for r in rows])  # type: ignore[index]  # fmt: skip
+    columns = ("name", "file", "from", "licence", "sha256", "here")
+    screen.table("weights", columns, [[str(r[c]) for c in columns] for r in rows])
 
 
 @models_app.command("fetch")
@@ -327,7 +330,9 @@ def _stop_on_signals(service: Service) -> None:
 def _announce(application: App) -> None:
     settings = application.settings
     version = application.store.register.current().version
-    screen.say(f"Watching {settings.path('inbox')}; covered copies go to {settings.path('publish')}. Ctrl-C stops.", "green")
+    screen.say(
+        f"Watching {settings.path('inbox')}; covered copies go to {settings.path('publish')}. Ctrl-C stops.", "green"
+    )
     if not settings.matching.enabled:
         screen.say("Matching is off: every face is covered.", "yellow")
     elif not version:
@@ -344,7 +349,11 @@ def _feed(service: Service, settings: Settings, paths: list[Path], event: str, t
             raise BeeldwachtError(f"{given}: there is no such file or folder.", "Check the name.")
         resolved = path.resolve()
         if resolved == inbox or inbox in resolved.parents:
-            below = [s for s in watch.look(inbox) if (inbox / s.relative) == resolved or resolved in (inbox / s.relative).parents]
+            below = [
+                s
+                for s in watch.look(inbox)
+                if (inbox / s.relative) == resolved or resolved in (inbox / s.relative).parents
+            ]
             service.take(below)
             continue
         base = path if path.is_dir() else path.parent

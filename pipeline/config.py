@@ -45,8 +45,8 @@ class Watch(_Section):
     """How the inbox is watched."""
 
     settle_seconds: float = Field(default=5.0, ge=0, le=3600)
-    incomplete_seconds: float = Field(120.0, ge=0, le=86400)
-    sweep_seconds: float = Field(10.0, gt=0, le=3600)
+    incomplete_seconds: float = Field(default=120.0, ge=0, le=86400)
+    sweep_seconds: float = Field(default=10.0, gt=0, le=3600)
     events: bool = True
 
 
@@ -54,15 +54,15 @@ class Work(_Section):
     """How files are worked on. One slot is one thread here with one child process that reads media."""
 
     slots: int = Field(default_factory=lambda: min(4, os.cpu_count() or 1), ge=1, le=64)
-    threads_per_slot: int = Field(1, ge=1, le=64)
-    attempts: int = Field(3, ge=1, le=10)
-    interruptions: int = Field(25, ge=1, le=1000)
-    lease_seconds: float = Field(300.0, ge=10)
-    deadline_seconds: float = Field(55.0, ge=1)
-    child_memory_mib: int = Field(4096, ge=1024)
-    recycle_after: int = Field(200, ge=1)
-    max_megapixels: int = Field(100, ge=1, le=200)
-    max_file_mib: int = Field(512, ge=1)
+    threads_per_slot: int = Field(default=1, ge=1, le=64)
+    attempts: int = Field(default=3, ge=1, le=10)
+    interruptions: int = Field(default=25, ge=1, le=1000)
+    lease_seconds: float = Field(default=300.0, ge=10)
+    deadline_seconds: float = Field(default=55.0, ge=1)
+    child_memory_mib: int = Field(default=4096, ge=1024)
+    recycle_after: int = Field(default=200, ge=1)
+    max_megapixels: int = Field(default=100, ge=1, le=200)
+    max_file_mib: int = Field(default=512, ge=1)
 
 
 class Detection(_Section):
@@ -95,8 +95,9 @@ class Matching(_Section):
                 "and who decided in decided_by, or set enabled = false (then every face is covered)"
             )
         if self.enabled and (not self.embedders or set(self.embedders) != set(self.rules.engines)):
-            raise ValueError("embedders must name the engines that rules.engines has scales for: "
-                             + ", ".join(self.rules.engines))
+            raise ValueError(
+                "embedders must name the engines that rules.engines has scales for: " + ", ".join(self.rules.engines)
+            )
         return self
 
 
@@ -115,17 +116,15 @@ class Database(_Section):
 class Settings(BaseSettings):
     """All settings, checked. `root` is the folder that holds the file."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="BEELDWACHT_", env_nested_delimiter="__", extra="forbid", frozen=True
-    )
+    model_config = SettingsConfigDict(env_prefix="BEELDWACHT_", env_nested_delimiter="__", extra="forbid", frozen=True)
 
     root: Path = Path()
     school: str = "Our school"
     channels: tuple[str, ...] = ("school", "personal")
     language: Literal["en", "nl"] = "en"
     folders: Folders = Field(default_factory=Folders)
-    watch: Watch = Field(default_factory=Watch)
-    work: Work = Field(default_factory=Work)
+    watch: Watch = Watch()
+    work: Work = Work()
     detection: Detection = Field(default_factory=Detection)
     matching: Matching = Field(default_factory=Matching)
     redaction: Redaction = Field(default_factory=Redaction)

@@ -39,7 +39,7 @@ def layout(kind: Kind, data: bytes, max_pixels: int) -> Layout:
     """Walk the container of a photo. Raises `DamagedFile`, `UnsupportedFormat` or `TooManyPixels`."""
     try:
         if kind is Kind.JPEG:
-            found = _jpeg(data)
+            found = _Jpeg(data).walk()
         elif kind is Kind.PNG:
             found = _png(data, max_pixels)
         elif kind is Kind.GIF:
@@ -50,7 +50,7 @@ def layout(kind: Kind, data: bytes, max_pixels: int) -> Layout:
             found = _boxes(data)
         else:
             return Layout(len(data))  # TIFF has no end: its directories may lie anywhere
-    except (IndexError, struct.error, zlib.error) as error:
+    except (IndexError, ValueError, struct.error, zlib.error) as error:
         raise damaged(f"{kind} container: {type(error).__name__}: {error}") from error
     if kind in (Kind.WEBP, Kind.HEIF, Kind.AVIF) and data[found.end - _HOLE : found.end] == bytes(_HOLE):
         # Some copiers set the size first and fill in the bytes later; decoders paint what is missing as they like.
@@ -72,54 +72,74 @@ def _guess(rest: bytes) -> str:
     return ""
 
 
-def _jpeg(data: bytes) -> Layout:
-    at, scans, framed = 2, 0, False
-    notes: list[str] = []
-    while True:
-        start = data.find(b"\xff", at)
-        if start < 0:
-            raise damaged("JPEG: no end marker")
-        while data[start] == 0xFF:
-            start += 1
-        marker, at = data[start], start + 1
-        if marker == 0xD9:
-            if not scans:
-                raise damaged("JPEG: no picture before the end marker")
-            return Layout(at, notes=tuple(notes))
-        if marker in (0x00, 0x01) or 0xD0 <= marker <= 0xD7:
-            continue
-        if marker == 0xD8:
-            raise damaged("JPEG: a second picture begins inside the first")
-        length = struct.unpack_from(">H", data, at)[0]
-        if length < 2 or at + length > len(data):
-            raise damaged(f"JPEG: segment {marker:02x} is cut off")
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            _jpeg_frame(marker, data[at + 2], framed)
-            framed = True
-        if marker == 0xEB and b"c2pa" in data[at : at + 256]:
-            notes.append("C2PA manifest removed")
-        at += length
-        if marker == 0xDA:
-            scans += 1
-            at = _jpeg_scan(data, at, scans)
+class _Jpeg:
+    """One walk through a JPEG's segments, up to its end marker."""
 
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.scans = 0
+        self.progressive = False
+        self.missing: dict[int, list[int]] = {}
+        """Per colour, for each of the 64 coefficients, how many low bits no scan has brought yet."""
 
-def _jpeg_frame(marker: int, bits: int, again: bool) -> None:
-    if again or bits != 8 or marker not in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA):
-        raise UnsupportedFormat(
-            "This is a rare kind of JPEG (12 bits, lossless or with several frames) that cannot be read. Export it as "
-            "an ordinary JPEG and drop it again.",
-            f"SOF{marker - 0xC0}, {bits} bits, second frame: {again}",
-        )
+    def walk(self) -> Layout:
+        """Segment by segment. Bytes between segments are passed over, as libjpeg does (and says: see complaints)."""
+        data, at, notes = self.data, 2, list[str]()
+        while True:
+            start = data.find(b"\xff", at)
+            if start < 0:
+                raise damaged("JPEG: no end marker")
+            while data[start] == 0xFF:
+                start += 1
+            marker, at = data[start], start + 1
+            if marker == 0xD9:
+                return self._end(at, notes)
+            if marker in (0x00, 0x01) or 0xD0 <= marker <= 0xD7:
+                continue
+            if marker == 0xD8:
+                raise damaged("JPEG: a second picture begins inside the first")
+            length = struct.unpack_from(">H", data, at)[0]
+            if length < 2 or at + length > len(data):
+                raise damaged(f"JPEG: segment {marker:02x} is cut off")
+            if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+                self._frame(marker, data[at + 2 : at + length])
+            if marker == 0xEB and b"c2pa" in data[at : at + 256]:
+                notes.append("C2PA manifest removed")
+            at += length
+            if marker == 0xDA:
+                at = self._scan(data[at - length + 2 : at], at)
 
+    def _frame(self, marker: int, body: bytes) -> None:
+        if self.missing or body[0] != 8 or marker not in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA):
+            raise UnsupportedFormat(
+                "This is a rare kind of JPEG (12 bits, lossless or with several frames) that cannot be read. Export it "
+                "as an ordinary JPEG and drop it again.",
+                f"SOF{marker - 0xC0}, {body[0]} bits, second frame: {bool(self.missing)}",
+            )
+        self.progressive = marker in (0xC2, 0xCA)
+        self.missing = {body[6 + 3 * i]: [99] * 64 for i in range(body[5])}
 
-def _jpeg_scan(data: bytes, at: int, scans: int) -> int:
-    if scans > MAX_SCANS:
-        raise damaged(f"JPEG: more than {MAX_SCANS} scans")
-    end = _ENTROPY_END.search(data, at)
-    if end is None:
-        raise damaged("JPEG: cut off in the picture, no end marker")
-    return end.start()
+    def _scan(self, header: bytes, at: int) -> int:
+        self.scans += 1
+        if self.scans > MAX_SCANS:
+            raise damaged(f"JPEG: more than {MAX_SCANS} scans")
+        colours = header[1 : 1 + 2 * header[0] : 2]
+        first, last, bits = header[1 + 2 * header[0] : 4 + 2 * header[0]]
+        for colour in colours:
+            if colour not in self.missing or (self.progressive and not first <= last <= 63):
+                raise damaged("JPEG: a scan does not belong to the picture")
+            for k in range(first, last + 1) if self.progressive else range(64):
+                self.missing[colour][k] = bits & 15 if self.progressive else 0
+        end = _ENTROPY_END.search(self.data, at)
+        if end is None:
+            raise damaged("JPEG: cut off in the picture, no end marker")
+        return end.start()
+
+    def _end(self, at: int, notes: list[str]) -> Layout:
+        # A progressive picture without its last scans decodes without a murmur, only blurred.
+        if not self.scans or any(any(bits) for bits in self.missing.values()):
+            raise damaged("JPEG: ends before its last scan")
+        return Layout(at, notes=tuple(notes))
 
 
 def _png_bytes(header: bytes) -> int:

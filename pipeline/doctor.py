@@ -90,7 +90,9 @@ def _guarded(part: str, look: Callable[[Settings], list[Finding]], settings: Set
 
 def _python() -> Finding:
     version = ".".join(map(str, sys.version_info[:3]))
-    return Finding("python", sys.version_info >= (3, 11), version, "" if sys.version_info >= (3, 11) else "Install 3.11+.")
+    return Finding(
+        "python", sys.version_info >= (3, 11), version, "" if sys.version_info >= (3, 11) else "Install 3.11+."
+    )
 
 
 def _weights(settings: Settings) -> list[Finding]:
@@ -116,14 +118,26 @@ def _folders(settings: Settings) -> list[Finding]:
     for name in ("inbox", "publish", "quarantine", "vault", "work", "log", "data"):
         path = settings.path(name)
         usable = path.is_dir() and os.access(path, os.R_OK | os.W_OK | os.X_OK)
-        findings.append(Finding(f"folder {name}", usable, str(path), "" if usable else
-                                "It is missing or not writable: `beeldwacht run` makes it, or correct its owner."))
+        findings.append(
+            Finding(
+                f"folder {name}",
+                usable,
+                str(path),
+                "" if usable else "It is missing or not writable: `beeldwacht run` makes it, or correct its owner.",
+            )
+        )
         if usable and name in {"vault", "work", "data", "log"} and path.stat().st_mode & 0o007:
             findings.append(Finding(f"folder {name}", False, f"{path} can be read by everyone", f"chmod 700 {path}"))
     work, publish = settings.path("work"), settings.path("publish")
     if work.is_dir() and publish.is_dir() and work.stat().st_dev != publish.stat().st_dev:
-        findings.append(Finding("publish", False, "work/ and publish/ are on different file systems",
-                                "Put them on one: a published file appears by one rename."))
+        findings.append(
+            Finding(
+                "publish",
+                False,
+                "work/ and publish/ are on different file systems",
+                "Put them on one: a published file appears by one rename.",
+            )
+        )
     return findings
 
 
@@ -185,7 +199,9 @@ def _service(settings: Settings) -> list[Finding]:
     finally:
         application.close()
     problem = facts.get("problem", "")
-    return [Finding("service", not problem, facts["summary"], "See the inbox and the folders above." if problem else "")]
+    return [
+        Finding("service", not problem, facts["summary"], "See the inbox and the folders above." if problem else "")
+    ]
 
 
 def _file_system(path: Path) -> str:

@@ -104,5 +104,3 @@ def _make(
                 made += [Template(person, portrait.sha256, engine, face.embeddings[engine]) for engine in engines]
         progress("reading portraits", done, len(todo))
     return made, refused
-
-

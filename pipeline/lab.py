@@ -140,7 +140,9 @@ class Lab:
             raise ChildDied("The reader of media is not running.")
         seconds = self._options.deadline_seconds
         try:
-            process.stdin.write(json.dumps({**request, "cpu_seconds": seconds * self._options.threads}).encode() + b"\n")
+            process.stdin.write(
+                json.dumps({**request, "cpu_seconds": seconds * self._options.threads}).encode() + b"\n"
+            )
             process.stdin.flush()
         except OSError as e:
             self.close()

@@ -246,6 +246,7 @@ def encode(pixels: RgbImage, output_format: str, path: Path) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW
         with open(os.open(path, flags, 0o640), "wb", buffering=0) as file:  # noqa: PTH123 - flags
             made = True
+            os.fchmod(file.fileno(), 0o640)  # also when the file was there already
             left = memoryview(content)
             while left:
                 left = left[file.write(left) :]

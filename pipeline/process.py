@@ -52,7 +52,7 @@ class _Seen:
     on: date
 
 
-def process(item: Item, owner: str, lab: Lab, parts: Parts) -> State:
+def process(item: Item, owner: str, lab: Lab, parts: Parts) -> State:  # noqa: PLR0911 - one return per ending
     """Take one claimed item as far as it goes; returns the state it was left in."""
     work = parts.settings.work
     if item.interruptions >= work.interruptions:
@@ -68,7 +68,7 @@ def process(item: Item, owner: str, lab: Lab, parts: Parts) -> State:
             return _put_aside(item, owner, parts, State.REJECTED, e.reason, str(e))
         parts.store.items.end(parts.clock(), item, owner, State.HELD, [e.reason], str(e))
         return State.HELD
-    except Exception as e:  # noqa: BLE001 - fail closed: whatever went wrong, this file is not published by it
+    except Exception as e:
         if not isinstance(e, (BeeldwachtError, OSError)):
             logger.exception("item %s: unexpected error", item.id)
         if item.attempts >= work.attempts:
@@ -132,7 +132,12 @@ def _produce(
     matching = parts.settings.matching.enabled
     for left in range(ROUNDS, 0, -1):
         product = lab.produce(
-            regions, parts.settings.redaction.style, item.id, parts.vault.work_file(name), list(shown.values()), matching
+            regions,
+            parts.settings.redaction.style,
+            item.id,
+            parts.vault.work_file(name),
+            list(shown.values()),
+            matching,
         )
         extra, check = look_again(product.analysis, regions, shown)
         if check.passed or left == 1:

@@ -63,7 +63,8 @@ def _arrived(body: dict[str, Any], _: str) -> Iterator[str]:
 
 
 def _duplicate(body: dict[str, Any], _: str) -> Iterator[str]:
-    yield f"the same bytes arrived again in event {body['event']}; item {body['first']} stands for them ({body['state']})"
+    first = f"item {body['first']} stands for them ({body['state']})"
+    yield f"the same bytes arrived again in event {body['event']}; {first}"
 
 
 def _decided(body: dict[str, Any], language: str) -> Iterator[str]:

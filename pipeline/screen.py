@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,8 @@ from pipeline.lifecycle import State
 from pipeline.report import reason_text
 from pipeline.store.items import Item
 
-out = Console(highlight=False, soft_wrap=True)
+_WIDE = 150  # a table that goes to a file or a pipe is not squeezed into 80 columns
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 COLOURS = {State.PUBLISHED: "green", State.HELD: "yellow", State.FAILED: "red", State.REJECTED: "red"}

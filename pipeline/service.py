@@ -12,7 +12,6 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from pipeline import watch
@@ -115,6 +114,7 @@ class Service:
 
     def close(self, patience: float) -> None:
         """Let the workers finish their files, at most for `patience` seconds, and write the rest of the log."""
+        self._stop.set()
         self._events.stop()
         for worker in self._workers:
             worker.stop()
@@ -127,7 +127,8 @@ class Service:
         parts = self._parts
         parts.store.items.recover(parts.clock(), living=())
         parts.store.journal.note(parts.clock(), "service.stopped", "service", {})
-        self._guarded(self._keep_house)
+        self._log_files.append(parts.store.journal.entries(self._log_files.last_seq()))
+        parts.store.items.silence(HEARTBEAT)
 
     # --- the loop ---------------------------------------------------------------------------------------------
 
@@ -174,11 +175,11 @@ class Service:
         parts = self._parts
         self._renew_leases()
         for n, worker in enumerate(self._workers):
-            if not worker.is_alive() and not self._stop.is_set():
+            if not worker.is_alive():
                 logger.error("slot %d ended; it is started again", n)
                 self._hire(n, Lab(self._lab_options))
         now = time.monotonic()
-        if now - self._last_beat >= _BEAT_SECONDS or self._stop.is_set():
+        if now - self._last_beat >= _BEAT_SECONDS:
             self._last_beat = now
             self._log_files.append(parts.store.journal.entries(self._log_files.last_seq()))
             parts.store.items.beat(parts.clock(), HEARTBEAT, self._facts())
@@ -234,8 +235,3 @@ def lab_options(parts: Parts) -> LabOptions:
         s.work.threads_per_slot, s.work.deadline_seconds, s.work.child_memory_mib << 20,
         s.work.max_megapixels * 1_000_000, s.work.recycle_after,
     )  # fmt: skip
-
-
-def with_embedders(options: LabOptions, embedders: tuple[str, ...]) -> LabOptions:
-    """The same child with other recognition engines."""
-    return replace(options, embedders=embedders)

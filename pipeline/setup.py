@@ -40,7 +40,9 @@ def init(folder: Path, dpia_reference: str = "", decided_by: str = "") -> Path:
         if not readme.exists():
             readme.write_text((_ROOT / "inbox" / "README.md").read_text(encoding="utf-8"), encoding="utf-8")
     except FileExistsError:
-        raise ConfigError(f"{target}: there is a configuration here already.", "Edit it, or choose another folder.") from None
+        raise ConfigError(
+            f"{target}: there is a configuration here already.", "Edit it, or choose another folder."
+        ) from None
     except OSError as e:
         raise ConfigError(f"{e.filename or folder}: {e.strerror}.", "Choose a folder that you may write in.") from e
     return target

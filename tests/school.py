@@ -101,7 +101,9 @@ class School:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             counts = self.counts()
-            if sum(counts[s] for s in SETTLED) >= count and not (counts["queued"] or counts["working"] or counts["ready"]):
+            if sum(counts[s] for s in SETTLED) >= count and not (
+                counts["queued"] or counts["working"] or counts["ready"]
+            ):
                 return counts
             if self.service and self.service.poll() is not None:
                 raise AssertionError(f"the service ended: {(self.home / 'service.err').read_text()}")
@@ -119,6 +121,6 @@ def person(pid: str) -> dict[str, str]:
     """A row of somebody who agreed to everything."""
     return {
         "person_id": pid, "name": f"Name of {pid}", "role": "employee", "group": "", "birth_date": "1970-01-01",
-        "signed_by": "self", "signed_on": "2025-09-01", "valid_until": "", "withdrawn_on": "", "form": f"forms/{pid}.pdf",
-        "matching": "yes", **{f"{m}_{c}": "yes" for m in ("photo", "film", "sound") for c in CHANNELS},
+        "signed_by": "self", "signed_on": "2025-09-01", "valid_until": "", "withdrawn_on": "",
+        "form": f"forms/{pid}.pdf", "matching": "yes", **{f"{m}_{c}": "yes" for m in ("photo", "film", "sound") for c in CHANNELS},
     }  # fmt: skip

@@ -118,7 +118,7 @@ class ItemStore:
                         event_facts=to_json(_event_out(a.event)), source=a.source, source_stamp=a.stamp, size=a.size,
                         state=State.QUEUED, arrived_at=stamp(now), updated_at=stamp(now),
                     )
-                ).inserted_primary_key[0]  # fmt: skip
+                ).inserted_primary_key[0]  # type: ignore[index]  # fmt: skip
                 body = {"sha256": a.sha256, "bytes": a.size, "event": _event_out(a.event)}
                 self._journal.append(tx, now, "item.arrived", actor, body, item_id)
                 outcome = "new"
@@ -281,7 +281,9 @@ class ItemStore:
             row = tx.execute(select(items).where(items.c.id == item_id)).first()
             return _item(row) if row else None
 
-    def all(self, ids: Sequence[int] | None = None, state: State | None = None, newest: int | None = None) -> list[Item]:
+    def all(
+        self, ids: Sequence[int] | None = None, state: State | None = None, newest: int | None = None
+    ) -> list[Item]:
         """Items by number, oldest first; `newest` limits to the last so many."""
         query = select(items).order_by(items.c.id.desc())
         if ids is not None:
@@ -326,6 +328,11 @@ class ItemStore:
             tx.execute(delete(heartbeats).where(heartbeats.c.name == name))
             tx.execute(insert(heartbeats).values(name=name, at=stamp(now), facts=to_json(facts)))
 
+    def silence(self, name: str) -> None:
+        """Say that a part of the service has stopped."""
+        with self._db.write() as tx:
+            tx.execute(delete(heartbeats).where(heartbeats.c.name == name))
+
     def heartbeat(self, name: str) -> tuple[datetime, JsonObject] | None:
         """When a part last said that it is alive, and what it said."""
         with self._db.read() as tx:
@@ -343,16 +350,12 @@ class ItemStore:
     def _same_register(self, tx: Connection, version: int) -> None:
         current = tx.execute(select(func.max(register_versions.c.version))).scalar() or 0
         if current != version:
-            raise LeaseLost(
-                f"The register changed from version {version} to {current}.", "The item is decided again."
-            )
+            raise LeaseLost(f"The register changed from version {version} to {current}.", "The item is decided again.")
 
     def _move(self, tx: Connection, now: datetime, row: Row[Any], to: State, **values: Any) -> None:
         lifecycle.check(State(row.state), to)
         lease = {} if to is State.WORKING else {"lease_owner": None, "lease_until": None}
-        tx.execute(
-            update(items).where(items.c.id == row.id).values(state=to, updated_at=stamp(now), **lease, **values)
-        )
+        tx.execute(update(items).where(items.c.id == row.id).values(state=to, updated_at=stamp(now), **lease, **values))
 
     def _write_verdicts(self, tx: Connection, item_id: int, revision: int, d: Decision) -> None:
         rows = [
@@ -385,9 +388,7 @@ class ItemStore:
         for number in range(1, 100_000):
             path = f"{folder}/{names.published(item.name, extension, number)}"
             taken = tx.execute(
-                select(renditions.c.id).where(
-                    renditions.c.channel == channel, renditions.c.path_key == names.key(path)
-                )
+                select(renditions.c.id).where(renditions.c.channel == channel, renditions.c.path_key == names.key(path))
             ).first()
             if not taken:
                 return path
@@ -395,9 +396,7 @@ class ItemStore:
 
     def _renditions(self, tx: Connection, item_id: int) -> list[Rendition]:
         rows = tx.execute(select(renditions).where(renditions.c.item_id == item_id).order_by(renditions.c.id)).all()
-        return [
-            Rendition(r.id, r.item_id, r.channel, State(r.state), r.work_name, r.sha256, r.path) for r in rows
-        ]
+        return [Rendition(r.id, r.item_id, r.channel, State(r.state), r.work_name, r.sha256, r.path) for r in rows]
 
 
 def _event_out(event: Event) -> JsonObject:

@@ -39,7 +39,9 @@ def store(tmp_path: Path) -> Store:
 
 
 def arrival(n: int, name: str = "IMG.jpg", event: str = "sports") -> Arrival:
-    return Arrival(f"{n:064x}", name, Event(event, groups=("1A",), date=date(2026, 6, 1)), "", f"{event}/{n}", f"{n}:1:1", 5)
+    return Arrival(
+        f"{n:064x}", name, Event(event, groups=("1A",), date=date(2026, 6, 1)), "", f"{event}/{n}", f"{n}:1:1", 5
+    )
 
 
 def claimed(store: Store, n: int = 1, name: str = "IMG.jpg", owner: str = "me") -> Item:

@@ -19,7 +19,8 @@ def test_a_complete_file() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [("title = ", "not valid TOML"), ("groups = '1A'", "groups must be a list"), ("groups = [1]", "groups must"),
-     ("date = 'yesterday'", "date must be a day"), ("kind = 3", "kind must be text"), ("clas = '1A'", "unknown key 'clas'")],
+     ("date = 'yesterday'", "date must be a day"), ("kind = 3", "kind must be text"),
+     ("clas = '1A'", "unknown key 'clas'")],
 )  # fmt: skip
 def test_a_mistake_is_named(text: str, says: str) -> None:
     assert says in parse("e", text).problem
