@@ -71,10 +71,12 @@ class MatchSettings:
     """
 
     engines: Mapping[str, EngineScale] = field(
-        default_factory=lambda: MappingProxyType({"sface": EngineScale(0.02, 0.10), "dlib": EngineScale(0.83, 0.035)})
+        default_factory=lambda: MappingProxyType(
+            {"sface": EngineScale(0.0988, 0.0876), "dlib": EngineScale(0.8339, 0.0351, 0.5)}
+        )
     )
-    adult: BandRule = BandRule(9.5, 1.5, 1e-6, 32.0, 64.0, 1.0)
-    child: BandRule = BandRule(12.0, 2.5, 1e-4, 48.0, 96.0, 1.5)
+    adult: BandRule = BandRule(6.6, 1.5, 1e-7, smallest=32.0, small=48.0, small_extra=1.0)
+    child: BandRule = BandRule(8.5, 2.5, 1e-4, smallest=40.0, small=112.0, small_extra=1.5)
 
     def rule(self, band: str) -> BandRule:
         """The rule of a band; whatever is not `adult` is a child."""
