@@ -165,10 +165,6 @@ def _lines(origin: float, cell: float, low: int, high: int, size: int) -> NDArra
 
 def _compose(pixels: RgbImage, covers: Sequence[tuple[_Cover, int]]) -> RgbImage:
     result = np.array(pixels, order="C")
-    opaque = np.zeros(pixels.shape[:2], bool)
-    for cover, _ in covers:
-        left, top, right, bottom = cover.box
-        opaque[top:bottom, left:right] = True
     # The coarsest comes last and wins: where regions overlap, the stronger cover stays.
     order = sorted(covers, key=lambda pair: (pair[0].cell, pair[0].area))
     for cover, edge in order:
@@ -176,9 +172,8 @@ def _compose(pixels: RgbImage, covers: Sequence[tuple[_Cover, int]]) -> RgbImage
             left, top, right, bottom = strip
             here = result[top:bottom, left:right]
             alpha = cover.opacity(*strip, edge)
-            blended = np.rint(cover.part(*strip) * alpha + here * (1 - alpha)).astype(np.uint8)
-            # Soft edges lie outside every region: one must not bring original pixels back into its neighbour.
-            np.copyto(here, blended, where=~opaque[top:bottom, left:right, None])
+            here[:] = np.rint(cover.part(*strip) * alpha + here * (1 - alpha)).astype(np.uint8)
+    # All boxes after all soft edges: an edge must not bring original pixels back into its neighbour.
     for cover, _ in order:
         left, top, right, bottom = cover.box
         result[top:bottom, left:right] = cover.part(*cover.box)

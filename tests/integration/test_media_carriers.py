@@ -248,6 +248,8 @@ def tampered_jpegs(clean: bytes) -> dict[str, bytes]:
         f"{name} inside scan": clean[:-2] + body + clean[-2:] for name, body in inserted.items() if body[:1] == b"\xff"
     }
     cases |= {f"{name} behind": clean + body for name, body in inserted.items()}
+    cases["long quantisation table"] = clean[:tables] + segment(0xDB, bytes(65) + bytes(20)) + clean[tables:]
+    cases["claims a thumbnail"] = clean.replace(b"\0\x01\0\x01\0\0", b"\0\x01\0\x01\x04\x04")
     cases["one byte behind"] = clean + b"\0"
     cases["no end"] = clean[:-2]
     cases["cut"] = clean[: len(clean) // 2]

@@ -215,6 +215,16 @@ def test_only_the_mean_of_a_cell_reaches_the_result() -> None:
     assert np.array_equal(first, second)
 
 
+def test_each_cell_has_noise_of_its_own() -> None:
+    image = np.full((400, 400, 3), 128, np.uint8)
+    covered = Region(0, Box(80, 80, 320, 320), Box(110, 110, 290, 290))
+    result = redact.redact(image, [covered], Style.MOSAIC, 1)[110:290, 110:290]
+    cells = result[15::30, 15::30].astype(float)
+    assert cells.shape == (6, 6, 3)
+    assert 8 < cells.mean(axis=2).std() < 22
+    assert len(np.unique(cells.reshape(-1, 3), axis=0)) > 30
+
+
 def test_a_block_says_nothing_at_all_about_the_face() -> None:
     first, second = noise(200, 200, 1), noise(200, 200, 2)
     covered = region(60, 60, 120, 140, first)
