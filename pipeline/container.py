@@ -18,6 +18,8 @@ from pipeline.media_errors import UnsupportedFormat, damaged, too_many_pixels
 
 MAX_SCANS = 100
 """A progressive JPEG has about ten scans; hundreds of them only serve to keep a decoder busy."""
+MAX_WORK = 2_500_000_000
+"""Scans times pixels: 25 scans of the largest photo. Every scan goes over all pixels, however few bytes it has."""
 
 _HOLE = 512
 """Zero bytes at the end of a compressed picture from which on they are a hole and not padding (which is a few)."""
@@ -39,7 +41,7 @@ def layout(kind: Kind, data: bytes, max_pixels: int) -> Layout:
     """Walk the container of a photo. Raises `DamagedFile`, `UnsupportedFormat` or `TooManyPixels`."""
     try:
         if kind is Kind.JPEG:
-            found = _Jpeg(data).walk()
+            found = _Jpeg(data, max_pixels).walk()
         elif kind is Kind.PNG:
             found = _png(data, max_pixels)
         elif kind is Kind.GIF:
@@ -75,10 +77,12 @@ def _guess(rest: bytes) -> str:
 class _Jpeg:
     """One walk through a JPEG's segments, up to its end marker."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, max_pixels: int) -> None:
         self.data = data
+        self.max_pixels = max_pixels
         self.scans = 0
         self.progressive = False
+        self.pixels = 0
         self.missing: dict[int, list[int]] = {}
         """Per colour, for each of the 64 coefficients, how many low bits no scan has brought yet."""
 
@@ -117,12 +121,16 @@ class _Jpeg:
                 f"SOF{marker - 0xC0}, {body[0]} bits, second frame: {bool(self.missing)}",
             )
         self.progressive = marker in (0xC2, 0xCA)
+        height, width = struct.unpack_from(">HH", body, 1)
+        self.pixels = width * height
+        if self.pixels > self.max_pixels:
+            raise too_many_pixels(width, height, self.max_pixels)
         self.missing = {body[6 + 3 * i]: [99] * 64 for i in range(body[5])}
 
     def _scan(self, header: bytes, at: int) -> int:
         self.scans += 1
-        if self.scans > MAX_SCANS:
-            raise damaged(f"JPEG: more than {MAX_SCANS} scans")
+        if self.scans > MAX_SCANS or self.scans * self.pixels > MAX_WORK:
+            raise damaged(f"JPEG: {self.scans} scans of {self.pixels} pixels")
         colours = header[1 : 1 + 2 * header[0] : 2]
         first, last, bits = header[1 + 2 * header[0] : 4 + 2 * header[0]]
         for colour in colours:
@@ -160,7 +168,7 @@ def _png_bytes(header: bytes) -> int:
 
 
 def _png(data: bytes, max_pixels: int) -> Layout:
-    at, pictures, wanted, got = 8, 0, -1, 0
+    at, pictures, still, wanted, got = 8, 0, 0, -1, 0
     inflate = zlib.decompressobj()
     while True:
         length, name = struct.unpack_from(">I4s", data, at)
@@ -179,13 +187,15 @@ def _png(data: bytes, max_pixels: int) -> Layout:
         elif name == b"fcTL":
             pictures += 1
         elif name == b"IDAT":
+            if not pictures:
+                still = 1  # a picture beside the animation, for readers that know none
             while body and not inflate.eof and got <= wanted:
                 got += len(inflate.decompress(body, 1 << 20))
                 body = inflate.unconsumed_tail
         elif name == b"IEND":
             if got < wanted:
                 raise damaged(f"PNG: {got} of {wanted} bytes of picture")
-            return Layout(at, max(1, pictures))
+            return Layout(at, pictures + still)
 
 
 def _gif_blocks(data: bytes, at: int) -> int:

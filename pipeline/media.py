@@ -56,6 +56,8 @@ _PLUGINS = {
     Kind.AVIF: ("AVIF",),
     Kind.GIF: ("GIF",),
 }
+_COUNTED = (Kind.TIFF, Kind.HEIF, Kind.AVIF)
+"""Formats whose pictures Pillow counts; for the others the walk through the container has."""
 
 pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
 
@@ -149,7 +151,7 @@ def _decode(kind: Kind, data: bytes, max_pixels: int) -> Photo:
     with _pillow_limits(max_pixels), Image.open(io.BytesIO(data), formats=_PLUGINS[kind]) as image:
         _check_size(image.width, image.height, max_pixels)
         name = image.format or kind.upper()
-        pictures = max(shape.pictures, getattr(image, "n_frames", 1) if kind is not Kind.JPEG else 1)
+        pictures = max(shape.pictures, getattr(image, "n_frames", 1) if kind in _COUNTED else 1)
         if kind is Kind.TIFF:
             _refuse_raw(image)
         if kind is Kind.JPEG:

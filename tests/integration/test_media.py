@@ -330,6 +330,17 @@ def test_hundreds_of_scans_are_refused(tmp_path: Path) -> None:
         decode(tmp_path, content[:-2] + content[last:-2] * 200 + b"\xff\xd9")
 
 
+def test_scans_over_very_many_pixels_are_refused_before_the_work_is_done(tmp_path: Path) -> None:
+    content = bytearray(saved(scene(), "JPEG", progressive=True))
+    frame, last = content.index(b"\xff\xc2"), content.rindex(b"\xff\xda")
+    content[frame + 5 : frame + 9] = struct.pack(">HH", 9900, 9900)
+    begin = time.monotonic()
+    with pytest.raises(DamagedFile) as caught:
+        decode(tmp_path, bytes(content[:-2] + content[last:-2] * 30 + b"\xff\xd9"))
+    assert "scans" in caught.value.detail
+    assert time.monotonic() - begin < 1
+
+
 # --- damage ---------------------------------------------------------------------------------------------------
 
 
