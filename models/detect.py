@@ -28,7 +28,9 @@ class DetectSettings:
     """How hard to look. The defaults are measured: see bench/detection.py and bench/RESULTS.md.
 
     `thresholds`: the score from which on a detection counts, per engine; `threshold` for engines not named.
-    `tile`, `overlap`: largest side of what a detector sees at once, and what neighbours share, in pixels.
+    `tiles`: largest side of what a detector sees at once, per engine; `tile` for engines not named. `overlap` is what
+    neighbours share, `enlarged_overlap` the same where the photo is enlarged for the sake of small faces.
+    `sparse`: engines that see every other level of the pyramid, because they find faces of a wide range of sizes.
     `enlarge`: which engine also looks at the photo enlarged: (engine, up to this many megapixels, factor); the first
     that fits the photo counts.
     `coarse_extra`: added to the threshold at half size and less for what is smaller than `coarse_side` pixels there: a
@@ -41,13 +43,15 @@ class DetectSettings:
         default_factory=lambda: MappingProxyType({"centerface": 0.35, "yunet": 0.6})
     )
     threshold: float = 0.5
+    tiles: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({"yunet": 1536}))
     tile: int = 1024
-    overlap: int = 192
+    overlap: int = 160
+    enlarged_overlap: int = 96
+    sparse: tuple[str, ...] = ("centerface",)
     smallest_side: int = 240
     enlarge: tuple[tuple[str, float, float], ...] = (
         ("centerface", 0.3, 2.0),
-        ("yunet", 1.1, 2.0),
-        ("yunet", 32.0, 1.5),
+        ("yunet", 32.0, 2.0),
     )
     coarse_side: int = 40
     coarse_extra: float = 0.2
@@ -82,8 +86,10 @@ def find_faces(
     if not detectors:
         raise EngineError("no detector is given: without one every face would leak")
     candidates: list[_Candidate] = []
-    for scale, level in _pyramid(image, settings):
+    for step, (scale, level) in enumerate(_pyramid(image, settings)):
         for detector in detectors:
+            if step % 2 and detector.engine_id in settings.sparse:
+                continue
             candidates += _pass(level, scale, detector, settings)
     for detector in detectors:
         factor = _factor(image, detector.engine_id, settings)
@@ -127,7 +133,8 @@ def _pass(level: RgbImage, scale: float, detector: Detector, settings: DetectSet
     """One detector over all tiles of one level. Above 1 it enlarges tile by tile: the whole is never in memory."""
     factor = max(1.0, scale)
     height, width = level.shape[:2]
-    tile, overlap = round(settings.tile / factor), round(settings.overlap / factor)
+    tile = round(settings.tiles.get(detector.engine_id, settings.tile) / factor)
+    overlap = round((settings.enlarged_overlap if factor > 1 else settings.overlap) / factor)
     threshold = settings.thresholds.get(detector.engine_id, settings.threshold)
     for top, bottom in _spans(height, tile, overlap):
         for left, right in _spans(width, tile, overlap):
@@ -268,4 +275,4 @@ def _join(group: Sequence[_Candidate], width: int, height: int) -> Detection:
 def _exactness(candidate: _Candidate) -> float:
     """Whose landmarks to believe: the highest score; YuNet's are the more exact ones, turned ones are often wrong."""
     exact = "yunet" in candidate.found.engines
-    return candidate.found.score + (1.0 if exact else 0.0) - (0.1 if candidate.turned else 0.0) - 2.0 * candidate.cut
+    return candidate.found.score + (1.0 if exact else 0.0) - (0.03 if candidate.turned else 0.0) - 2.0 * candidate.cut

@@ -1,0 +1,253 @@
+"""Finding faces in real photos: none is missed, none is counted twice, none is taken for another's."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from models import detect
+from models.base import Detector, EngineError
+from models.detect import DetectSettings, find_faces
+from models.engines import load_detectors
+from pipeline.types import Box, Detection, Landmarks, Point, RgbImage
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def photo(path: Path) -> RgbImage:
+    return np.asarray(Image.open(path).convert("RGB"))
+
+
+def reduced(image: RgbImage, width: int) -> RgbImage:
+    height = round(image.shape[0] * width / image.shape[1])
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.BOX))
+
+
+@pytest.fixture(scope="module")
+def detectors(weights: Path) -> tuple[Detector, ...]:
+    return load_detectors(["centerface", "yunet"], weights, 1)
+
+
+def covered(found: Sequence[Detection], points: Sequence[Point]) -> int:
+    return sum(any(d.box.holds(point) for d in found) for point in points)
+
+
+def test_each_of_six_people_is_found_once(detectors: tuple[Detector, ...], samples: Path) -> None:
+    found = find_faces(photo(samples / "t1.jpg"), detectors)
+    assert len(found) == 6
+    assert all(d.landmarks is not None and d.engines == ("centerface", "yunet") for d in found)
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_photo_on_its_side_or_head_hides_nobody(turns: int, detectors: tuple[Detector, ...], samples: Path) -> None:
+    image = photo(samples / "t1.jpg")
+    upright = find_faces(image, detectors)
+    height, width = image.shape[:2]
+    found = find_faces(np.ascontiguousarray(np.rot90(image, turns)), detectors)
+    points = []
+    for d in upright:
+        assert d.landmarks is not None
+        x, y = d.landmarks[2]
+        points.append({1: (y, width - x), 2: (width - x, height - y), 3: (height - y, x)}[turns])
+    assert covered(found, points) == 6
+
+
+@pytest.mark.parametrize("width", [120, 200, 640, 2400])
+def test_a_face_is_found_at_any_size(width: int, detectors: tuple[Detector, ...], samples: Path) -> None:
+    image = reduced(photo(samples / "astronaut.png"), width)  # the face is about a fifth of the width
+    face = (0.44 * width, 0.22 * width)
+    assert covered(find_faces(image, detectors), [face]) == 1
+
+
+def test_ten_pixel_faces_in_twelve_megapixels(detectors: tuple[Detector, ...], samples: Path) -> None:
+    rng = np.random.default_rng(1)
+    canvas = np.asarray(
+        Image.fromarray(rng.integers(90, 160, (150, 200, 3), np.uint8)).resize((4000, 3000), Image.Resampling.BICUBIC)
+    ).copy()
+    group = photo(samples / "t1.jpg")
+    upright = find_faces(group, detectors)
+    width = round(group.shape[1] * 10 / float(np.median([d.box.width for d in upright])))
+    small = reduced(group, width)
+    points = []
+    for left, top in ((5, 5), (1019, 850), (1700, 1010), (3000, 2003), (3990 - width, 2980 - small.shape[0])):
+        canvas[top : top + small.shape[0], left : left + width] = small
+        scale = width / group.shape[1]
+        points += [(left + d.box.center[0] * scale, top + d.box.center[1] * scale) for d in upright]
+    assert covered(find_faces(canvas, detectors), points) == len(points)
+
+
+def test_a_face_on_the_seam_of_two_tiles_is_one_face(detectors: tuple[Detector, ...], samples: Path) -> None:
+    face = reduced(photo(samples / "astronaut.png"), 512)
+    for left in (700, 860, 950, 1010):
+        canvas = np.full((1100, 2000, 3), 120, np.uint8)
+        canvas[300:812, left : left + 512] = face
+        found = [d for d in find_faces(canvas, detectors) if d.box.holds((left + 225, 300 + 113))]
+        assert len(found) == 1, left
+        assert found[0].box.width > 70
+
+
+def test_an_ordinary_photo_takes_little_memory(weights: Path) -> None:
+    script = (
+        "import resource, sys, numpy as np\nfrom pathlib import Path\n"
+        "from models.engines import load_detectors\nfrom models.detect import find_faces\n"
+        "image = np.random.default_rng(0).integers(0, 255, (3000, 4000, 3), np.uint8)\n"
+        "find_faces(image, load_detectors(['centerface', 'yunet'], Path(sys.argv[1])))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(weights)], check=True, cwd=ROOT, capture_output=True, text=True
+    )
+    assert int(done.stdout) < 1000, "mebibytes; 1.5 GiB are allowed for the whole child"
+
+
+@pytest.mark.shared
+def test_every_annotated_face_is_covered_and_little_else(detectors: tuple[Detector, ...], shared_data: Path) -> None:
+    false = photos = 0
+    for folder, file in (("boxed", "boxes.json"), ("noses", "noses.json")):
+        for name, faces in json.loads((shared_data / folder / file).read_text()).items():
+            points = [((f[0] + f[2]) / 2, (f[1] + f[3]) / 2) if len(f) == 4 else tuple(f) for f in faces]
+            found = find_faces(photo(shared_data / folder / name), detectors)
+            assert covered(found, points) == len(points), name
+            false += sum(not any(d.box.holds(p) for p in points) for d in found)
+            photos += 1
+    assert false <= 0.6 * photos, "drawn faces on one poster are most of them"
+
+
+@pytest.mark.shared
+def test_a_sheet_of_faces_has_one_result_per_face(detectors: tuple[Detector, ...], shared_data: Path) -> None:
+    people = sorted((shared_data / "lfw").iterdir())[3:400:17]
+    side = 160
+    canvas = np.full((4 * side, 6 * side, 3), 128, np.uint8)
+    for k, person in enumerate(people):
+        top, left = k // 6 * side, k % 6 * side
+        canvas[top : top + side, left : left + side] = reduced(photo(sorted(person.glob("*.jpg"))[0]), side)
+    found = find_faces(canvas, detectors)
+    for k in range(len(people)):
+        x, y = k % 6 * side + side / 2, k // 6 * side + side * 0.52
+        near = [d for d in found if abs(d.box.center[0] - x) < 20 and abs(d.box.center[1] - y) < 24]
+        assert len(near) == 1, people[k].name
+
+
+# --- laws of the fusion ---------------------------------------------------------------------------------------
+
+
+def test_every_engine_finding_lies_in_a_result(detectors: tuple[Detector, ...], samples: Path) -> None:
+    image = photo(samples / "obama3.jpg")
+    settings = DetectSettings()
+    for detector in detectors:
+        results = find_faces(image, detectors, settings)
+        small = reduced(image, 700)
+        for d in detector.detect(small):
+            if d.score >= settings.thresholds[detector.engine_id] + 0.1:
+                x, y = d.box.center
+                scale = image.shape[1] / 700
+                assert any(r.box.holds((x * scale, y * scale)) for r in results)
+
+
+def marks(box: Box) -> Landmarks:
+    def at(x: float, y: float) -> Point:
+        return box.left + x * box.width, box.top + y * box.height
+
+    return at(0.3, 0.4), at(0.7, 0.4), at(0.5, 0.6), at(0.35, 0.8), at(0.65, 0.8)
+
+
+@st.composite
+def candidates(draw: st.DrawFn) -> list[detect._Candidate]:
+    found = []
+    for _ in range(draw(st.integers(0, 12))):
+        left, top = draw(st.floats(-20, 300)), draw(st.floats(-20, 300))
+        box = Box(left, top, left + draw(st.floats(4, 150)), top + draw(st.floats(4, 150)))
+        landmarks = marks(box) if draw(st.booleans()) else None
+        engine = draw(st.sampled_from(("centerface", "yunet")))
+        d = Detection(box, draw(st.floats(0.3, 1)), landmarks, (engine,))
+        found.append(detect._Candidate(d, draw(st.booleans()), draw(st.booleans())))
+    return found
+
+
+@given(candidates())
+def test_regions_only_grow(found: list[detect._Candidate]) -> None:
+    results = detect.fuse(found, 320, 320)
+    for candidate in found:
+        box = candidate.found.box.clamp(320, 320)
+        assert box.area == 0 or any(
+            r.box.left <= box.left and r.box.top <= box.top and r.box.right >= box.right and r.box.bottom >= box.bottom
+            for r in results
+        )
+    for r in results:
+        assert 0 <= r.box.left < r.box.right <= 320 and 0 <= r.box.top < r.box.bottom <= 320
+
+
+@given(candidates(), st.randoms(use_true_random=False))
+def test_the_order_of_the_findings_means_nothing(found: list[detect._Candidate], random: object) -> None:
+    shuffled = found[:]
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    straight = {(d.box, d.score, d.engines) for d in detect.fuse(found, 320, 320)}
+    assert {(d.box, d.score, d.engines) for d in detect.fuse(shuffled, 320, 320)} == straight
+
+
+@pytest.mark.parametrize("shift", [0.35, 0.5, 0.8])
+def test_two_neighbours_stay_two(shift: float) -> None:
+    one = Box(100, 100, 180, 200)
+    two = Box(100 + 80 * shift, 110, 180 + 80 * shift, 210)
+    found = [detect._Candidate(Detection(box, 0.9, marks(box), ("yunet",))) for box in (one, two)]
+    assert len(detect.fuse(found, 400, 400)) == 2
+
+
+def test_one_face_at_two_scales_is_one() -> None:
+    fine, rough = Box(100, 100, 180, 200), Box(95, 104, 190, 207)
+    found = [
+        detect._Candidate(Detection(fine, 0.9, marks(fine), ("yunet",))),
+        detect._Candidate(Detection(rough, 0.8, marks(rough), ("centerface",))),
+    ]
+    (result,) = detect.fuse(found, 400, 400)
+    assert result == Detection(Box(95, 100, 190, 207), 0.9, marks(fine), ("centerface", "yunet"))
+
+
+# --- faults ---------------------------------------------------------------------------------------------------
+
+
+class Broken:
+    """A third-party detector that returns what it may not."""
+
+    engine_id = "broken"
+
+    def __init__(self, weights: Path, threads: int = 1) -> None:
+        self.answer: list[Detection] = []
+
+    def detect(self, image: RgbImage) -> list[Detection]:
+        return self.answer
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_detector_that_returns_nonsense_stops_the_photo(bad: float, tmp_path: Path) -> None:
+    good = Detection(Box(1, 1, 20, 20), 0.9, marks(Box(1, 1, 20, 20)), ("broken",))
+    image = np.zeros((64, 64, 3), np.uint8)
+    engine = Broken(tmp_path)
+    engine.answer = [good]
+    assert len(find_faces(image, [engine])) == 1
+    for answer in (
+        replace(good, score=bad),
+        replace(good, box=Box(1, 1, bad, 20)),
+        replace(good, landmarks=((bad, 1.0), *marks(good.box)[1:])),
+    ):
+        engine.answer = [answer]
+        with pytest.raises(EngineError, match="broken"):
+            find_faces(image, [engine])
+
+
+def test_what_is_no_photo_and_nobody_to_look_are_errors(detectors: tuple[Detector, ...]) -> None:
+    for image in (np.zeros((0, 5, 3), np.uint8), np.zeros((5, 5), np.uint8), np.zeros((5, 5, 3), np.float64)):
+        with pytest.raises(EngineError, match="uint8"):
+            find_faces(image, detectors)  # type: ignore[arg-type]
+    with pytest.raises(EngineError, match="no detector"):
+        find_faces(np.zeros((5, 5, 3), np.uint8), [])
