@@ -6,13 +6,12 @@ The schema is brought up to date by Alembic; a database that is newer than the p
 
 from __future__ import annotations
 
+import sqlite3
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import (
     Column,
     Engine,
@@ -28,10 +27,15 @@ from sqlalchemy import (
     UniqueConstraint,
     create_engine,
     event,
+    inspect,
+    text,
 )
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.errors import StoreError
+
+HEAD = "0001"
+"""The newest schema; a test holds it against pipeline/migrations."""
 
 metadata = MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_name)s", "uq": "uq_%(table_name)s_%(column_0_name)s",
@@ -197,22 +201,12 @@ def open_engine(url: str) -> Engine:
 
 def migrate(engine: Engine) -> None:
     """Bring the schema up to date. Raises StoreError when the database is newer than this program, or damaged."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    script = ScriptDirectory.from_config(config)
     try:
         with engine.connect() as connection:
-            current = MigrationContext.configure(connection).get_current_revision()
-            connection.rollback()
-        if current == script.get_current_head():
-            return
-        if current is not None and current not in {r.revision for r in script.walk_revisions()}:
-            raise StoreError(
-                f"The database was made by a newer version (schema {current}).", "Install that version again."
-            )
-        with engine.connect().execution_options(write=True) as connection, connection.begin():
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            known = inspect(connection).has_table("alembic_version")
+            current = connection.execute(text("SELECT version_num FROM alembic_version")).scalar() if known else None
+        if current != HEAD:
+            _upgrade(engine, current)
     except SQLAlchemyError as e:
         raise StoreError(
             f"The database cannot be opened: {getattr(e, 'orig', None) or e}.",
@@ -221,13 +215,44 @@ def migrate(engine: Engine) -> None:
         ) from e
 
 
+def _upgrade(engine: Engine, current: str | None) -> None:
+    from alembic import command  # noqa: PLC0415 - takes half a second, and is seldom needed
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    if current is not None and current not in {
+        r.revision for r in ScriptDirectory.from_config(config).walk_revisions()
+    }:
+        raise StoreError(f"The database was made by a newer version (schema {current}).", "Install that version again.")
+    with engine.connect().execution_options(write=True) as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")  # looks again inside the lock: another process may have been first
+
+
 def _sqlite_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves
     cursor = connection.cursor()
-    for pragma in ("busy_timeout=30000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON",
-                   "secure_delete=ON"):  # fmt: skip
+    cursor.execute("PRAGMA busy_timeout=30000")
+    if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        _patiently(lambda: cursor.execute("PRAGMA journal_mode=WAL"))
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _patiently(step: Callable[[], object], tries: int = 100) -> None:
+    """Two processes that open a new database at the same moment: the change to WAL does not wait by itself."""
+    for left in range(tries, 0, -1):
+        try:
+            step()
+        except sqlite3.OperationalError as e:
+            if left == 1 or "locked" not in str(e):
+                raise
+            time.sleep(0.1)
+        else:
+            return
 
 
 def _sqlite_begin(connection: Any) -> None:

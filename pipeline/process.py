@@ -8,6 +8,7 @@ other error ends the attempt with a reason.
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -50,6 +51,8 @@ class _Seen:
     verdicts: Mapping[str, Sequence[Verdict]]
     started: float
     on: date
+    seed: int
+    """Of the noise in the covers: the same for every channel, so that two copies cannot be averaged, and secret."""
 
 
 def process(item: Item, owner: str, lab: Lab, parts: Parts) -> State:  # noqa: PLR0911 - one return per ending
@@ -88,7 +91,7 @@ def _decide(item: Item, owner: str, lab: Lab, parts: Parts) -> State:
         channel: policy.judge(sightings, register, item.event, channel, Medium.PHOTO, on)
         for channel in parts.settings.channels
     }
-    seen = _Seen(analysis, gallery, verdicts, started, on)
+    seen = _Seen(analysis, gallery, verdicts, started, on, secrets.randbits(63))
     hold: list[str] = list(policy.hold_reasons(item.event))
     if hold:
         return _record(item, owner, register, seen, {}, [], hold, parts)
@@ -134,7 +137,7 @@ def _produce(
         product = lab.produce(
             regions,
             parts.settings.redaction.style,
-            item.id,
+            seen.seed,
             parts.vault.work_file(name),
             list(shown.values()),
             matching,

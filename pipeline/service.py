@@ -91,8 +91,6 @@ class Service:
 
     def run(self) -> None:
         """Watch the inbox until `stop` is called."""
-        if self._parts.settings.watch.events:
-            self._events.ensure()
         while not self._stop.is_set():
             self._guarded(self._tick)
             self._stop.wait(_TICK if not self._flag.is_set() else 0.05)
@@ -142,14 +140,14 @@ class Service:
     def _sweep(self) -> None:
         parts, w = self._parts, self._parts.settings.watch
         now = time.monotonic()
-        if w.events:
-            self._events.ensure()
         try:
             listing = watch.look(parts.vault.inbox)
         except OSError as e:  # an unreachable share is never an empty inbox: remember what was waiting
             self._problem = f"the inbox cannot be read: {e.strerror or e}"
             self._next_sweep = now + w.sweep_seconds
             return
+        if w.events:
+            self._events.ensure()
         self._problem = self._events.problem
         sweep = watch.settle(listing, self._waiting, now, w.settle_seconds, w.incomplete_seconds)
         taken = self.take(sweep.ready)

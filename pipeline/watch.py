@@ -137,12 +137,15 @@ class Events:
         if self.alive():
             return
         self.stop()
-        observer = Observer()
+        observer = None
         try:
+            observer = Observer()
             observer.schedule(Nudge(self._flag), str(self._inbox), recursive=True)
             observer.start()
         except (OSError, RuntimeError) as e:
             self.problem = f"no folder events ({e}); the sweep alone finds files"
+            if observer is not None:
+                observer.stop()  # it holds an inotify instance from its construction on, and there are few
             return
         self._observer, self.problem = observer, ""
 

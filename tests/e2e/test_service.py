@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,10 @@ PHOTOS = 100
 
 
 @pytest.fixture
-def school(tmp_path: Path, weights: Path) -> School:
-    return School(tmp_path / "s")
+def school(tmp_path: Path, weights: Path) -> Iterator[School]:
+    s = School(tmp_path / "s")
+    yield s
+    s.kill()
 
 
 def test_a_dropped_photo_comes_out_and_sigterm_ends_it_cleanly(school: School, samples: Path) -> None:
@@ -126,7 +129,7 @@ class Observer(threading.Thread):
 @pytest.mark.slow
 def test_fifty_kills_lose_nothing_and_show_nothing(school: School, samples: Path) -> None:
     """kill -9 of the service at random moments: every photo is published exactly once, none was ever uncovered."""
-    rng = random.Random(5)
+    rng = random.Random(5)  # noqa: S311 - a fixed seed, no secret
     source = {"obama2.jpg": None, "biden.jpg": None, "obama.jpg": None}
     found = faces_of([samples / n for n in source])
     originals, faces = {}, {}
@@ -134,7 +137,7 @@ def test_fifty_kills_lose_nothing_and_show_nothing(school: School, samples: Path
     for n in range(PHOTOS):
         name = rng.choice(list(source))
         image = Image.open(samples / name).convert("RGB")
-        width = rng.randint(150, 260)
+        width = 150 + n  # no two alike: the same bytes again would be a duplicate
         scale = width / image.width
         image = image.resize((width, round(image.height * scale)), Image.Resampling.LANCZOS)
         file = f"IMG_{n:03d}.jpg"
@@ -156,7 +159,7 @@ def test_fifty_kills_lose_nothing_and_show_nothing(school: School, samples: Path
     assert observer.wrong == []
     assert counts["published"] == PHOTOS
     assert school.published() == sorted(f"{c}/day/{n}" for c in ("school", "personal") for n in originals)
-    assert not [p for p in school.inbox.rglob("*.jpg")]
+    assert not list(school.inbox.rglob("*.jpg"))
     assert not list((school.home / "work").iterdir())
     vault = [p for p in (school.home / "vault").rglob("*") if p.is_file()]
     assert len(vault) == PHOTOS

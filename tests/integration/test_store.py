@@ -217,3 +217,15 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     (tmp_path / "b.db").write_bytes(b"this is not a database at all" * 100)
     with pytest.raises(StoreError):
         Store(f"sqlite:///{tmp_path / 'b.db'}")
+
+
+def test_the_newest_migration_is_the_schema_that_the_program_expects(store: Store) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    from pipeline.db import HEAD, metadata
+
+    with store.database.engine.connect() as c:
+        context = MigrationContext.configure(c)
+        assert context.get_current_revision() == HEAD
+        assert compare_metadata(context, metadata) == []

