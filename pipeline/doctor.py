@@ -73,7 +73,7 @@ def status(application: App) -> JsonObject:
                     **(beat[1] if beat and running else {})},
         "register": {"version": last.version if last else 0, "loaded_at": last.loaded_at if last else None,
                      "summary": f"version {last.version}, {last.rows} rows, loaded {last.loaded_at[:19]}Z" if last
-                     else "none: every face is covered", **store.register.template_counts()},
+                     else "none: every face is covered", **store.templates.counts()},
         "files": {str(s): n for s, n in store.items.counts().items()},
         "attention": [item_json(i) for i in sorted(attention, key=lambda i: i.id)[-20:]],
     }  # fmt: skip

@@ -60,9 +60,9 @@ def load_register(
     )
     plan = plan_enrolment(new, loaded.portraits if lab else {}, on)
     wanted = plan.enrol if lab else {}
-    already = store.register.enrolled(weights)
+    already = store.templates.enrolled(weights)
     keep = {p: {x.sha256 for x in portraits} & already.get(p, set()) for p, portraits in wanted.items()}
-    store.register.enrol(clock(), actor, [], weights, keep, {"version": version, "kept": len(keep)}, ())
+    store.templates.enrol(clock(), actor, [], weights, keep, {"version": version, "kept": len(keep)}, ())
     made, refused = _make(wanted, keep, lab, tuple(weights), progress) if lab else ([], [])
     enrolled = {t.person_id for t in made} | {p for p, portraits in keep.items() if portraits}
     usable = {p: {t.portrait_sha256 for t in made if t.person_id == p} | keep[p] for p in wanted}
@@ -75,7 +75,8 @@ def load_register(
         "not_enrolled": {n.person_id: str(n.reason) for n in not_enrolled},
         "portraits_refused": [{"person": person, "why": why} for person, _, why in refused],
     }  # fmt: skip
-    store.register.enrol(clock(), actor, made, weights, usable, body, {*enrolled, *(n.person_id for n in not_enrolled)})
+    named = {*enrolled, *(n.person_id for n in not_enrolled)}
+    store.templates.enrol(clock(), actor, made, weights, usable, body, named)
     return Report(version, loaded, change, tuple(sorted(enrolled)), not_enrolled, tuple(refused))
 
 

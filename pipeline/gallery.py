@@ -58,7 +58,7 @@ class GalleryCache:
         with self._lock:
             key = (register.version, self._store.journal.last_seq("register.enrolled"))
             if key != self._key:
-                self._templates, self._key = self._store.register.templates(self._weights), key
+                self._templates, self._key = self._store.templates.all(self._weights), key
             templates = self._templates
         wanted = {p for p in policy.candidates(register, event) if policy.may_match(register, p, on).allowed}
         return Gallery(

@@ -125,8 +125,9 @@ def judge(
 
     That takes a sighting that names one person with finite scores over its threshold and margin, nobody else named
     the same in this photo, a person who belongs to the event's groups, consent to this medium on this channel
-    (A.5), and consent to matching that still stands (GDPR art. 9). Contradictions and missing figures are `error`.
-    Raises nothing for wrong values in its input; a covered face is the answer to each of them.
+    (A.5), and consent to matching that still stands (GDPR art. 9). A sighting that a person on staff named by hand
+    (`named_by`) needs neither figures nor consent to matching, and everything else. Contradictions and missing figures
+    are `error`. Raises nothing for wrong values in its input; a covered face is the answer to each of them.
     """
     named = Counter(s.person_id for s in sightings if s.reason is None and isinstance(s.person_id, str))
     faces = Counter(s.face for s in sightings)
@@ -235,7 +236,8 @@ def _judge_one(  # noqa: PLR0911 - one return per condition
         # Only the register gives consent: a sighting that claims it is a fault in the program.
         known = isinstance(sighting.reason, str) and sighting.reason in ARTICLES and sighting.reason != Reason.CONSENT
         return (Reason(sighting.reason) if known else Reason.ERROR), None
-    if not isinstance(person_id, str) or not _scores_hold(sighting) or medium == Medium.MATCHING:
+    by_hand = isinstance(sighting.named_by, str) and bool(sighting.named_by.strip())
+    if not isinstance(person_id, str) or not (by_hand or _scores_hold(sighting)) or medium == Medium.MATCHING:
         return Reason.ERROR, None
     if named[person_id] > 1:
         return Reason.TWICE_IN_PHOTO, None
@@ -244,6 +246,8 @@ def _judge_one(  # noqa: PLR0911 - one return per condition
         return permission.reason, permission.consent_row
     if not is_candidate(register.people[person_id], event):
         return Reason.OUTSIDE_GROUPS, permission.consent_row
+    if by_hand:  # somebody on staff said who this is: nothing was matched (GDPR art. 7(4), 9)
+        return Reason.CONSENT, permission.consent_row
     matching = may_match(register, person_id, on)
     if not matching.allowed:
         return Reason.NO_MATCHING_CONSENT, matching.consent_row

@@ -289,6 +289,8 @@ class Sighting:
     false_match_rate: float | None = None
     band: str = ""
     engine_scores: Mapping[str, float] = field(default_factory=dict)
+    named_by: str = ""
+    """Who on staff said that the face is this person; empty when matching did."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""All SQL: items and their way through the states, the log, the register. Nothing else talks to the database.
+"""All SQL: items and their way through the states, the log, the register, templates. Nothing else has a database.
 
 Every method that changes something is one transaction and writes the log entry of what it did in it.
 """
@@ -7,12 +7,13 @@ from pipeline.store.base import Database
 from pipeline.store.items import ItemStore
 from pipeline.store.journal import Journal
 from pipeline.store.register import RegisterStore
+from pipeline.store.templates import TemplateStore
 
-__all__ = ["Database", "ItemStore", "Journal", "RegisterStore", "Store"]
+__all__ = ["Database", "ItemStore", "Journal", "RegisterStore", "Store", "TemplateStore"]
 
 
 class Store:
-    """The three parts of the store on one database."""
+    """The parts of the store on one database."""
 
     def __init__(self, url: str) -> None:
         """Open the database and bring its schema up to date. Raises StoreError."""
@@ -20,6 +21,7 @@ class Store:
         self.journal = Journal(self.database)
         self.items = ItemStore(self.database, self.journal)
         self.register = RegisterStore(self.database, self.journal)
+        self.templates = TemplateStore(self.database, self.journal)
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -1,20 +1,19 @@
-"""The register in the database: versions, people, consents, templates. Past states are kept."""
+"""The register in the database: versions, people, consents. Past states are kept."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-import numpy as np
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, func, insert, or_, select, update
 
-from pipeline.db import consents, people, register_versions, templates
+from pipeline.db import consents, people, register_versions
 from pipeline.store.base import Database, stamp, to_json
 from pipeline.store.journal import Journal
-from pipeline.types import Answer, Consent, JsonObject, Medium, Person, Register, Role, Signer, Template
+from pipeline.types import Answer, Consent, JsonObject, Medium, Person, Register, Role, Signer
 
 _NO_REGISTER = Register(0, {}, {})
 
@@ -85,65 +84,6 @@ class RegisterStore:
                 tx, now, "register.loaded", actor, {"version": version, "sha256": sha256, "rows": rows, **body}
             )
         return version
-
-    def templates(self, weights: Mapping[str, str]) -> list[Template]:
-        """All templates made with exactly these weights (engine id -> SHA-256); others are of another space."""
-        with self._db.read() as tx:
-            rows = tx.execute(select(templates).order_by(templates.c.id)).all()
-        return [
-            Template(r.person_id, r.portrait_sha256, r.engine, np.frombuffer(r.vector, "<f4").astype(np.float32))
-            for r in rows
-            if weights.get(r.engine) == r.weights_sha256
-        ]
-
-    def enrolled(self, weights: Mapping[str, str]) -> dict[str, set[str]]:
-        """Person id -> SHA-256 of the portraits that have a template of every one of these engines."""
-        portraits: dict[tuple[str, str], set[str]] = {}
-        with self._db.read() as tx:
-            for r in tx.execute(select(*templates.c["person_id", "portrait_sha256", "engine", "weights_sha256"])):
-                if weights.get(r.engine) == r.weights_sha256:
-                    portraits.setdefault((r.person_id, r.portrait_sha256), set()).add(r.engine)
-        result: dict[str, set[str]] = {}
-        for (person, portrait), engines in portraits.items():
-            if engines == set(weights):
-                result.setdefault(person, set()).add(portrait)
-        return result
-
-    def enrol(
-        self,
-        now: datetime,
-        actor: str,
-        made: Sequence[Template],
-        weights: Mapping[str, str],
-        keep: Mapping[str, set[str]],
-        body: JsonObject,
-        named: Iterable[str],
-    ) -> None:
-        """Add templates and delete those of everyone not in `keep` (person id -> portraits), in one transaction."""
-        with self._db.write() as tx:
-            columns = templates.c["id", "person_id", "portrait_sha256", "weights_sha256", "engine"]
-            for row in tx.execute(select(*columns)):
-                kept = row.portrait_sha256 in keep.get(row.person_id, set())
-                if not kept or weights.get(row.engine) != row.weights_sha256:
-                    tx.execute(delete(templates).where(templates.c.id == row.id))
-            for t in made:
-                same = (templates.c.person_id == t.person_id, templates.c.portrait_sha256 == t.portrait_sha256,
-                        templates.c.engine == t.engine)  # fmt: skip
-                tx.execute(delete(templates).where(*same))
-                tx.execute(
-                    insert(templates).values(
-                        person_id=t.person_id, portrait_sha256=t.portrait_sha256, engine=t.engine,
-                        weights_sha256=weights[t.engine], vector=t.vector.astype("<f4").tobytes(), made_at=stamp(now),
-                    )
-                )  # fmt: skip
-            self._journal.append(tx, now, "register.enrolled", actor, body, people=named)
-
-    def template_counts(self) -> dict[str, int]:
-        """How many people have a template, and how many templates there are."""
-        with self._db.read() as tx:
-            row = tx.execute(select(func.count(func.distinct(templates.c.person_id)), func.count())
-                             .select_from(templates)).one()  # fmt: skip
-        return {"people": int(row[0]), "templates": int(row[1])}
 
     def _version(self, tx: Connection) -> int:
         return tx.execute(select(func.max(register_versions.c.version))).scalar() or 0
