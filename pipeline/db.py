@@ -34,7 +34,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.errors import StoreError
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest schema; a test holds it against pipeline/migrations."""
 
 metadata = MetaData(
@@ -136,6 +136,7 @@ register_versions = Table(
     Column("source", Text, nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("rows", Integer, nullable=False),
+    Column("confirmed_by", Text, nullable=False, server_default=""),   # who overrode a brake
 )  # fmt: skip
 
 # People and consents keep every past state: a row holds from one version to the one before `until_version`.
@@ -147,6 +148,20 @@ people = Table(
     Column("role", String(16), nullable=False),
     Column("groups", Text, nullable=False),             # JSON list
     Column("birth_date", String(10)),
+    Column("from_version", Integer, nullable=False),
+    Column("until_version", Integer, index=True),
+    Column("sixteen_on", String(10)),                   # when only the 16th birthday is known
+    Column("protected", Integer, nullable=False, server_default="0"),
+    Column("left_on", String(10)),
+    Column("periods", Text, nullable=False, server_default="[]"),       # JSON: group, from, until
+    Column("guardians_known", Integer, nullable=False, server_default="0"),
+)  # fmt: skip
+
+guardians = Table(
+    "guardians", metadata,                              # who stands for which pupil; both are people
+    Column("id", Integer, primary_key=True),
+    Column("pupil_id", Text, nullable=False, index=True),
+    Column("guardian_id", Text, nullable=False, index=True),
     Column("from_version", Integer, nullable=False),
     Column("until_version", Integer, index=True),
 )  # fmt: skip
@@ -168,6 +183,11 @@ consents = Table(
     Column("withdrawn_on", String(10)),
     Column("from_version", Integer, nullable=False),
     Column("until_version", Integer, index=True),
+    Column("signer_id", Text),                          # which guardian signed; NULL: the source does not say
+    Column("form_version", Text, nullable=False, server_default=""),
+    Column("form_language", Text, nullable=False, server_default=""),
+    Column("evidence", String(8), nullable=False, server_default="ok"),
+    Column("reminded_on", String(10)),
 )  # fmt: skip
 
 templates = Table(
