@@ -35,6 +35,8 @@ class DetectSettings:
     that fits the photo counts.
     `coarse_extra`: added to the threshold at half size and less for what is smaller than `coarse_side` pixels there: a
     real face of that size is seen better at the next larger scale, what is not are mostly two faces taken for one.
+    `enlarged_extra`: added to the threshold where the photo is enlarged, and twice that for what is larger there than
+    `enlarged_side`: such a face is seen better as it is.
     `turned`: engines that also look at the photo turned by 90, 180 and 270 degrees, reduced to `turned_side`, where
     `turned_threshold` applies.
     """
@@ -55,6 +57,8 @@ class DetectSettings:
     )
     coarse_side: int = 40
     coarse_extra: float = 0.2
+    enlarged_side: int = 128
+    enlarged_extra: float = 0.1
     turned: tuple[str, ...] = ("yunet",)
     turned_side: int = 800
     turned_threshold: float = 0.88
@@ -143,8 +147,7 @@ def _pass(level: RgbImage, scale: float, detector: Detector, settings: DetectSet
                 size = (round(piece.shape[1] * factor), round(piece.shape[0] * factor))
                 piece = cv2.resize(piece, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
             for found in _look(detector, piece, threshold):
-                coarse = scale < 1 and found.box.size < settings.coarse_side
-                if coarse and found.score < threshold + settings.coarse_extra:
+                if found.score < threshold + _extra(scale, found.box.size, settings):
                     continue
                 box = found.box
                 cut = (
@@ -154,6 +157,15 @@ def _pass(level: RgbImage, scale: float, detector: Detector, settings: DetectSet
                     or (bottom < height and box.bottom > piece.shape[0] - 3)
                 )
                 yield _Candidate(_moved(found, left * factor, top * factor, 1 / scale), cut)
+
+
+def _extra(scale: float, size: float, settings: DetectSettings) -> float:
+    """How much more than its threshold a finding of this size needs at this scale."""
+    if scale < 1:
+        return settings.coarse_extra if size < settings.coarse_side else 0.0
+    if scale > 1:
+        return settings.enlarged_extra * (1 if size <= settings.enlarged_side else 2)
+    return 0.0
 
 
 def _turned(image: RgbImage, detector: Detector, settings: DetectSettings) -> Iterator[_Candidate]:
