@@ -58,9 +58,28 @@ def measure(a: argparse.Namespace, seed: int, home: Path) -> dict[str, Any]:
     """Build one school under `home`, run it, and read the meter."""
     home.mkdir(parents=True, exist_ok=True)
     school = home / "school"
-    call([sys.executable, a.tools / "make_school.py", "--faces", a.faces, "--out", school, "--pupils", a.pupils,
-          "--photos", a.photos, "--strangers", a.strangers, "--seed", seed, "--min-age", a.min_age,
-          "--max-age", a.max_age])  # fmt: skip
+    call(
+        [
+            sys.executable,
+            a.tools / "make_school.py",
+            "--faces",
+            a.faces,
+            "--out",
+            school,
+            "--pupils",
+            a.pupils,
+            "--photos",
+            a.photos,
+            "--strangers",
+            a.strangers,
+            "--seed",
+            seed,
+            "--min-age",
+            a.min_age,
+            "--max-age",
+            a.max_age,
+        ]
+    )
     install = home / "install"
     call([*CLI, "init", install, "--dpia-reference", "benchmark", "--decided-by", "benchmark"])
     config = ["--config", install / "beeldwacht.toml"]
@@ -73,12 +92,31 @@ def measure(a: argparse.Namespace, seed: int, home: Path) -> dict[str, Any]:
     started = time.monotonic()
     done = json.loads(call([*CLI, "process", "--json", *config], accept=(0, 1)))
     seconds = time.monotonic() - started
-    meter = json.loads(call([sys.executable, a.tools / "leakmeter.py", "--truth", school / "truth.json", "--originals",
-                             originals, "--published", install / "publish", "--json", "--list"], accept=(0, 1)))  # fmt: skip
+    meter = json.loads(
+        call(
+            [
+                sys.executable,
+                a.tools / "leakmeter.py",
+                "--truth",
+                school / "truth.json",
+                "--originals",
+                originals,
+                "--published",
+                install / "publish",
+                "--json",
+                "--list",
+            ],
+            accept=(0, 1),
+        )
+    )
     states = Counter(i["state"] for i in done["items"])
     return {
-        "seed": seed, "people": a.pupils, "photos": a.photos, "ages": [a.min_age, a.max_age],
-        "enrolled": enrolment["enrolled"], "portraits_refused": len(enrolment["portraits_refused"]),
+        "seed": seed,
+        "people": a.pupils,
+        "photos": a.photos,
+        "ages": [a.min_age, a.max_age],
+        "enrolled": enrolment["enrolled"],
+        "portraits_refused": len(enrolment["portraits_refused"]),
         "leaked": sum(m["leaked"] for m in meter.values()),
         "must_cover": sum(m["must_cover"] for m in meter.values()),
         "hidden": sum(m["hidden"] for m in meter.values()),
@@ -87,8 +125,10 @@ def measure(a: argparse.Namespace, seed: int, home: Path) -> dict[str, Any]:
         "states": dict(states),
         "held": [[i["name"], i["reasons"]] for i in done["items"] if i["state"] != "published"],
         "lost": a.photos - sum(states[s] for s in ("published", "held")),
-        "seconds": round(seconds, 1), "photos_per_second": round(a.photos / seconds, 2), "meter": meter,
-    }  # fmt: skip
+        "seconds": round(seconds, 1),
+        "photos_per_second": round(a.photos / seconds, 2),
+        "meter": meter,
+    }
 
 
 def line(r: dict[str, Any]) -> str:
@@ -97,7 +137,8 @@ def line(r: dict[str, Any]) -> str:
     return (
         f"seed {r['seed']}, ages {ages}: leaked {r['leaked']} of {r['must_cover']}; "
         f"hidden {r['hidden']} of {r['may_show']} ({r['hidden_share']:.1%}); "
-        f"{states.get('published', 0)} of {r['photos']} photos published, {states.get('held', 0)} held, {r['lost']} lost; "
+        f"{states.get('published', 0)} of {r['photos']} photos published, {states.get('held', 0)} held, "
+        f"{r['lost']} lost; "
         f"{r['enrolled']} people enrolled; {r['photos_per_second']} photos/s"
     )
 

@@ -63,7 +63,9 @@ class Bench:
             *redact.check_regions(photo.pixels, written.pixels, regions),
         ]
         shown = tuple(wire.box_in(b) for b in request["shown"])
-        faces = self._faces(written.pixels, embed=request["embed"], skip=shown)
+        # Outside the covers the pixels are those of the original (check `rest_unchanged`), which the full look has
+        # seen already: enlarged and turned copies would only be looked at a second time.
+        faces = self._faces(written.pixels, embed=request["embed"], skip=shown, enlarge=(), turned=())
         height, width = written.pixels.shape[:2]
         return {
             "checks": [wire.check_out(c) for c in checks],
@@ -71,11 +73,11 @@ class Bench:
             "analysis": wire.analysis_out(Analysis(width, height, written.format, faces, written.notes)),
         }
 
-    def _faces(self, pixels: RgbImage, embed: bool, skip: Sequence[Box]) -> tuple[Face, ...]:
+    def _faces(self, pixels: RgbImage, embed: bool, skip: Sequence[Box], **settings: Any) -> tuple[Face, ...]:
         from models.detect import DetectSettings, find_faces  # noqa: PLC0415
         from pipeline.types import Face  # noqa: PLC0415
 
-        found = find_faces(pixels, self._detectors, DetectSettings())
+        found = find_faces(pixels, self._detectors, DetectSettings(**settings))
         wanted = [i for i, d in enumerate(found) if embed and not any(d.box.iou(b) >= SAME_FACE for b in skip)]
         described: dict[int, dict[str, Any]] = {i: {} for i in range(len(found))}
         for engine in self._embedders:

@@ -93,6 +93,14 @@ class Lab:
         except (KeyError, TypeError, ValueError) as e:
             raise self._nonsense(e) from e
 
+    def peak_memory(self) -> int:
+        """The most memory that the child ever held, in bytes (VmHWM); 0 where the system does not tell."""
+        try:
+            status = Path(f"/proc/{self._process.pid if self._process else 0}/status").read_text(encoding="ascii")
+        except OSError:
+            return 0
+        return next((int(x.split()[1]) << 10 for x in status.splitlines() if x.startswith("VmHWM:")), 0)
+
     def kill(self) -> None:
         """End the child and everything it may have started, at once."""
         process = self._process

@@ -44,9 +44,14 @@ class School:
 
     def run(self, *arguments: str, ok: bool = True, home: bool = True) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            [*COMMAND, *arguments], cwd=self.home if home else None, env=self.env, text=True, capture_output=True,
-            timeout=600, check=False,
-        )  # fmt: skip
+            [*COMMAND, *arguments],
+            cwd=self.home if home else None,
+            env=self.env,
+            text=True,
+            capture_output=True,
+            timeout=600,
+            check=False,
+        )
         if ok and done.returncode:
             raise AssertionError(f"{arguments} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
         return done
@@ -75,9 +80,13 @@ class School:
 
     def start(self) -> None:
         self.service = subprocess.Popen(
-            [*COMMAND, "run"], cwd=self.home, env=self.env, text=True, stdout=subprocess.DEVNULL,
+            [*COMMAND, "run"],
+            cwd=self.home,
+            env=self.env,
+            text=True,
+            stdout=subprocess.DEVNULL,
             stderr=(self.home / "service.err").open("a"),
-        )  # fmt: skip
+        )
 
     def kill(self) -> None:
         if self.service:
@@ -120,7 +129,16 @@ class School:
 def person(pid: str) -> dict[str, str]:
     """A row of somebody who agreed to everything."""
     return {
-        "person_id": pid, "name": f"Name of {pid}", "role": "employee", "group": "", "birth_date": "1970-01-01",
-        "signed_by": "self", "signed_on": "2025-09-01", "valid_until": "", "withdrawn_on": "",
-        "form": f"forms/{pid}.pdf", "matching": "yes", **{f"{m}_{c}": "yes" for m in ("photo", "film", "sound") for c in CHANNELS},
-    }  # fmt: skip
+        "person_id": pid,
+        "name": f"Name of {pid}",
+        "role": "employee",
+        "group": "",
+        "birth_date": "1970-01-01",
+        "signed_by": "self",
+        "signed_on": "2025-09-01",
+        "valid_until": "",
+        "withdrawn_on": "",
+        "form": f"forms/{pid}.pdf",
+        "matching": "yes",
+        **{f"{m}_{c}": "yes" for m in ("photo", "film", "sound") for c in CHANNELS},
+    }

@@ -20,11 +20,9 @@ def school(tmp_path_factory: pytest.TempPathFactory, weights: Path, samples: Pat
     """Three people: P1 agreed to everything, P2 to the school channel only, P3 agreed but signed nothing."""
     s = School(tmp_path_factory.mktemp("school") / "s")
     report = s.register(
-        [{"person_id": "P1"},
-         {"person_id": "P2", "photo_personal": "no"},
-         {"person_id": "P3", "form": ""}],
+        [{"person_id": "P1"}, {"person_id": "P2", "photo_personal": "no"}, {"person_id": "P3", "form": ""}],
         {"P1": [samples / "obama.jpg"], "P2": [samples / "astronaut.png"], "P3": [samples / "biden.jpg"]},
-    )  # fmt: skip
+    )
     assert report["enrolled"] == 2
     return s
 
@@ -81,8 +79,8 @@ def _jpeg(image: Image.Image) -> bytes:
 
 
 def test_the_log_explains_the_decision(school: School) -> None:
-    decided = [e for e in school.log() if e["kind"] == "item.decided"][0]
-    refused = [v for v in decided["body"]["verdicts"]["personal"] if v["person"] == "P2"][0]
+    decided = next(e for e in school.log() if e["kind"] == "item.decided")
+    refused = next(v for v in decided["body"]["verdicts"]["personal"] if v["person"] == "P2")
     assert refused["article"] == "A.5" and refused["register_version"] == 1 and refused["score"] > refused["threshold"]
     assert set(refused["engine_scores"]) == {"sface", "dlib"}
     assert {e["seq"] for e in school.log("--person", "P2")} >= {decided["seq"]}
@@ -145,8 +143,13 @@ def test_what_is_no_photo_goes_to_quarantine_with_a_reason_and_the_rest_goes_on(
     os.mkfifo(school.inbox / "mixed" / "pipe.jpg")
     result = json.loads(school.run("process", "--json", ok=False).stdout)
     states = {i["name"]: i["state"] for i in result["items"]}
-    assert states == {"cut.jpg": "rejected", "page.jpg": "rejected", "empty.jpg": "rejected", "playlist.mp4": "rejected",
-                      "good.jpg": "published"}  # fmt: skip
+    assert states == {
+        "cut.jpg": "rejected",
+        "page.jpg": "rejected",
+        "empty.jpg": "rejected",
+        "playlist.mp4": "rejected",
+        "good.jpg": "published",
+    }
     assert {r["file"] for r in result["refused"]} == {"mixed/link.jpg", "mixed/pipe.jpg"}
     aside = school.home / "quarantine" / "mixed"
     for name in (*(n for n, s in states.items() if s == "rejected"), "link.jpg", "pipe.jpg"):
@@ -165,8 +168,17 @@ def test_a_film_is_held_for_later(school: School, shared_data: Path) -> None:
 
 def test_names_from_the_inbox_cannot_escape_or_confuse(school: School, samples: Path) -> None:
     photo = Image.open(samples / "biden.jpg").convert("RGB")
-    odd = [b"\xff\xfe.jpg", b"--config.jpg", b"img%03d.jpg", b"a\nb.jpg", "\u202egpj.exe.jpg".encode(), b"x" * 250 + b".jpg",
-           "Zoe\u0301.jpg".encode(), b"con.jpg", b"<img src=x onerror=alert(1)>.jpg"]  # fmt: skip
+    odd = [
+        b"\xff\xfe.jpg",
+        b"--config.jpg",
+        b"img%03d.jpg",
+        b"a\nb.jpg",
+        "\u202egpj.exe.jpg".encode(),
+        b"x" * 250 + b".jpg",
+        "Zoe\u0301.jpg".encode(),
+        b"con.jpg",
+        b"<img src=x onerror=alert(1)>.jpg",
+    ]
     (school.inbox / "odd").mkdir()
     for n, name in enumerate(odd):
         with open(os.fsencode(school.inbox / "odd") + b"/" + name, "wb") as f:  # noqa: PTH123 - the name is bytes
@@ -211,8 +223,11 @@ def test_files_elsewhere_are_copied_and_stay(school: School, samples: Path, tmp_
 
 
 def test_a_withdrawal_before_publication_counts(school: School, samples: Path) -> None:
-    rows = [{"person_id": "P1", "withdrawn_on": "2026-01-01"}, {"person_id": "P2", "photo_personal": "no"},
-            {"person_id": "P3", "form": ""}]  # fmt: skip
+    rows = [
+        {"person_id": "P1", "withdrawn_on": "2026-01-01"},
+        {"person_id": "P2", "photo_personal": "no"},
+        {"person_id": "P3", "form": ""},
+    ]
     assert school.register(rows, {"P1": [samples / "obama.jpg"]})["withdrawals"] > 0
     drop(school, "later/a.jpg", Image.open(samples / "obama2.jpg").resize((500, 700)))
     (item,) = school.json("process")["items"]

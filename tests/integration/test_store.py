@@ -53,11 +53,29 @@ def claimed(store: Store, n: int = 1, name: str = "IMG.jpg", owner: str = "me") 
 
 def decision(version: int = 0, hold: tuple[str, ...] = (), extension: str = "jpg") -> Decision:
     face = Face(0, Detection(Box(1, 2, 30, 40), 0.9, None, ("yunet",)))
-    verdict = Verdict(0, "school", False, Reason.UNKNOWN_PERSON, "A.5", None, None, version,
-                      Sighting(0, None, Reason.UNKNOWN_PERSON, score=1.5, threshold=5.0))  # fmt: skip
+    verdict = Verdict(
+        0,
+        "school",
+        False,
+        Reason.UNKNOWN_PERSON,
+        "A.5",
+        None,
+        None,
+        version,
+        Sighting(0, None, Reason.UNKNOWN_PERSON, score=1.5, threshold=5.0),
+    )
     drafts = [Draft(c, f"1-{c}", "a" * 64, 10, extension) for c in ("school", "personal")]
-    return Decision(version, NOW.date(), Analysis(100, 100, "JPEG", (face,)), {"school": [verdict], "personal": [verdict]},
-                    {"school": [Check("metadata", True)]}, drafts, hold, {"yunet": "b" * 64}, 0.5)  # fmt: skip
+    return Decision(
+        version,
+        NOW.date(),
+        Analysis(100, 100, "JPEG", (face,)),
+        {"school": [verdict], "personal": [verdict]},
+        {"school": [Check("metadata", True)]},
+        drafts,
+        hold,
+        {"yunet": "b" * 64},
+        0.5,
+    )
 
 
 def test_the_same_bytes_are_decided_once(store: Store) -> None:
@@ -188,8 +206,19 @@ def person(pid: str, group: str = "1A") -> Person:
 
 
 def consent(pid: str, answer: Answer = Answer.YES) -> Consent:
-    return Consent(f"{pid}/photo/school", pid, Medium.PHOTO, "school", answer, Signer.PARENT, date(2025, 9, 1), "f.pdf",
-                   "e" * 64, None, None)  # fmt: skip
+    return Consent(
+        f"{pid}/photo/school",
+        pid,
+        Medium.PHOTO,
+        "school",
+        answer,
+        Signer.PARENT,
+        date(2025, 9, 1),
+        "f.pdf",
+        "e" * 64,
+        None,
+        None,
+    )
 
 
 def test_every_past_register_can_be_read_again(store: Store) -> None:

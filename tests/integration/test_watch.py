@@ -51,9 +51,9 @@ def test_a_missing_folder_uses_up_nothing(tmp_path: Path) -> None:
     events = Events(tmp_path / "gone", threading.Event())
     events.ensure()
     time.sleep(0.2)
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for _ in range(150):  # more than the inotify instances a user may have
         events.ensure()
     time.sleep(0.5)
     assert "sweep alone" in events.problem
-    assert len(os.listdir("/proc/self/fd")) <= before + 5
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before + 5
