@@ -75,8 +75,8 @@ class MatchSettings:
             {"sface": EngineScale(0.0988, 0.0876), "dlib": EngineScale(0.8339, 0.0351, 0.5)}
         )
     )
-    adult: BandRule = BandRule(6.6, 1.5, 1e-7, smallest=28.0, small=48.0, small_extra=0.8)
-    child: BandRule = BandRule(8.5, 2.5, 1e-4, smallest=40.0, small=120.0, small_extra=1.5)
+    adult: BandRule = BandRule(6.6, 2.0, 1e-7, smallest=28.0, small=48.0, small_extra=0.8)
+    child: BandRule = BandRule(8.5, 3.0, 1e-4, smallest=40.0, small=120.0, small_extra=1.5)
 
     def rule(self, band: str) -> BandRule:
         """The rule of a band; whatever is not `adult` is a child."""
