@@ -30,7 +30,8 @@ class DetectSettings:
     `thresholds`: the score from which on a detection counts, per engine; `threshold` for engines not named.
     `tiles`: largest side of what a detector sees at once, per engine; `tile` for engines not named. `overlap` is what
     neighbours share, `enlarged_overlap` the same where the photo is enlarged for the sake of small faces.
-    `sparse`: engines that see every other level of the pyramid, because they find faces of a wide range of sizes.
+    `sparse`: engines that see every other level of the pyramid, because they find faces of a wide range of sizes; of
+    photos above `huge` megapixels they see the half size first, so that time stays within bounds.
     `enlarge`: which engine also looks at the photo enlarged: (engine, up to this many megapixels, factor); the first
     that fits the photo counts.
     `coarse_extra`: added to the threshold at half size and less for what is smaller than `coarse_side` pixels there: a
@@ -50,6 +51,7 @@ class DetectSettings:
     overlap: int = 160
     enlarged_overlap: int = 96
     sparse: tuple[str, ...] = ("centerface",)
+    huge: float = 32.0
     smallest_side: int = 240
     enlarge: tuple[tuple[str, float, float], ...] = (
         ("centerface", 0.3, 2.0),
@@ -90,9 +92,10 @@ def find_faces(
     if not detectors:
         raise EngineError("no detector is given: without one every face would leak")
     candidates: list[_Candidate] = []
+    skipped = 0 if image.shape[0] * image.shape[1] > settings.huge * 1e6 and len(detectors) > 1 else 1
     for step, (scale, level) in enumerate(_pyramid(image, settings)):
         for detector in detectors:
-            if step % 2 and detector.engine_id in settings.sparse:
+            if step % 2 == skipped and detector.engine_id in settings.sparse:
                 continue
             candidates += _pass(level, scale, detector, settings)
     for detector in detectors:

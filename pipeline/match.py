@@ -75,7 +75,7 @@ class MatchSettings:
             {"sface": EngineScale(0.0988, 0.0876), "dlib": EngineScale(0.8339, 0.0351, 0.5)}
         )
     )
-    adult: BandRule = BandRule(6.6, 2.0, 1e-7, smallest=28.0, small=48.0, small_extra=0.8)
+    adult: BandRule = BandRule(6.8, 2.0, 1e-7, smallest=28.0, small=48.0, small_extra=0.8)
     child: BandRule = BandRule(8.5, 3.0, 1e-4, smallest=40.0, small=120.0, small_extra=1.5)
 
     def rule(self, band: str) -> BandRule:
