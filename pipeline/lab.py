@@ -188,6 +188,8 @@ class Lab:
         if reason in {"engine_error", "child_error", "out_of_memory"}:
             self.close()  # its memory is not to be trusted any more
             raise ChildError(message)
+        if reason == "too_large":
+            self.close()  # what the attempt left in its memory would make the next file too large as well
         raise ChildRefused(reason, message)
 
     def _nonsense(self, error: Exception) -> ChildError:

@@ -1,0 +1,143 @@
+"""The real child process: what it is denied, and what the service does when it crashes, hangs or lies."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline import mask
+from pipeline.errors import ChildDied, ChildError, ChildRefused, ChildTimeout
+from pipeline.lab import Lab, LabOptions
+from pipeline.types import Style
+
+
+@pytest.fixture
+def options(weights: Path) -> LabOptions:
+    return LabOptions(weights, ("yunet",), ("sface",), 1, 60.0, 4 << 30, 50_000_000, 100)
+
+
+@pytest.fixture
+def lab(options: LabOptions) -> Iterator[Lab]:
+    one = Lab(options)
+    one.start()
+    yield one
+    one.close()
+
+
+def pid(lab: Lab) -> int:
+    assert lab._process
+    return lab._process.pid
+
+
+def test_a_photo_is_analysed_covered_and_checked(lab: Lab, samples: Path, tmp_path: Path) -> None:
+    analysis = lab.analyse(samples / "obama2.jpg", embed=True)
+    assert len(analysis.faces) == 1 and abs(np.linalg.norm(analysis.faces[0].embeddings["sface"]) - 1) < 1e-3
+    product = lab.produce(mask.plan_regions(analysis, frozenset()), Style.MOSAIC, 1, tmp_path / "o", (), embed=True)
+    assert all(c.passed for c in product.checks) and product.extension == "jpg"
+    assert Image.open(tmp_path / "o").size == (analysis.width, analysis.height)
+
+
+def test_without_embedding_nobody_is_described(lab: Lab, samples: Path) -> None:
+    assert lab.analyse(samples / "obama2.jpg", embed=False).faces[0].embeddings == {}
+
+
+def test_a_refusal_has_a_reason_and_the_child_goes_on(lab: Lab, samples: Path, tmp_path: Path) -> None:
+    bad = tmp_path / "x.jpg"
+    bad.write_bytes(b"no photo at all")
+    before = pid(lab)
+    with pytest.raises(ChildRefused) as e:
+        lab.analyse(bad, embed=False)
+    assert e.value.reason == "unsupported_format"
+    assert lab.analyse(samples / "biden.jpg", embed=False).faces and pid(lab) == before
+
+
+def test_a_child_that_is_killed_is_named_and_replaced(lab: Lab, samples: Path) -> None:
+    os.kill(pid(lab), signal.SIGSEGV)
+    with pytest.raises(ChildDied):
+        lab.analyse(samples / "biden.jpg", embed=False)
+    lab.start()
+    assert lab.analyse(samples / "biden.jpg", embed=False).faces
+
+
+def test_a_child_that_hangs_is_killed_at_the_deadline(options: LabOptions, samples: Path) -> None:
+    lab = Lab(replace(options, deadline_seconds=1.0))
+    lab.start()
+    stopped = pid(lab)
+    os.kill(stopped, signal.SIGSTOP)
+    started = time.monotonic()
+    with pytest.raises(ChildTimeout):
+        lab.analyse(samples / "biden.jpg", embed=False)
+    assert time.monotonic() - started < 5
+    assert not Path(f"/proc/{stopped}").exists()
+
+
+def test_too_much_memory_is_an_error_of_this_file_only(options: LabOptions, samples: Path, tmp_path: Path) -> None:
+    # TIFF without compression: small in the file's eyes, 48 megapixels in memory, several times over.
+    Image.fromarray(np.zeros((6900, 6900, 3), np.uint8)).save(tmp_path / "big.png")
+    lab = Lab(replace(options, memory_bytes=700 << 20))
+    lab.start()
+    try:
+        with pytest.raises(ChildError):
+            lab.analyse(tmp_path / "big.png", embed=False)
+        lab.start()
+        assert lab.analyse(samples / "biden.jpg", embed=False).faces
+    finally:
+        lab.close()
+
+
+def test_the_child_ends_with_its_service(options: LabOptions) -> None:
+    parent = os.fork()
+    if parent == 0:
+        lab = Lab(options)
+        lab.start()
+        Path(f"/tmp/lab-{os.getpid()}").write_text(str(pid(lab)))  # noqa: S108
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(parent, 0)
+    note = Path(f"/tmp/lab-{parent}")  # noqa: S108
+    child = int(note.read_text())
+    note.unlink()
+    end = time.monotonic() + 5
+    while Path(f"/proc/{child}").exists() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{child}").exists()
+
+
+def test_the_child_is_confined(lab: Lab) -> None:
+    assert {"memory", "file-size", "no-core-dump", "open-files", "dies-with-service"} <= set(lab.confined)
+    limits = Path(f"/proc/{pid(lab)}/limits").read_text()
+    assert any(line.startswith("Max address space") and str(4 << 30) in line for line in limits.splitlines())
+    environment = Path(f"/proc/{pid(lab)}/environ").read_bytes().decode()
+    assert {v.partition("=")[0] for v in environment.split("\0") if v} == {
+        "LC_ALL",
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+    }
+    if "no-network" in lab.confined:
+        assert os.readlink(f"/proc/{pid(lab)}/ns/net") != os.readlink("/proc/self/ns/net")  # noqa: PTH115
+
+
+def test_a_child_is_replaced_after_many_files(options: LabOptions, samples: Path) -> None:
+    lab = Lab(replace(options, recycle_after=2))
+    try:
+        pids = []
+        for _ in range(3):
+            lab.start()
+            pids.append(pid(lab))
+            lab.analyse(samples / "biden.jpg", embed=False)
+        assert pids[0] == pids[1] != pids[2]
+    finally:
+        lab.close()
+
+
+def test_weights_that_were_changed_do_not_load(options: LabOptions, weights: Path, tmp_path: Path) -> None:
+    data = bytearray((weights / "yunet.onnx").read_bytes())
+    data[len(data) // 2] ^= 1
+    (tmp_path / "yunet.onnx").write_bytes(data)
+    with pytest.raises(ChildError, match=r"yunet\.onnx"):
+        Lab(replace(options, weights=tmp_path, embedders=())).start()
