@@ -60,7 +60,7 @@ class GalleryCache:
             if key != self._key:
                 self._templates, self._key = self._store.templates.all(self._weights), key
             templates = self._templates
-        wanted = {p for p in policy.candidates(register, event) if policy.may_match(register, p, on).allowed}
+        wanted = {p for p in policy.candidates(register, event, on) if policy.may_match(register, p, on).allowed}
         return Gallery(
             [t for t in templates if t.person_id in wanted],
             {p: band(register.people[p], on) for p in wanted},

@@ -1,22 +1,7 @@
-"""Who may be seen: the one place where the protocol decides. Pure, and fail closed.
+"""Who is shown in one photo, who may be in it, and what waits for a person: pure, and fail closed.
 
-`may` answers for one person, one medium, one channel and one day. Its rules stand in a fixed order, and the first
-that says no is the reason:
-
- 1. the person is in the register                      not_in_register
- 2. there is a consent row for this medium and channel  out_of_scope
- 3. the answer is yes                                  silent, refused
- 4. a signed form is on file                           no_evidence      (GDPR art. 7(1))
- 5. it says who signed, and when                       not_signed
- 6. it is signed on or before the day                  not_yet_signed
- 7. it is not withdrawn on the day                     withdrawn        (GDPR art. 7(3))
- 8. it is valid on the day, the last day included      expired
- 9. the right person signed                            age_unknown, wrong_signer, guardian_lapsed  (UAVG art. 5)
-
-Rule 9: below 16 a parent or guardian signs; from the 16th birthday on only the own signature counts, and only one
-given on or after that birthday. Known birth dates decide for everyone, whatever the role. Without a birth date an
-employee or guardian is an adult by what they are; a pupil, or anybody else (a visiting child, a trainee), is not
-taken for one. Values of the wrong kind (a text for a date, a date with a time) are `error`: no.
+The rules of consent themselves stand in `pipeline.consent_rules`, those of lessons in `pipeline.occasions`; both are
+handed on here, so that this is the one place where the pipeline asks.
 """
 
 from __future__ import annotations
@@ -24,13 +9,22 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import date
 from numbers import Real
 
+from pipeline.consent_rules import (
+    ADULT_ROLES,
+    Permission,
+    may,
+    may_in,
+    may_match,
+    sixteenth_birthday,
+    turns_sixteen,
+)
+from pipeline.occasions import lesson_reasons
 from pipeline.reasons import ARTICLES, HOLD_ARTICLES, HoldReason, article, explain, explain_verdict
-from pipeline.types import Answer, Consent, Event, Medium, Person, Reason, Register, Role, Sighting, Signer, Verdict
+from pipeline.types import Event, Medium, Period, Person, Reason, Register, Role, Sighting, Verdict
 
 __all__ = [
     "ADULT_ROLES",
@@ -46,76 +40,32 @@ __all__ = [
     "is_candidate",
     "judge",
     "may",
+    "may_attend",
     "may_in",
     "may_match",
     "sixteenth_birthday",
+    "turns_sixteen",
 ]
 
-ADULT_ROLES = (Role.EMPLOYEE, Role.GUARDIAN)
-"""Roles that make somebody an adult when the register holds no birth date."""
-GUARDIANS = (Signer.PARENT, Signer.GUARDIAN)
-SIGNING_AGE = 16
 
-
-@dataclass(frozen=True, slots=True)
-class Permission:
-    """The answer of `may`. `consent_row` is the id of the row that was looked at, None when there was none."""
-
-    allowed: bool
-    reason: Reason
-    article: str
-    consent_row: str | None
-
-
-def sixteenth_birthday(birth_date: date) -> date:
-    """The day somebody turns 16. A birthday on 29 February falls on 1 March in a year without one (2100)."""
-    year = birth_date.year + SIGNING_AGE
-    if birth_date.month == 2 and birth_date.day == 29 and not _leap(year):
-        return date(year, 3, 1)
-    return birth_date.replace(year=year)
-
-
-def may(person: Person | None, consent: Consent | None, medium: Medium, channel: str, on: date) -> Permission:
-    """Whether this person may be seen (heard, found) in this medium on this channel on this day, and why.
-
-    Protocol A.5; for `Medium.MATCHING` (whose channel is empty) GDPR art. 9(2)(a). Raises nothing: what cannot be
-    decided is not allowed. The order of the rules is that of this module's description.
-    """
-    reason = _reason(person, consent, medium, channel, on)
-    row = consent.row_id if consent is not None else None
-    return Permission(reason is Reason.CONSENT, reason, article(reason, medium), row)
-
-
-def may_in(register: Register, person_id: str, medium: Medium, channel: str, on: date) -> Permission:
-    """`may`, for an id looked up in a register."""
-    return may(register.people.get(person_id), register.consents.get((person_id, medium, channel)), medium, channel, on)
-
-
-def may_match(register: Register, person_id: str, on: date) -> Permission:
-    """Whether this person may have a template and be found by face matching (GDPR art. 9(2)(a)).
-
-    The same rules as for publication, on the row of `Medium.MATCHING`. Only those it allows may be enrolled.
-    """
-    return may_in(register, person_id, Medium.MATCHING, "", on)
-
-
-def is_candidate(person: Person, event: Event) -> bool:
+def is_candidate(person: Person, event: Event, on: date | None = None) -> bool:
     """Whether this person may be recognised at this event: see `candidates`."""
     if event.problem:
         return False
     if not event.groups or person.role == Role.EMPLOYEE:
         return True
-    return not _names(event.groups).isdisjoint(_names(person.groups))
+    return not _names(event.groups).isdisjoint(_names(_groups_on(person, event.date or on)))
 
 
-def candidates(register: Register, event: Event) -> frozenset[str]:
+def candidates(register: Register, event: Event, on: date | None = None) -> frozenset[str]:
     """The ids of those who may be recognised at this event.
 
-    Everybody when the event names no groups. When it does: the people of those groups, and employees; a group that
-    nobody belongs to adds nobody. Upper and lower case and spaces around a name make no difference. Nobody when
-    event.toml could not be read: who was there is not known then.
+    Everybody when the event names no groups. When it does: the people who belong to those groups on the day of the
+    event (on `on` when the event has none), and employees; a group that nobody belongs to adds nobody. Upper and
+    lower case and spaces around a name make no difference. Nobody when event.toml could not be read: who was there is
+    not known then.
     """
-    return frozenset(person_id for person_id, person in register.people.items() if is_candidate(person, event))
+    return frozenset(person_id for person_id, person in register.people.items() if is_candidate(person, event, on))
 
 
 def judge(
@@ -154,70 +104,43 @@ def judge(
     return tuple(verdicts)
 
 
-def hold_reasons(event: Event) -> tuple[HoldReason, ...]:
-    """Why the files of an event wait for a person: protocol A.1 (lessons) and A.7 (distance lessons). Often empty.
+def hold_reasons(event: Event, register: Register | None = None) -> tuple[HoldReason, ...]:
+    """Why the files of an event wait for a person. Often empty.
 
-    A lesson passes when `permission` says who allowed it; a distance lesson never does. A `permission` that only
-    says no ("nee", "none", "-") is none.
+    Protocol A.1 (lessons) and A.7 (distance lessons): see `pipeline.occasions`. And whenever somebody whose
+    whereabouts are secret may have been there (`may_attend`), whatever anybody signed.
     """
-    reasons = []
-    if event.problem:
-        reasons.append(HoldReason.EVENT_UNREADABLE)
-    words = _words(event.kind)
-    lesson = any(word in _LESSON_WORDS or word.endswith(_LESSON_ENDINGS) for word in words)
-    distance = any(word in _DISTANCE_WORDS or word.startswith(_DISTANCE_STARTS) for word in words)
-    if distance and (lesson or any(word.endswith(_TEACHING_ENDINGS) for word in words)):
-        reasons.append(HoldReason.DISTANCE_LESSON)
-    elif lesson and " ".join(_words(event.permission)) in _NO_PERMISSION:
-        reasons.append(HoldReason.LESSON_WITHOUT_PERMISSION)
+    reasons = list(lesson_reasons(event))
+    hidden = [p for p in register.people.values() if p.protected] if register is not None else []
+    if register is not None and any(may_attend(p, event, register) for p in hidden):
+        reasons.append(HoldReason.PROTECTED_PERSON)
     return tuple(reasons)
 
 
+def may_attend(person: Person, event: Event, register: Register) -> bool:
+    """Whether this person may be at this event; doubt says yes, because this is asked of protected people.
+
+    No only when the event names groups and the person has groups, none of them named; or when the event has a date,
+    and by then the person had left the school or the named groups. A guardian's groups are those of the pupils as
+    well. Employees may be anywhere.
+    """
+    if event.problem:
+        return True
+    if _before(person.left_on, event.date):
+        return False
+    groups = set(person.groups)
+    periods = list(person.periods)
+    for pupil in register.people.values() if person.role == Role.GUARDIAN else ():
+        if person.person_id in (pupil.guardians or ()):
+            groups.update(pupil.groups)
+            periods.extend(pupil.periods)
+    if not event.groups or not _names(groups) or person.role == Role.EMPLOYEE:
+        return True
+    named = _names(event.groups)
+    return any(not _over(group, periods, event.date) for group in groups if _names([group]) & named)
+
+
 # --- rules ----------------------------------------------------------------------------------------------------
-
-
-def _reason(  # noqa: PLR0911 - one return per rule, in their order
-    person: Person | None, consent: Consent | None, medium: Medium, channel: str, on: date
-) -> Reason:
-    """Rules 1 to 8 as a list of guards in their documented order, then rule 9."""
-    if person is None:
-        return Reason.NOT_IN_REGISTER
-    if consent is None or consent.medium != medium or consent.channel != channel:
-        return Reason.OUT_OF_SCOPE
-    if consent.person_id != person.person_id or not _well_formed(person, consent, on):
-        return Reason.ERROR
-    if consent.answer != Answer.YES:
-        return Reason.REFUSED if consent.answer == Answer.NO else Reason.SILENT
-    if not consent.form_sha256:
-        return Reason.NO_EVIDENCE
-    if consent.signed_by is None or consent.signed_on is None:
-        return Reason.NOT_SIGNED
-    if consent.signed_on > on:
-        return Reason.NOT_YET_SIGNED
-    if consent.withdrawn_on is not None and consent.withdrawn_on <= on:
-        return Reason.WITHDRAWN
-    if consent.valid_until is not None and consent.valid_until < on:
-        return Reason.EXPIRED
-    return _signer(person, consent.signed_by, consent.signed_on, on)
-
-
-def _signer(person: Person, signed_by: Signer, signed_on: date, on: date) -> Reason:
-    """Rule 9: whether the right person signed, on the day of the signature and on the day of the decision."""
-    own = signed_by == Signer.SELF
-    if not own and signed_by not in GUARDIANS:
-        return Reason.WRONG_SIGNER
-    if person.birth_date is None:
-        if person.role not in ADULT_ROLES:
-            return Reason.AGE_UNKNOWN
-        return Reason.CONSENT if own else Reason.WRONG_SIGNER
-    sixteen = sixteenth_birthday(person.birth_date)
-    if on < sixteen:
-        return Reason.WRONG_SIGNER if own else Reason.CONSENT
-    if own:
-        # A child's signature does not become valid by growing older: the school has to ask again at 16.
-        return Reason.CONSENT if signed_on >= sixteen else Reason.WRONG_SIGNER
-    lapsed = signed_on < sixteen or person.role == Role.PUPIL
-    return Reason.GUARDIAN_LAPSED if lapsed else Reason.WRONG_SIGNER
 
 
 def _judge_one(  # noqa: PLR0911 - one return per condition
@@ -244,7 +167,7 @@ def _judge_one(  # noqa: PLR0911 - one return per condition
     permission = may_in(register, person_id, medium, channel, on)
     if not permission.allowed:
         return permission.reason, permission.consent_row
-    if not is_candidate(register.people[person_id], event):
+    if not is_candidate(register.people[person_id], event, on):
         return Reason.OUTSIDE_GROUPS, permission.consent_row
     if by_hand:  # somebody on staff said who this is: nothing was matched (GDPR art. 7(4), 9)
         return Reason.CONSENT, permission.consent_row
@@ -270,45 +193,38 @@ def _scores_hold(sighting: Sighting) -> bool:
     return score - sighting.runner_up >= margin - 1e-9
 
 
-def _well_formed(person: Person, consent: Consent, on: date) -> bool:
-    """Whether every date is a date without a time, so that comparing them cannot fail."""
-    dates = (person.birth_date, consent.signed_on, consent.valid_until, consent.withdrawn_on)
-    if type(on) is not date or not all(day is None or type(day) is date for day in dates):
-        return False
-    return person.birth_date is None or person.birth_date.year <= date.max.year - SIGNING_AGE
-
-
 def _finite(value: object) -> bool:
     """Whether this is a number, and neither NaN nor infinite."""
     return isinstance(value, Real) and math.isfinite(value)
 
 
-def _leap(year: int) -> bool:
-    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+def _groups_on(person: Person, day: date | None) -> list[str]:
+    """The groups somebody belongs to on a day; a dated membership counts only when the day is known."""
+    dated = {period.group for period in person.periods}
+    current = [p.group for p in person.periods if day is not None and _within(p, day)]
+    return [group for group in person.groups if group not in dated] + current
 
 
-def _names(groups: Sequence[str]) -> frozenset[str]:
+def _within(period: Period, day: date) -> bool:
+    return (period.from_ is None or period.from_ <= day) and (period.until is None or day <= period.until)
+
+
+def _over(group: str, periods: Sequence[Period], day: date | None) -> bool:
+    """Whether every membership of this group is known not to hold on that day."""
+    own = [p for p in periods if p.group == group]
+    return bool(own) and all(_before(p.until, day) or _after(p.from_, day) for p in own)
+
+
+def _before(end: date | None, day: date | None) -> bool:
+    """Whether something had ended before a day. An end that could not be read (`date.min`) proves nothing."""
+    return day is not None and end is not None and date.min < end < day
+
+
+def _after(start: date | None, day: date | None) -> bool:
+    return day is not None and start is not None and day < start < date.max
+
+
+def _names(groups: Iterable[str]) -> frozenset[str]:
     """Group names as they are compared. A blank name is none, and so is what is no text."""
     names = (unicodedata.normalize("NFKC", group).casefold().strip() for group in groups if isinstance(group, str))
     return frozenset(name for name in names if name)
-
-
-# --- kinds of events ------------------------------------------------------------------------------------------
-
-# Kinds are free text. A word counts as a lesson by itself or by its ending ("gymles", "muzieklessen"): holding too
-# much costs the officer a click, publishing a lesson costs a breach of A.1.
-_LESSON_WORDS = frozenset({"instructie", "lecture", "hoorcollege", "werkcollege", "tutorial"})
-_LESSON_ENDINGS = ("les", "lessen", "lesson", "lessons")
-_DISTANCE_WORDS = frozenset({"meet", "teams", "teamsles", "video", "videoles", "zoom", "zoomles"})
-_DISTANCE_STARTS = ("afstand", "distance", "digita", "hybrid", "online", "remote", "thuis")
-_TEACHING_ENDINGS = ("onderwijs", "learning", "teaching", "class", "classes", "schooling", "klas", "college")
-_NO_PERMISSION = frozenset(
-    {"", "no", "none", "nee", "neen", "geen", "n", "0", "false", "onwaar", "unknown", "onbekend", "nvt", "n v t", "na"}
-    | {"geen toestemming", "no permission", "not asked", "niet gevraagd", "todo", "tbd"}
-)
-
-
-def _words(text: str) -> list[str]:
-    """The words of a free text, in lower case: anything but letters and digits separates."""
-    plain = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(c if c.isalnum() else " " for c in plain).split()

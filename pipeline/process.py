@@ -92,7 +92,7 @@ def _decide(item: Item, owner: str, lab: Lab, parts: Parts) -> State:
         for channel in parts.settings.channels
     }
     seen = _Seen(analysis, gallery, verdicts, started, on, secrets.randbits(63))
-    hold: list[str] = list(policy.hold_reasons(item.event))
+    hold: list[str] = list(policy.hold_reasons(item.event, register))
     if hold:
         return _record(item, owner, register, seen, {}, [], hold, parts)
     checks: dict[str, Sequence[Check]] = {}

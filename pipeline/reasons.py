@@ -22,6 +22,9 @@ IMPACT_ASSESSMENT = "GDPR art. 35"
 BY_DEFAULT = "GDPR art. 25(2)"
 """By default personal data are not made accessible: what cannot be decided is covered."""
 
+SECRECY = "GDPR art. 32"
+"""Whoever's whereabouts are secret is not found through a photo."""
+
 
 class HoldReason(StrEnum):
     """Why a file waits for a person because of what its event says."""
@@ -29,6 +32,7 @@ class HoldReason(StrEnum):
     LESSON_WITHOUT_PERMISSION = "lesson_without_permission"
     DISTANCE_LESSON = "distance_lesson"
     EVENT_UNREADABLE = "event_unreadable"
+    PROTECTED_PERSON = "protected_person"
 
 
 ARTICLES: Mapping[Reason, str] = MappingProxyType(
@@ -43,7 +47,11 @@ ARTICLES: Mapping[Reason, str] = MappingProxyType(
         Reason.NOT_IN_REGISTER: PUBLICATION,
         Reason.SILENT: PUBLICATION,
         Reason.REFUSED: PUBLICATION,
+        Reason.PROTECTED: SECRECY,
+        Reason.LEFT: PUBLICATION,
+        Reason.GUARDIANS_DIFFER: PUBLICATION,
         Reason.NO_EVIDENCE: PUBLICATION,
+        Reason.EVIDENCE_CHANGED: PUBLICATION,
         Reason.NOT_SIGNED: PUBLICATION,
         Reason.NOT_YET_SIGNED: PUBLICATION,
         Reason.WRONG_SIGNER: PUBLICATION,
@@ -65,6 +73,7 @@ HOLD_ARTICLES: Mapping[HoldReason, str] = MappingProxyType(
         HoldReason.DISTANCE_LESSON: "A.7",
         # Whether it was a lesson cannot be told: the stricter reading of A.1 holds it.
         HoldReason.EVENT_UNREADABLE: "A.1",
+        HoldReason.PROTECTED_PERSON: SECRECY,
     }
 )
 
@@ -110,9 +119,25 @@ _SENTENCES: Mapping[Reason, tuple[str, str]] = MappingProxyType(
             "consent was refused",
             "toestemming is geweigerd",
         ),
+        Reason.PROTECTED: (
+            "the person's whereabouts are secret: never shown, whatever was signed",
+            "de verblijfplaats van de persoon is geheim: nooit zichtbaar, wat er ook is getekend",
+        ),
+        Reason.LEFT: (
+            "the person has left the school, and the consent ended with that",
+            "de persoon is van school, en daarmee eindigde de toestemming",
+        ),
+        Reason.GUARDIANS_DIFFER: (
+            "two who may sign differ, and one no is a no",
+            "twee die mogen tekenen verschillen van mening, en één nee is nee",
+        ),
         Reason.NO_EVIDENCE: (
             "there is no signed form on file, so consent cannot be shown (GDPR art. 7(1))",
             "er is geen ondertekend formulier, dus de toestemming is niet aantoonbaar (AVG art. 7(1))",
+        ),
+        Reason.EVIDENCE_CHANGED: (
+            "the form on file is not the one that was recorded, so consent cannot be shown (GDPR art. 7(1))",
+            "het formulier is niet meer het vastgelegde, dus de toestemming is niet aantoonbaar (AVG art. 7(1))",
         ),
         Reason.NOT_SIGNED: (
             "the register does not say who signed, or when",
@@ -174,6 +199,11 @@ _HOLD_SENTENCES: Mapping[HoldReason, tuple[str, str]] = MappingProxyType(
         HoldReason.EVENT_UNREADABLE: (
             "event.toml could not be read, so what the occasion was is not known: mend the file, then try again",
             "event.toml is niet te lezen, dus onbekend is wat dit was: herstel het bestand en probeer het opnieuw",
+        ),
+        HoldReason.PROTECTED_PERSON: (
+            "somebody whose whereabouts are secret may be in it: the officer looks first (event.toml names the groups)",
+            "iemand met een geheime verblijfplaats kan erop staan: de functionaris kijkt eerst (noem de groepen in "
+            "event.toml)",
         ),
     }
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Any, TypeAlias
 
@@ -169,15 +169,56 @@ class Role(StrEnum):
     OTHER = "other"
 
 
+class EvidenceState(StrEnum):
+    """What became of a signed form since its hash was recorded."""
+
+    OK = "ok"
+    MISSING = "missing"
+    CHANGED = "changed"
+
+
+class At16(StrEnum):
+    """What a guardian's yes is worth from the 16th birthday on: nothing, or as before until the pupil decides."""
+
+    LAPSE = "lapse"
+    CARRY = "carry"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the school may decide about the rules; the defaults are the strict ones."""
+
+    at_16: At16 = At16.LAPSE
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """When somebody belongs to a group: from and until a day, both included; None is open."""
+
+    group: str
+    from_: date | None = None
+    until: date | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Someone in the register. `birth_date` None means unknown: then no age rule can be met."""
+    """Someone in the register. `birth_date` None means unknown: then no age rule can be met.
+
+    `sixteen_on` is the 16th birthday, for registers that hold no more than that. `protected` people's whereabouts
+    are secret. `periods` dates memberships; a group of `groups` without one is open. `guardians` are the ids of those
+    who may sign for this person; None: the source keeps no guardians.
+    """
 
     person_id: str
     name: str
     role: Role
     groups: tuple[str, ...]
     birth_date: date | None
+    sixteen_on: date | None = None
+    protected: bool = False
+    left_on: date | None = None
+    periods: tuple[Period, ...] = ()
+    guardians: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +242,15 @@ class Consent:
     withdrawn_on: date | None
     row_number: int = 0
     """The row of the register this was read from, as a spreadsheet counts (the header is row 1); 0: not known."""
+    signer_id: str | None = None
+    """Which guardian signed; None: the source does not say, "": it should and does not."""
+    form_version: str = ""
+    form_language: str = ""
+    evidence: EvidenceState = EvidenceState.OK
+    """Whether the form on disk is still the one of `form_sha256`, when the register was last read."""
+    reminded_on: date | None = None
+    others: tuple[Consent, ...] = ()
+    """What others said about the same: each guardian, and the pupil, signs for himself or herself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +261,44 @@ class Template:
     portrait_sha256: str
     engine: str
     vector: Vector
+    dated: date | None = None
+    """How old the portrait is: the day on which the form that came with it was signed."""
+
+
+@dataclass(frozen=True, slots=True)
+class SealedTemplate:
+    """A template as it is stored: encrypted, and bound to everything else that stands here (see pipeline.keys)."""
+
+    person_id: str
+    portrait_sha256: str
+    engine: str
+    weights_sha256: str
+    dated: date
+    key_id: str
+    nonce: bytes
+    sealed: bytes
+
+
+def young(dated: date | None, months: int, on: date) -> bool:
+    """Whether a template may still be used: its portrait is less than so many months old on this day.
+
+    A portrait without a date, or of the future, is not. A portrait of the 31st is too old on the last day of a month.
+    """
+    if dated is None or dated > on:
+        return False
+    age = (on.year - dated.year) * 12 + on.month - dated.month
+    last = (on + timedelta(days=1)).month != on.month
+    return age - (on.day < dated.day and not last) < months
+
+
+@dataclass(frozen=True, slots=True)
+class LookAlike:
+    """Two people whose portraits resemble each other: the fused score, and the similarity per engine."""
+
+    first: str
+    second: str
+    score: float
+    engine_scores: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +309,7 @@ class Register:
     people: Mapping[str, Person]
     consents: Mapping[tuple[str, Medium, str], Consent]
     """Keyed by person id, medium and channel (empty channel for `matching`)."""
+    rules: Rules = Rules()
 
 
 # --- decisions ------------------------------------------------------------------------------------------------
@@ -239,7 +328,11 @@ class Reason(StrEnum):
     NOT_IN_REGISTER = "not_in_register"
     SILENT = "silent"
     REFUSED = "refused"
+    PROTECTED = "protected"
+    LEFT = "left"
+    GUARDIANS_DIFFER = "guardians_differ"
     NO_EVIDENCE = "no_evidence"
+    EVIDENCE_CHANGED = "evidence_changed"
     NOT_SIGNED = "not_signed"
     NOT_YET_SIGNED = "not_yet_signed"
     WRONG_SIGNER = "wrong_signer"
@@ -306,6 +399,16 @@ class Verdict:
     consent_row: str | None
     register_version: int
     sighting: Sighting
+
+
+@dataclass(frozen=True, slots=True)
+class FaceName:
+    """Somebody on staff said who the face in this box is."""
+
+    box: Box
+    person_id: str
+    named_by: str
+    named_at: str = ""
 
 
 class Style(StrEnum):

@@ -8,6 +8,7 @@ from pipeline.store.items import ItemStore
 from pipeline.store.journal import Journal
 from pipeline.store.register import RegisterStore
 from pipeline.store.templates import TemplateStore
+from pipeline.types import Rules
 
 __all__ = ["Database", "ItemStore", "Journal", "RegisterStore", "Store", "TemplateStore"]
 
@@ -15,12 +16,12 @@ __all__ = ["Database", "ItemStore", "Journal", "RegisterStore", "Store", "Templa
 class Store:
     """The parts of the store on one database."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, rules: Rules | None = None) -> None:
         """Open the database and bring its schema up to date. Raises StoreError."""
         self.database = Database(url)
         self.journal = Journal(self.database)
         self.items = ItemStore(self.database, self.journal)
-        self.register = RegisterStore(self.database, self.journal)
+        self.register = RegisterStore(self.database, self.journal, rules)
         self.templates = TemplateStore(self.database, self.journal)
 
     def close(self) -> None:
