@@ -4,11 +4,13 @@ A portrait is usable when exactly one usable face is found in it. A face is usab
 pixels, at least a third of the largest face, and a detector is sure of it: passers-by far behind do not spoil a
 portrait, a friend beside does, because a template of the wrong person would show the wrong one. Where several are
 left, one of them counts alone when it is the only one that lies whole in the picture and none is larger: whoever the
-frame cuts off is not the one the portrait was made of.
+frame cuts off is not the one the portrait was made of. The face has to be sharp, and to look at the camera: a template
+of half a face resembles many. The limits were read off 200 portraits of Labeled Faces in the Wild (docs/templates.md).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -19,7 +21,7 @@ import numpy as np
 
 from consent_sync.model import Portrait
 from pipeline.policy import explain, may_match
-from pipeline.types import Analysis, Box, Face, Reason, Register
+from pipeline.types import Analysis, Box, Face, Landmarks, Reason, Register
 
 MIN_FACE = 48.0
 """Pixels of the face's longer side: below it small faces of different people look alike."""
@@ -27,6 +29,13 @@ MIN_SHARE = 1 / 3
 """A face smaller than this share of the largest one is background."""
 MIN_SCORE = 0.5
 """Detectors are set to find too much rather than too little: a candidate below this score is no second person."""
+
+MIN_SHARPNESS = 40.0
+"""Variance of the Laplacian of the face at 64 x 64: real portraits have 140 and more, out of focus 60 and less."""
+MAX_YAW = 40.0
+"""Degrees that a head may be turned to the side, estimated from the nose: it lies between the eyes from the front."""
+MAX_ROLL = 35.0
+"""Degrees that a head may be tilted: more is a picture that lies on its side."""
 
 SAME_FACE = 0.5
 """Boxes that overlap more than this (intersection over union) are one face that two engines saw differently."""
@@ -40,6 +49,9 @@ class Refusal(StrEnum):
     NO_FACE = "no_face"
     SEVERAL_FACES = "several_faces"
     TOO_SMALL = "too_small"
+    BLURRED = "blurred"
+    TURNED_AWAY = "turned_away"
+    TILTED = "tilted"
     NOT_DESCRIBED = "not_described"
 
 
@@ -99,6 +111,8 @@ def usable_portrait(
     if len(usable) != 1:
         sentence = f"{len(usable)} faces were found: give a portrait of this person alone"
         return PortraitRefusal(Refusal.SEVERAL_FACES, sentence)
+    if refusal := _unclear(usable[0]):
+        return refusal
     missing = sorted(engine for engine in engines if not _described(usable[0], engine))
     if missing or not engines:
         sentence = f"the face could not be described ({', '.join(missing) or 'no engine'}): give another portrait"
@@ -125,6 +139,40 @@ def plan_enrolment(register: Register, portraits: Mapping[str, Sequence[Portrait
         else:
             enrol[person_id] = own
     return EnrolmentPlan(MappingProxyType(enrol), tuple(refused))
+
+
+def pose(landmarks: Landmarks) -> tuple[float, float]:
+    """How far a head is turned to the side (yaw) and tilted (roll), in degrees; 0, 0 looks straight ahead.
+
+    Yaw from how far the nose lies beside the middle of eyes and mouth, along the line of the eyes, on a head whose
+    nose stands 0.6 eye distances out; a rough figure (within 10 degrees), good enough to tell a profile.
+    """
+    (rx, ry), (lx, ly), (nx, ny), (ax, ay), (bx, by) = landmarks
+    dx, dy = lx - rx, ly - ry
+    distance = math.hypot(dx, dy)
+    if not math.isfinite(distance) or distance < 1e-6:
+        return 90.0, 0.0
+    mx, my = (rx + lx + ax + bx) / 4, (ry + ly + ay + by) / 4
+    aside = ((nx - mx) * dx + (ny - my) * dy) / distance
+    yaw = math.degrees(math.atan(aside / (0.6 * distance)))
+    return (yaw if math.isfinite(yaw) else 90.0), math.degrees(math.atan2(dy, dx))
+
+
+def _unclear(face: Face) -> PortraitRefusal | None:
+    """Why a face cannot be relied on although it is large enough, or None."""
+    if not face.sharpness >= MIN_SHARPNESS:
+        sentence = f"the face is blurred (sharpness {face.sharpness:.0f}, at least {MIN_SHARPNESS:.0f} is needed)"
+        return PortraitRefusal(Refusal.BLURRED, f"{sentence}: give a sharp portrait")
+    if face.detection.landmarks is None:
+        return None  # no engine can describe it then
+    yaw, roll = pose(face.detection.landmarks)
+    if not abs(yaw) <= MAX_YAW:
+        sentence = f"the face is turned away (about {abs(yaw):.0f} degrees): give a portrait from the front"
+        return PortraitRefusal(Refusal.TURNED_AWAY, sentence)
+    if not abs(roll) <= MAX_ROLL:
+        sentence = f"the face is tilted (about {abs(roll):.0f} degrees): turn the portrait upright"
+        return PortraitRefusal(Refusal.TILTED, sentence)
+    return None
 
 
 def _distinct(faces: Iterable[Face]) -> list[Face]:

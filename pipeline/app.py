@@ -17,10 +17,12 @@ from models.weights import WEIGHTS, item
 from pipeline import log_files as files
 from pipeline.audit import Flaw, differences, flaws
 from pipeline.config import Settings
+from pipeline.enroller import Enroller
 from pipeline.enrolment import Report, load_register
 from pipeline.errors import ChildError, ConfigError, StartupError
 from pipeline.gallery import GalleryCache
 from pipeline.intake import Taken
+from pipeline.keys import TemplateKeys, source_of
 from pipeline.lab import Lab
 from pipeline.log_files import LogFiles
 from pipeline.process import Parts
@@ -69,7 +71,9 @@ class App:
         self.store = Store(settings.database_url)
         self.vault = Vault(*(settings.path(n) for n in ("inbox", "publish", "quarantine", "vault", "work")))
         self.log_files = LogFiles(settings.path("log"))
-        galleries = GalleryCache(self.store, self.embedders, settings.matching)
+        self.keys = TemplateKeys(source_of(settings.keys, settings.root, data), self.store.templates.key_id)
+        months = settings.templates.max_age_months
+        galleries = GalleryCache(self.store, self.embedders, settings.matching, self.keys, months)
         self.parts = Parts(settings, self.store, self.vault, galleries, now, time.monotonic, engines)
 
     def close(self) -> None:
@@ -104,13 +108,19 @@ class App:
         try:
             if lab:
                 lab.start()
-            return load_register(path, self.store, lab, self.embedders, now, user(), progress)
+            return load_register(path, self.store, self.enroller(lab, user()), now, user(), progress)
         except ChildError as e:
             raise StartupError(f"The engines do not load: {e}", "Run `beeldwacht models fetch`.") from e
         finally:
             if lab:
                 lab.close()
             self.write_log_files()
+
+    def enroller(self, lab: Lab | None, actor: str) -> Enroller:
+        """What brings templates in line with a register; without a lab it can only delete."""
+        s = self.settings
+        return Enroller(self.store, self.vault, lab, self.keys, self.embedders, s.matching.rules.engines, s.templates,
+                        now, actor)  # fmt: skip
 
     def write_log_files(self) -> None:
         """Bring the files under log/ up to the table."""

@@ -101,6 +101,23 @@ class Matching(_Section):
         return self
 
 
+class Templates(_Section):
+    """What is kept of the portraits of those who agreed to be matched."""
+
+    max_age_months: int = Field(default=24, ge=1, le=120)
+    """Counted from the signature of the form that came with the portrait; a child's face changes."""
+    lookalike_score: float = Field(default=5.0, ge=0)
+
+
+class Keys(_Section):
+    """Where the key of the templates is kept: never in the data folder."""
+
+    source: Literal["file", "environment", "keyring"] = "file"
+    file: Path = Path("keys/templates.key")
+    variable: str = Field(default="BEELDWACHT_TEMPLATE_KEY", pattern=r"^[A-Z][A-Z0-9_]*$")
+    entry: str = Field(default="templates", min_length=1)
+
+
 class Redaction(_Section):
     """How faces are covered. The strength has a floor that nothing here can lower."""
 
@@ -127,6 +144,8 @@ class Settings(BaseSettings):
     work: Work = Work()
     detection: Detection = Field(default_factory=Detection)
     matching: Matching = Field(default_factory=Matching)
+    templates: Templates = Templates()
+    keys: Keys = Keys()
     redaction: Redaction = Field(default_factory=Redaction)
     database: Database = Field(default_factory=Database)
 

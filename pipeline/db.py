@@ -34,7 +34,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.errors import StoreError
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest schema; a test holds it against pipeline/migrations."""
 
 metadata = MetaData(
@@ -190,16 +190,77 @@ consents = Table(
     Column("reminded_on", String(10)),
 )  # fmt: skip
 
+# --- templates, names given by hand, recalls (pipeline.store.templates, .naming, .recall) ---------------------
+
 templates = Table(
-    "templates", metadata,
+    "templates", metadata,                              # sealed: see pipeline.keys
     Column("id", Integer, primary_key=True),
     Column("person_id", Text, nullable=False, index=True),
     Column("portrait_sha256", String(64), nullable=False),
     Column("engine", String(32), nullable=False),
     Column("weights_sha256", String(64), nullable=False),   # another set of weights is another space
-    Column("vector", LargeBinary, nullable=False),
+    Column("dated", String(10), nullable=False),        # how old the portrait is: the date of its form
+    Column("key_id", String(16), nullable=False),
+    Column("nonce", LargeBinary, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
     Column("made_at", String(32), nullable=False),
     UniqueConstraint("person_id", "portrait_sha256", "engine"),
+)  # fmt: skip
+
+template_keys = Table(
+    "template_keys", metadata,                          # ids only; the keys are elsewhere
+    Column("key_id", String(16), primary_key=True),
+    Column("since", String(32), nullable=False),
+    Column("until", String(32)),                        # NULL: in use
+)  # fmt: skip
+
+lookalikes = Table(
+    "lookalikes", metadata,
+    Column("first", Text, primary_key=True),
+    Column("second", Text, primary_key=True, index=True),
+    Column("score", Float, nullable=False),
+    Column("engine_scores", Text, nullable=False),      # JSON
+    Column("found_at", String(32), nullable=False),
+)  # fmt: skip
+
+face_names = Table(
+    "face_names", metadata,                             # who staff said that a face is; a row that ended is kept
+    Column("id", Integer, primary_key=True),
+    Column("item_id", ForeignKey("items.id"), nullable=False, index=True),
+    Column("box", Text, nullable=False),
+    Column("person_id", Text, nullable=False, index=True),
+    Column("named_by", Text, nullable=False),
+    Column("named_at", String(32), nullable=False),
+    Column("ended_by", Text),
+    Column("ended_at", String(32)),
+)  # fmt: skip
+
+recalls = Table(
+    "recalls", metadata,                                # an item that was taken back, or is to be shown anew
+    Column("id", Integer, primary_key=True),
+    Column("item_id", ForeignKey("items.id"), nullable=False, index=True),
+    Column("revision", Integer, nullable=False),        # of the decision whose files were taken back
+    Column("person_id", Text, nullable=False),          # for whom; empty: for nobody in particular
+    Column("uncover", Integer, nullable=False),         # 1: what was covered before may be shown now (asked for)
+    Column("replace", Integer, nullable=False),         # 1: decided again, and published in its place
+    Column("actor", Text, nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("done_at", String(32)),                      # the files are gone; NULL: still to do
+)  # fmt: skip
+
+places = Table(
+    "places", metadata,                                 # where staff said that a published file went
+    Column("id", Integer, primary_key=True),
+    Column("item_id", ForeignKey("items.id"), nullable=False, index=True),
+    Column("channel", String(31), nullable=False),      # empty: not said
+    Column("sha256", String(64), nullable=False),       # of the file as it was; empty: not known
+    Column("place", Text, nullable=False),
+    Column("noted_by", Text, nullable=False),
+    Column("noted_at", String(32), nullable=False),
+    Column("open_since", String(32), index=True),       # a recall made it a task: take it down there
+    Column("person_id", Text),                          # for whom
+    Column("done_by", Text),
+    Column("done_at", String(32)),
 )  # fmt: skip
 
 heartbeats = Table(

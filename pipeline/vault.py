@@ -12,6 +12,8 @@ import hashlib
 import os
 import shutil
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -146,6 +148,40 @@ class Vault:
                               "Give the service the right to write in the inbox.") from e  # fmt: skip
         return True
 
+    # --- portraits --------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def borrowed(self, path: Path, sha256: str, max_bytes: int) -> Iterator[Path]:
+        """A private copy of a portrait while it is looked at: exactly the bytes that were hashed when it was found.
+
+        Raises RefusedFile when the file is not that any more.
+        """
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
+        copy = self.root / f".portrait-{os.getpid()}-{os.urandom(6).hex()}"
+        try:
+            try:
+                fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+                with os.fdopen(fd, "rb") as source:
+                    if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
+                        raise RefusedFile(f"{names.shown(path.name)}: not a regular file.")
+                    digest = self._copy(source, copy, max_bytes)
+            except OSError as e:
+                raise RefusedFile(
+                    f"{names.shown(path.name)}: changed or gone since it was found ({e.strerror})."
+                ) from e
+            if digest != sha256:
+                raise RefusedFile(f"{names.shown(path.name)}: changed since it was found; load the register again.")
+            copy.chmod(0o400)
+            yield copy
+        finally:
+            copy.unlink(missing_ok=True)
+
+    def clean_portraits(self) -> None:
+        """Delete copies of portraits whose process ended before it could."""
+        for path in self.root.glob(".portrait-*"):
+            if not _lives(int(path.name.split("-")[1])):
+                path.unlink(missing_ok=True)
+
     # --- quarantine -------------------------------------------------------------------------------------------
 
     def put_aside(self, path: Path, relative: str, why: str) -> Path | None:
@@ -206,6 +242,7 @@ class Vault:
         """Delete half-made copies of an earlier run; their sources are still in the inbox."""
         for path in self.root.glob(".incoming-*"):
             path.unlink(missing_ok=True)
+        self.clean_portraits()
 
     def discard(self, name: str) -> None:
         """Delete a file in work/."""
@@ -275,6 +312,22 @@ def rename_no_replace(source: Path, target: Path) -> None:
         source.rename(target)
     else:
         source.unlink()
+
+
+def replace_file(source: Path, target: Path) -> None:
+    """Put a file in the place of another by one rename, durably. For files of the service itself, never for media."""
+    source.replace(target)
+    _sync_folder(target.parent)
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _digest(path: Path) -> str:

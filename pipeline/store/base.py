@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -42,6 +44,44 @@ class Database:
         """A consistent view for reading."""
         with _typed_errors(), self.engine.connect() as tx, tx.begin():
             yield tx
+
+    def checkpoint(self) -> bool:
+        """SQLite: bring everything from the write-ahead log into the file and empty it, so that nothing deleted stays.
+
+        Returns whether it is empty; a reader may keep it from that for a moment. Other databases do it themselves.
+        """
+        return self._patiently("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def compact(self) -> bool:
+        """Rewrite the whole database without what was deleted, and empty the write-ahead log."""
+        if self.engine.dialect.name != "sqlite":
+            with _typed_errors(), self.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as tx:
+                tx.exec_driver_sql("VACUUM")
+            return True
+        return self._patiently("VACUUM") and self.checkpoint()
+
+    def _patiently(self, command: str, tries: int = 40) -> bool:
+        if self.engine.dialect.name != "sqlite":
+            return True
+        with _typed_errors():
+            connection = self.engine.raw_connection()
+            try:
+                for left in range(tries, 0, -1):
+                    cursor = connection.cursor()
+                    try:
+                        row = cursor.execute(command).fetchone()
+                    except sqlite3.OperationalError as e:
+                        if left == 1 or "locked" not in str(e):
+                            raise StoreError(f"The database refused: {e}.", "Try again.") from e
+                        row = (1,)
+                    finally:
+                        cursor.close()
+                    if not row or row[0] == 0:
+                        return True
+                    time.sleep(0.25)
+            finally:
+                connection.close()
+        return False
 
     def close(self) -> None:
         """Let go of the connections."""

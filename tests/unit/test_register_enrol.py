@@ -39,7 +39,7 @@ def face(
     left, top = at or (10 + index * 100, 10)
     box = Box(left, top, left + size * 0.8, top + size)
     vectors = {engine: np.full(4, value, dtype=np.float32) for engine in engines}
-    return Face(index, Detection(box, score, None, ("yunet",)), vectors)
+    return Face(index, Detection(box, score, None, ("yunet",)), vectors, sharpness=300.0)
 
 
 def look(*faces: Face) -> PortraitRefusal | Face:
