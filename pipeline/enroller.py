@@ -22,7 +22,9 @@ from pipeline.keys import Key, KeyProblem, TemplateKeys, seal, unseal
 from pipeline.lab import Lab
 from pipeline.match import EngineScale
 from pipeline.policy import may_match
+from pipeline.recall import report_due
 from pipeline.store import Store
+from pipeline.store.recall import Showing
 from pipeline.types import JsonObject, LookAlike, Medium, Register, SealedTemplate, Template, Vector, young
 from pipeline.vault import Vault
 
@@ -86,6 +88,8 @@ class Enroller:
         self._settings = settings
         self._clock = clock
         self._actor = actor
+        self.due: tuple[Showing, ...] = ()
+        """Published files that show somebody who, by the register enrolled last, may not be shown any more."""
 
     def prune(self, register: Register) -> int:
         """Delete the templates of who may no longer be matched, has left, or whose portrait is too old.
@@ -110,6 +114,7 @@ class Enroller:
     def enrol(self, register: Register, portraits: Mapping[str, Sequence[Portrait]], progress: Progress) -> Enrolled:
         """Delete what may not stay, then make templates of the portraits that are new, and report."""
         self.prune(register)
+        self.due = tuple(report_due(self._store, register, self._clock(), self._actor))
         lab, on = self._lab, self._clock().date()
         plan = plan_enrolment(register, portraits if lab else {}, on)
         aged = {p for p in plan.enrol if not young(_dated(register, p), self._settings.max_age_months, on)}

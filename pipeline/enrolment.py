@@ -13,11 +13,14 @@ from pathlib import Path
 
 from consent_sync.enrol import NotEnrolled
 from consent_sync.loader import load
-from consent_sync.merge import Diff, diff
+from consent_sync.merge import Diff
 from consent_sync.model import LoadedRegister
+from consent_sync.settle import Brakes, Settled
 from pipeline.enroller import Enroller
+from pipeline.register_sync import apply, plan
 from pipeline.store import Store
-from pipeline.types import JsonObject, LookAlike
+from pipeline.store.recall import Showing
+from pipeline.types import LookAlike
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,10 @@ class Report:
     """Person id, name of the portrait, why."""
     alike: tuple[LookAlike, ...] = ()
     templates_problem: str = ""
+    due: tuple[Showing, ...] = ()
+    """Published files that show somebody who may not be shown any more: `beeldwacht recall`."""
+    settled: Settled | None = None
+    """What waits for a person before it counts."""
 
 
 def load_register(
@@ -42,6 +49,8 @@ def load_register(
     clock: Callable[[], datetime],
     actor: str,
     progress: Callable[[str, int, int], None],
+    brakes: Brakes,
+    confirmed_by: str = "",
 ) -> Report:
     """Make the file the register. Where matching is off nobody is enrolled and every template goes.
 
@@ -49,17 +58,10 @@ def load_register(
     """
     on = clock().date()
     loaded = load(path, on=on, progress=lambda done, of: progress("reading forms", done, of))
-    old = store.register.current()
-    new = loaded.register(old.version + 1)
-    change = diff(old, new, on)
-    body: JsonObject = {"diff": change.summary(), "problems": [
-        {"row": p.row, "column": p.column, "expected": p.expected} for p in loaded.problems
-    ], "remarks": list(loaded.remarks)}  # fmt: skip
-    version = store.register.replace(
-        clock(), actor, path.name, loaded.source_sha256, loaded.row_count, loaded.people, loaded.consents.values(), body
-    )
+    settled = plan(store, loaded, clock(), brakes, bool(confirmed_by))
+    version = apply(store, loaded, settled, clock(), actor, confirmed_by)
     result = enroller.enrol(store.register.current(), loaded.portraits, progress)
     return Report(
-        version, loaded, change, result.enrolled, result.not_enrolled, result.portraits_refused, result.alike,
-        result.problem,
+        version, loaded, settled.applied, result.enrolled, result.not_enrolled, result.portraits_refused, result.alike,
+        result.problem, enroller.due, settled,
     )  # fmt: skip

@@ -10,13 +10,13 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from pipeline import mask, policy
 from pipeline.config import Settings
 from pipeline.errors import BeeldwachtError, ChildRefused, LeaseLost
-from pipeline.gallery import Gallery, GalleryCache
+from pipeline.gallery import Gallery, GalleryCache, as_before, with_names
 from pipeline.lab import Lab, Product
 from pipeline.lifecycle import State
 from pipeline.store import Store
@@ -54,6 +54,8 @@ class _Seen:
     seed: int
     """Of the noise in the covers: the same for every channel, so that two copies cannot be averaged, and secret."""
 
+    names_mark: int = 0
+
 
 def process(item: Item, owner: str, lab: Lab, parts: Parts) -> State:  # noqa: PLR0911 - one return per ending
     """Take one claimed item as far as it goes; returns the state it was left in."""
@@ -86,12 +88,20 @@ def _decide(item: Item, owner: str, lab: Lab, parts: Parts) -> State:
     register = parts.store.register.current()
     on = parts.clock().date()
     gallery = parts.galleries.of(register, item.event, on)
-    sightings = gallery.match(analysis.faces)
+    names, names_mark = parts.store.naming.names(item.id)
+    sightings, lost = with_names(gallery.match(analysis.faces), analysis.faces, names)
+    if lost:
+        analysis = replace(
+            analysis, notes=(*analysis.notes, *(f"the face named {n.person_id} was not found" for n in lost))
+        )
     verdicts = {
         channel: policy.judge(sightings, register, item.event, channel, Medium.PHOTO, on)
         for channel in parts.settings.channels
     }
-    seen = _Seen(analysis, gallery, verdicts, started, on, secrets.randbits(63))
+    before = parts.store.recall.shown_before(item.id)
+    if before is not None:
+        verdicts = {c: as_before(own, analysis.faces, before.get(c, ())) for c, own in verdicts.items()}
+    seen = _Seen(analysis, gallery, verdicts, started, on, secrets.randbits(63), names_mark)
     hold: list[str] = list(policy.hold_reasons(item.event, register))
     if hold:
         return _record(item, owner, register, seen, {}, [], hold, parts)
@@ -163,7 +173,7 @@ def _record(
 ) -> State:
     decision = Decision(
         register.version, seen.on, seen.analysis, seen.verdicts, checks, drafts, hold, parts.engines,
-        round(parts.seconds() - seen.started, 3),
+        round(parts.seconds() - seen.started, 3), seen.names_mark,
     )  # fmt: skip
     return parts.store.items.record(parts.clock(), item, owner, decision).state
 

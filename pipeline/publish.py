@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from pipeline.errors import PublishError
+from pipeline.errors import LeaseLost, PublishError
 from pipeline.lifecycle import State
 from pipeline.store import Store
 from pipeline.store.items import Item, Rendition
@@ -39,10 +39,14 @@ class Publisher:
         try:
             for rendition in waiting:
                 self._release(rendition)
-        except (PublishError, FileNotFoundError) as e:
-            return self._redo(item, waiting, str(e))
-        self._store.items.published(self._clock(), item)
+            self._store.items.published(self._clock(), item)
+        except (PublishError, LeaseLost, FileNotFoundError) as e:
+            return self._redo(item, self._waiting(item), str(e))
         return True
+
+    def _waiting(self, item: Item) -> list[Rendition]:
+        """Of this very decision, where they stand by now: a place may have been exchanged on the way."""
+        return [r for r in self._store.items.renditions(item.id) if r.revision == item.revision]
 
     def _release(self, rendition: Rendition) -> None:
         for _ in range(_TRIES):

@@ -13,6 +13,8 @@ from pipeline.types import Medium, Reason, Verdict
 
 PUBLICATION = "A.5"
 """Written consent before a recording that shows somebody is published."""
+PERMANENCE = "A.4"
+"""What is published stays public: what was covered then stays covered."""
 DOUBT = "B.5"
 """In doubt, ask: doubt covers the face and the case waits for a person."""
 BIOMETRIC = "GDPR art. 9(2)(a)"
@@ -62,6 +64,7 @@ ARTICLES: Mapping[Reason, str] = MappingProxyType(
         Reason.OUT_OF_SCOPE: PUBLICATION,
         Reason.OUTSIDE_GROUPS: DOUBT,
         Reason.NO_MATCHING_CONSENT: BIOMETRIC,
+        Reason.COVERED_BEFORE: PERMANENCE,
         Reason.ERROR: BY_DEFAULT,
     }
 )
@@ -178,6 +181,10 @@ _SENTENCES: Mapping[Reason, tuple[str, str]] = MappingProxyType(
         Reason.NO_MATCHING_CONSENT: (
             "there is no valid consent to face matching: staff may say by hand who it is",
             "er is geen geldige toestemming voor gezichtsvergelijking: een medewerker mag zeggen wie het is",
+        ),
+        Reason.COVERED_BEFORE: (
+            "covered when this was published first, and a later yes uncovers nothing by itself: staff may ask for it",
+            "afgedekt toen dit voor het eerst werd gepubliceerd; een later ja onthult niets vanzelf: vraag het aan",
         ),
         Reason.ERROR: (
             "the decision could not be taken, so the face is covered",

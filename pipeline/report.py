@@ -47,6 +47,8 @@ def verdict_line(verdict: Mapping[str, Any], channel: str, language: str) -> str
     if person := verdict.get("person") or verdict.get("candidate"):
         known = "is" if verdict.get("person") else "closest"
         line += f"; {known} {person}"
+    if verdict.get("named_by"):
+        line += f" (named by hand by {verdict['named_by']})"
     if verdict.get("score") is not None and verdict.get("threshold") is not None:
         line += f", score {verdict['score']:.2f}, needed {verdict['threshold']:.2f}"
         if verdict.get("runner_up") is not None:

@@ -22,6 +22,8 @@ from pipeline.lifecycle import State
 from pipeline.log_files import LogFiles
 from pipeline.process import Parts
 from pipeline.publish import Publisher
+from pipeline.recall import carry_out
+from pipeline.register_sync import RegisterTimer
 from pipeline.types import JsonObject
 from pipeline.watch import Waiting
 from pipeline.worker import Worker
@@ -42,7 +44,9 @@ class Service:
         log_files: LogFiles,
         on_taken: Callable[[Taken], None] = lambda _: None,
         on_done: Callable[[int], None] = lambda _: None,
+        register: RegisterTimer | None = None,
     ) -> None:
+        self._register = register
         self._parts = parts
         self._lab_options = lab_options
         self._log_files = log_files
@@ -85,7 +89,10 @@ class Service:
         facts: JsonObject = {"engines": dict(parts.engines), "matching": matching, "recovered": recovered,
                              "channels": list(parts.settings.channels)}  # fmt: skip
         parts.store.journal.note(parts.clock(), "service.started", "service", facts)
+        carry_out(parts.vault, parts.store, parts.clock(), "service")
         self._publisher.publish_ready()
+        if self._register:
+            self._register.start()
         for n in range(parts.settings.work.slots):
             self._hire(n, first if n == 0 else Lab(self._lab_options))
 
@@ -113,6 +120,8 @@ class Service:
     def close(self, patience: float) -> None:
         """Let the workers finish their files, at most for `patience` seconds, and write the rest of the log."""
         self._stop.set()
+        if self._register:
+            self._register.stop()
         self._events.stop()
         for worker in self._workers:
             worker.stop()
@@ -179,6 +188,8 @@ class Service:
         now = time.monotonic()
         if now - self._last_beat >= _BEAT_SECONDS:
             self._last_beat = now
+            if carry_out(parts.vault, parts.store, parts.clock(), "service"):
+                self._wake.set()
             self._log_files.append(parts.store.journal.entries(self._log_files.last_seq()))
             parts.store.items.beat(parts.clock(), HEARTBEAT, self._facts())
 

@@ -343,6 +343,7 @@ class Reason(StrEnum):
     OUT_OF_SCOPE = "out_of_scope"
     OUTSIDE_GROUPS = "outside_groups"
     NO_MATCHING_CONSENT = "no_matching_consent"
+    COVERED_BEFORE = "covered_before"
     ERROR = "error"
 
 

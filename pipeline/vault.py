@@ -280,12 +280,19 @@ class Vault:
         rename_no_replace(source, target)
         _sync_folder(target.parent)
 
-    def retract(self, channel: str, path: str, sha256: str) -> None:
-        """Take a released file back out of the publish folder, if it is the one with this hash."""
+    def retract(self, channel: str, path: str, sha256: str) -> bool:
+        """Take a released file back out of the publish folder, if it is the one with this hash.
+
+        Returns whether nothing of ours stands there any more: False when the file there has other bytes.
+        """
         target = self.publish / channel / path
-        if target.is_file() and _digest(target) == sha256:
-            target.unlink()
-            _sync_folder(target.parent)
+        if not target.is_file():
+            return True
+        if _digest(target) != sha256:
+            return False
+        target.unlink()
+        _sync_folder(target.parent)
+        return True
 
 
 def rename_no_replace(source: Path, target: Path) -> None:

@@ -6,6 +6,8 @@ Every method that changes something is one transaction and writes the log entry 
 from pipeline.store.base import Database
 from pipeline.store.items import ItemStore
 from pipeline.store.journal import Journal
+from pipeline.store.naming import NamingStore
+from pipeline.store.recall import RecallStore
 from pipeline.store.register import RegisterStore
 from pipeline.store.templates import TemplateStore
 from pipeline.types import Rules
@@ -23,6 +25,8 @@ class Store:
         self.items = ItemStore(self.database, self.journal)
         self.register = RegisterStore(self.database, self.journal, rules)
         self.templates = TemplateStore(self.database, self.journal)
+        self.naming = NamingStore(self.database, self.journal)
+        self.recall = RecallStore(self.database, self.journal)
 
     def close(self) -> None:
         """Let go of the connections."""

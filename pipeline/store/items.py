@@ -14,6 +14,7 @@ from pipeline import lifecycle, names
 from pipeline.db import checks, heartbeats, items, register_versions, renditions, verdicts
 from pipeline.errors import LeaseLost, PublishError
 from pipeline.lifecycle import State
+from pipeline.store import naming
 from pipeline.store.base import Database, stamp, to_json
 from pipeline.store.journal import Journal
 from pipeline.types import Analysis, Check, Event, JsonObject, Verdict
@@ -67,6 +68,7 @@ class Rendition:
     work_name: str
     sha256: str
     path: str
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,8 @@ class Decision:
     hold: Sequence[str]
     engines: Mapping[str, str]
     seconds: float
+    names_mark: int = 0
+    """Of the names given by hand that were used (pipeline.store.naming): it moves when one is given or taken away."""
 
 
 class ItemStore:
@@ -206,11 +210,14 @@ class ItemStore:
     def record(self, now: datetime, item: Item, owner: str, decision: Decision) -> Item:
         """Commit a decision: verdicts, checks, places, state and log entry, in one transaction.
 
-        Raises LeaseLost when the item is no longer this owner's or the register changed meanwhile: nothing is kept.
+        Raises LeaseLost when the item is no longer this owner's, or the register or a name given by hand changed
+        meanwhile: nothing is kept.
         """
         with self._db.write() as tx:
             row = self._held_by(tx, item.id, owner)
             self._same_register(tx, decision.register_version)
+            if naming.mark(tx, item.id) != decision.names_mark:
+                raise LeaseLost("The name of a face changed meanwhile.", "The item is decided again.")
             revision = row.revision + 1
             tx.execute(delete(renditions).where(renditions.c.item_id == item.id, renditions.c.state == State.READY))
             self._write_verdicts(tx, item.id, revision, decision)
@@ -236,10 +243,9 @@ class ItemStore:
             return [(_item(r), self._renditions(tx, r.id)) for r in rows]
 
     def still_current(self, item_id: int) -> bool:
-        """Whether the register is still the one that a ready item was judged by."""
+        """Whether an item is still ready, and the register still the one that it was judged by."""
         with self._db.read() as tx:
-            decided = tx.execute(select(items.c.register_version).where(items.c.id == item_id)).scalar()
-            return decided == (tx.execute(select(func.max(register_versions.c.version))).scalar() or 0)
+            return self._current(tx, tx.execute(select(items).where(items.c.id == item_id)).one())
 
     def relocate(self, rendition: Rendition) -> Rendition:
         """Reserve another place, because a file that is not ours stands on the first."""
@@ -252,9 +258,15 @@ class ItemStore:
         return replace(rendition, path=path)
 
     def published(self, now: datetime, item: Item) -> None:
-        """Note that every rendition of a ready item is in the publish folder."""
+        """Note that every rendition of a ready item is in the publish folder.
+
+        Raises LeaseLost when the register changed while the files were moved, or the item is to be decided again: the
+        caller takes them back.
+        """
         with self._db.write() as tx:
             row = tx.execute(select(items).where(items.c.id == item.id)).one()
+            if row.revision != item.revision or (row.state == State.READY and not self._current(tx, row)):
+                raise LeaseLost(f"Item {item.id}: what it was judged by changed while it was published.")
             done = self._renditions(tx, item.id)
             self._move(tx, now, row, State.PUBLISHED)
             tx.execute(
@@ -270,8 +282,9 @@ class ItemStore:
         """Send a ready item back to be decided again: the register changed, or its rendered file is gone."""
         with self._db.write() as tx:
             row = tx.execute(select(items).where(items.c.id == item.id)).one()
-            self._move(tx, now, row, State.QUEUED, attempts=0)
-            self._journal.append(tx, now, "item.requeued", SERVICE, {"why": why}, item.id)
+            if row.state == State.READY:  # else somebody sent it back already
+                self._move(tx, now, row, State.QUEUED, attempts=0)
+                self._journal.append(tx, now, "item.requeued", SERVICE, {"why": why}, item.id)
 
     # --- questions --------------------------------------------------------------------------------------------
 
@@ -347,6 +360,10 @@ class ItemStore:
             raise LeaseLost(f"Item {item_id} was taken over by another worker.", "What was made is thrown away.")
         return row
 
+    def _current(self, tx: Connection, row: Row[Any]) -> bool:
+        version = tx.execute(select(func.max(register_versions.c.version))).scalar() or 0
+        return bool(row.state == State.READY and row.register_version == version)
+
     def _same_register(self, tx: Connection, version: int) -> None:
         current = tx.execute(select(func.max(register_versions.c.version))).scalar() or 0
         if current != version:
@@ -375,13 +392,25 @@ class ItemStore:
             tx.execute(insert(checks), looks)
 
     def _place(self, tx: Connection, item: Row[Any], revision: int, draft: Draft) -> None:
-        path = self._free_path(tx, item, draft.channel, draft.extension)
+        path = self._own_path(tx, item, draft) or self._free_path(tx, item, draft.channel, draft.extension)
         tx.execute(
             insert(renditions).values(
                 item_id=item.id, revision=revision, channel=draft.channel, state=State.READY,
                 work_name=draft.work_name, sha256=draft.sha256, size=draft.size, path=path, path_key=names.key(path),
             )
         )  # fmt: skip
+
+    def _own_path(self, tx: Connection, item: Row[Any], draft: Draft) -> str | None:
+        """The place of this item's file that was taken back: its replacement stands where it stood."""
+        mine = renditions.c.item_id == item.id, renditions.c.channel == draft.channel
+        rows = tx.execute(select(renditions).where(*mine, renditions.c.state == State.WITHDRAWN)
+                          .order_by(renditions.c.id.desc())).all()  # fmt: skip
+        for row in rows:
+            if row.path_key == names.key(row.path) and row.path.rsplit(".", 1)[-1] == draft.extension:
+                freed = f"/withdrawn/{row.id}/{row.path_key}"  # no key of a path begins with a slash
+                tx.execute(update(renditions).where(renditions.c.id == row.id).values(path_key=freed))
+                return str(row.path)
+        return None
 
     def _free_path(self, tx: Connection, item: Row[Any], channel: str, extension: str) -> str:
         folder = f"{item.event}/{item.folder}" if item.folder else str(item.event)
@@ -396,7 +425,10 @@ class ItemStore:
 
     def _renditions(self, tx: Connection, item_id: int) -> list[Rendition]:
         rows = tx.execute(select(renditions).where(renditions.c.item_id == item_id).order_by(renditions.c.id)).all()
-        return [Rendition(r.id, r.item_id, r.channel, State(r.state), r.work_name, r.sha256, r.path) for r in rows]
+        return [
+            Rendition(r.id, r.item_id, r.channel, State(r.state), r.work_name, r.sha256, r.path, r.revision)
+            for r in rows
+        ]
 
 
 def _event_out(event: Event) -> JsonObject:
@@ -428,7 +460,7 @@ def _verdict_facts(v: Verdict, analysis: Analysis) -> JsonObject:
         "detected_by": list(analysis.faces[v.face].detection.engines), "candidate": s.candidate, "band": s.band,
         "score": _rounded(s.score), "runner_up": _rounded(s.runner_up), "threshold": _rounded(s.threshold),
         "margin": _rounded(s.margin), "false_match_rate": s.false_match_rate,
-        "engine_scores": {k: round(x, 4) for k, x in s.engine_scores.items()},
+        "engine_scores": {k: round(x, 4) for k, x in s.engine_scores.items()}, "named_by": s.named_by,
     }  # fmt: skip
     return {k: x for k, x in facts.items() if x not in (None, "", {}, [])}
 

@@ -1,0 +1,123 @@
+"""Names that staff gave to faces by hand, and what is published anew: who said so, and when. Ended names are kept."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from pipeline import lifecycle
+from pipeline.db import face_names, items
+from pipeline.errors import BeeldwachtError
+from pipeline.lifecycle import State
+from pipeline.store.base import Database, stamp, to_json
+from pipeline.store.journal import Journal
+from pipeline.types import Box, FaceName, JsonObject
+from pipeline.wire import box_in, box_out
+
+
+class NamingError(BeeldwachtError):
+    """A face cannot be given this name: the item, the face or the person does not allow it."""
+
+
+class NamingStore:
+    """Keeps the names; each act is one transaction with its log entry, and sends the item back to be decided."""
+
+    def __init__(self, database: Database, journal: Journal) -> None:
+        self._db = database
+        self._journal = journal
+
+    def names(self, item_id: int) -> tuple[list[FaceName], int]:
+        """The names that stand, and a mark that every act of naming raises."""
+        with self._db.read() as tx:
+            return standing(tx, item_id), mark(tx, item_id)
+
+    def name(self, now: datetime, item_id: int, face: int, box: Box, person_id: str, named_by: str) -> State:
+        """Say that a face is a person. Returns the state that the item is left in.
+
+        Another name of the same face ends. Raises NamingError when another face of the photo has this person's name
+        (a person is in a photo once), or when the item has no faces to name.
+        """
+        with self._db.write() as tx:
+            row = _item(tx, item_id)
+            for other in tx.execute(_standing(item_id)):
+                same_face = box_in(json.loads(other.box)).iou(box) >= 0.5
+                if not same_face and other.person_id == person_id:
+                    raise NamingError(
+                        f"Item {item_id}: another face is {person_id} already, and nobody is in a photo twice.",
+                        f"Take that name away first: beeldwacht item unname {item_id} FACE --by NAME.",
+                    )
+                if same_face:
+                    tx.execute(update(face_names).where(face_names.c.id == other.id).values(
+                        ended_by=named_by, ended_at=stamp(now)))  # fmt: skip
+            tx.execute(insert(face_names).values(
+                item_id=item_id, box=to_json(box_out(box)), person_id=person_id, named_by=named_by,
+                named_at=stamp(now)))  # fmt: skip
+            body: JsonObject = {"face": face, "box": box_out(box), "person": person_id}
+            self._journal.append(tx, now, "item.named", named_by, body, item_id, [person_id])
+            return self._again(tx, now, row, named_by)
+
+    def unname(self, now: datetime, item_id: int, face: int, box: Box, by: str) -> State:
+        """Take a name away. Returns the state of the item. Raises NamingError when the face has none."""
+        with self._db.write() as tx:
+            row = _item(tx, item_id)
+            ended = [r for r in tx.execute(_standing(item_id)) if box_in(json.loads(r.box)).iou(box) >= 0.5]
+            if not ended:
+                raise NamingError(f"Item {item_id}, face {face}: nobody gave it a name.", "See `beeldwacht item show`.")
+            for r in ended:
+                tx.execute(update(face_names).where(face_names.c.id == r.id).values(
+                    ended_by=by, ended_at=stamp(now)))  # fmt: skip
+            people = sorted({r.person_id for r in ended})
+            body: JsonObject = {"face": face, "box": box_out(box), "people": people}
+            self._journal.append(tx, now, "item.unnamed", by, body, item_id, people)
+            return self._again(tx, now, row, by)
+
+    def _again(self, tx: Connection, now: datetime, row: Row[Any], by: str) -> State:
+        """What is not published yet is decided again; what a worker holds it gives back by itself (the mark moved)."""
+        state = State(row.state)
+        if state not in {State.READY, State.HELD}:
+            return state
+        lifecycle.check(state, State.QUEUED)
+        values = {
+            "state": State.QUEUED,
+            "attempts": 0,
+            "updated_at": stamp(now),
+            "lease_owner": None,
+            "lease_until": None,
+        }
+        tx.execute(update(items).where(items.c.id == row.id).values(**values))
+        self._journal.append(tx, now, "item.requeued", by, {"why": "the name of a face changed"}, row.id)
+        return State.QUEUED
+
+
+def standing(tx: Connection, item_id: int) -> list[FaceName]:
+    """The names of an item that stand."""
+    return [FaceName(box_in(json.loads(r.box)), r.person_id, r.named_by, r.named_at)
+            for r in tx.execute(_standing(item_id))]  # fmt: skip
+
+
+def mark(tx: Connection, item_id: int) -> int:
+    """A figure that grows with every act of naming on an item."""
+    row = tx.execute(
+        select(func.count(), func.count(face_names.c.ended_at)).where(face_names.c.item_id == item_id)
+    ).one()
+    return int(row[0]) + int(row[1])
+
+
+def _standing(item_id: int) -> Any:
+    return (
+        select(face_names)
+        .where(face_names.c.item_id == item_id, face_names.c.ended_at.is_(None))
+        .order_by(face_names.c.id)
+    )
+
+
+def _item(tx: Connection, item_id: int) -> Row[Any]:
+    row = tx.execute(select(items).where(items.c.id == item_id)).first()
+    if row is None:
+        raise NamingError(f"There is no item {item_id}.", "See `beeldwacht status` or the log for its number.")
+    if row.state in {State.REJECTED, State.FAILED} or not row.revision:
+        raise NamingError(f"Item {item_id} is {row.state}: it has no faces to name.", "See `beeldwacht item show`.")
+    return row

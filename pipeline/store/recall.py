@@ -1,0 +1,268 @@
+"""Published files: in which somebody is visible, where they went, and how they are taken back and shown anew.
+
+Taking back is three steps, each safe to repeat: `begin` (the row says withdrawn and a recall is open), the files leave
+the publish folder (pipeline.recall, by hash), `finish` (the item is decided again, or stays withdrawn).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, func, insert, select, update
+
+from pipeline import lifecycle
+from pipeline.db import items, places, recalls, renditions, verdicts
+from pipeline.errors import BeeldwachtError
+from pipeline.lifecycle import State
+from pipeline.store.base import Database, stamp
+from pipeline.store.items import Rendition
+from pipeline.store.journal import Journal
+from pipeline.types import Box, JsonObject
+from pipeline.wire import box_in
+
+
+class RecallError(BeeldwachtError):
+    """What was asked about a published file does not fit: it is not published, or there is no such task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Showing:
+    """A published file and one person in it. `visible`: shown; else the person was named and is covered."""
+
+    item_id: int
+    channel: str
+    path: str
+    sha256: str
+    published_at: str
+    person_id: str
+    visible: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """An item that was taken back and whose files may still have to go."""
+
+    id: int
+    item_id: int
+    revision: int
+    person_id: str
+    replace: bool
+    files: tuple[Rendition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a published file went. `open_since` makes it a task until `done_at`."""
+
+    id: int
+    item_id: int
+    channel: str
+    sha256: str
+    place: str
+    noted_by: str
+    noted_at: str
+    open_since: str | None
+    person_id: str | None
+    done_by: str | None
+    done_at: str | None
+
+    @property
+    def state(self) -> str:
+        """`noted`, `open` (take it down there) or `done`."""
+        return "done" if self.done_at else "open" if self.open_since else "noted"
+
+
+class RecallStore:
+    """What is published with whom in it, and its way back."""
+
+    def __init__(self, database: Database, journal: Journal) -> None:
+        self._db = database
+        self._journal = journal
+
+    def showing(self, person_id: str | None = None, item_id: int | None = None) -> list[Showing]:
+        """Every published file in which this person (or anybody) is visible or was named, oldest first."""
+        same = and_(verdicts.c.item_id == renditions.c.item_id, verdicts.c.revision == renditions.c.revision,
+                    verdicts.c.channel == renditions.c.channel)  # fmt: skip
+        query = (
+            select(renditions, verdicts.c.person_id, verdicts.c.shown, verdicts.c.reason)
+            .join(verdicts, same)
+            .where(renditions.c.state == State.PUBLISHED, verdicts.c.person_id.is_not(None))
+            .order_by(renditions.c.item_id, renditions.c.id, verdicts.c.face)
+        )
+        if person_id is not None:
+            query = query.where(verdicts.c.person_id == person_id)
+        if item_id is not None:
+            query = query.where(renditions.c.item_id == item_id)
+        with self._db.read() as tx:
+            return [Showing(r.item_id, r.channel, r.path, r.sha256, r.published_at, r.person_id, bool(r.shown),
+                            r.reason)
+                    for r in tx.execute(query)]  # fmt: skip
+
+    def begin(
+        self,
+        now: datetime,
+        actor: str,
+        item_id: int,
+        person_id: str,
+        why: str,
+        uncover: bool = False,
+        replace: bool = True,
+    ) -> bool:
+        """Take an item back: from now on it is not published, and nobody has to remember to remove its files.
+
+        Places that staff noted become tasks, unless it is only to be shown anew (`uncover`). Returns False when it is
+        not published (any more).
+        """
+        with self._db.write() as tx:
+            row = tx.execute(select(items).where(items.c.id == item_id)).first()
+            if row is None or row.state != State.PUBLISHED:
+                return False
+            _move(tx, now, row, State.WITHDRAWN)
+            files = [_rendition(r) for r in _files(tx, item_id, State.PUBLISHED)]
+            tx.execute(update(renditions).where(renditions.c.item_id == item_id, renditions.c.state == State.PUBLISHED)
+                       .values(state=State.WITHDRAWN))  # fmt: skip
+            tx.execute(insert(recalls).values(
+                item_id=item_id, revision=row.revision, person_id=person_id, uncover=int(uncover),
+                replace=int(replace), actor=actor, at=stamp(now)))  # fmt: skip
+            opened = 0
+            if not uncover:
+                opened = tx.execute(
+                    update(places)
+                    .where(places.c.item_id == item_id, places.c.open_since.is_(None), places.c.done_at.is_(None))
+                    .values(open_since=stamp(now), person_id=person_id)
+                ).rowcount
+            body: JsonObject = {
+                "why": why, "person": person_id, "replace": replace, "places": opened,
+                "files": [{"channel": f.channel, "path": f.path, "sha256": f.sha256} for f in files],
+            }  # fmt: skip
+            kind = "item.redone" if uncover else "item.recalled"
+            self._journal.append(tx, now, kind, actor, body, item_id, [person_id] if person_id else [])
+        return True
+
+    def unfinished(self) -> list[Recall]:
+        """Recalls whose files may still be in the publish folder."""
+        with self._db.read() as tx:
+            rows = tx.execute(select(recalls).where(recalls.c.done_at.is_(None)).order_by(recalls.c.id)).all()
+            return [
+                Recall(r.id, r.item_id, r.revision, r.person_id, bool(r.replace),
+                       tuple(_rendition(f) for f in _files(tx, r.item_id, State.WITHDRAWN) if f.revision == r.revision))
+                for r in rows
+            ]  # fmt: skip
+
+    def finish(self, now: datetime, actor: str, recall: Recall, changed: Sequence[Rendition]) -> bool:
+        """The files are gone: decide the item again when a replacement is wanted. Once; returns whether this was it.
+
+        `changed` are files that somebody altered in the publish folder: they were left alone, and become tasks.
+        """
+        with self._db.write() as tx:
+            row = tx.execute(select(recalls.c.done_at).where(recalls.c.id == recall.id)).one()
+            if row.done_at is not None:
+                return False
+            tx.execute(update(recalls).where(recalls.c.id == recall.id).values(done_at=stamp(now)))
+            for f in changed:
+                tx.execute(insert(places).values(
+                    item_id=f.item_id, channel=f.channel, sha256=f.sha256, noted_by=actor, noted_at=stamp(now),
+                    place=f"publish folder, {f.channel}/{f.path}: changed there since it was published",
+                    open_since=stamp(now), person_id=recall.person_id))  # fmt: skip
+            item = tx.execute(select(items).where(items.c.id == recall.item_id)).one()
+            if recall.replace and item.state == State.WITHDRAWN:
+                _move(tx, now, item, State.QUEUED, attempts=0, interruptions=0)
+            body: JsonObject = {"removed": len(recall.files) - len(changed), "changed": [f.path for f in changed],
+                                "replace": recall.replace}  # fmt: skip
+            self._journal.append(tx, now, "item.removed", actor, body, recall.item_id)
+        return True
+
+    def shown_before(self, item_id: int) -> dict[str, list[tuple[Box, str]]] | None:
+        """Per channel whom the last published file showed, and where; None when nothing limits the next one.
+
+        What was covered when it was published stays covered, whatever was granted since (protocol A.4); an act of
+        staff that asked for the item to be shown anew lifts that. A channel that was not published shows nobody.
+        """
+        with self._db.read() as tx:
+            lifted = tx.execute(select(func.max(recalls.c.revision)).where(
+                recalls.c.item_id == item_id, recalls.c.uncover == 1)).scalar()  # fmt: skip
+            query = select(func.max(renditions.c.revision)).where(
+                renditions.c.item_id == item_id, renditions.c.state.in_([State.PUBLISHED, State.WITHDRAWN])
+            )
+            last = tx.execute(query).scalar()
+            if last is None or (lifted is not None and lifted >= last):
+                return None
+            rows = tx.execute(select(verdicts).where(
+                verdicts.c.item_id == item_id, verdicts.c.revision == last, verdicts.c.shown == 1))  # fmt: skip
+            shown: dict[str, list[tuple[Box, str]]] = {}
+            for r in rows:
+                shown.setdefault(r.channel, []).append((box_in(json.loads(r.box)), r.person_id))
+            return shown
+
+    # --- places -----------------------------------------------------------------------------------------------
+
+    def note_place(self, now: datetime, by: str, item_id: int, channel: str, sha256: str, place: str) -> int:
+        """Note where staff took a published file. Returns the number of the note, which a recall makes a task."""
+        with self._db.write() as tx:
+            row = tx.execute(select(items.c.state).where(items.c.id == item_id)).first()
+            if row is None:
+                raise RecallError(f"There is no item {item_id}.", "See `beeldwacht publication list`.")
+            key = tx.execute(insert(places).values(
+                item_id=item_id, channel=channel, sha256=sha256, place=place, noted_by=by, noted_at=stamp(now)
+            )).inserted_primary_key  # fmt: skip
+            number = int(key[0]) if key else 0
+            self._journal.append(tx, now, "publication.noted", by, {"note": number, "channel": channel}, item_id)
+        return number
+
+    def done(self, now: datetime, by: str, task: int) -> Place:
+        """Report that a file was taken down at a place. Raises RecallError when there is no such open task."""
+        with self._db.write() as tx:
+            row = tx.execute(select(places).where(places.c.id == task)).first()
+            if row is None or row.done_at is not None or row.open_since is None:
+                why = "does not exist" if row is None else "is done already" if row.done_at else "is a note, not a task"
+                raise RecallError(f"Task {task} {why}.", "See `beeldwacht publication list`.")
+            tx.execute(update(places).where(places.c.id == task).values(done_by=by, done_at=stamp(now)))
+            people = [row.person_id] if row.person_id else []
+            self._journal.append(tx, now, "publication.done", by, {"task": task}, row.item_id, people)
+            return _place(tx.execute(select(places).where(places.c.id == task)).one())
+
+    def places(self, open_only: bool = False, item_id: int | None = None) -> list[Place]:
+        """Notes and tasks, oldest first."""
+        query = select(places).order_by(places.c.id)
+        if open_only:
+            query = query.where(places.c.open_since.is_not(None), places.c.done_at.is_(None))
+        if item_id is not None:
+            query = query.where(places.c.item_id == item_id)
+        with self._db.read() as tx:
+            return [_place(r) for r in tx.execute(query)]
+
+    def find(self, channel: str, path: str) -> tuple[int, str, str] | None:
+        """Item, channel and hash of the file that was published last under this path."""
+        query = select(renditions).where(
+            renditions.c.path == path, renditions.c.state.in_([State.PUBLISHED, State.WITHDRAWN])
+        )
+        if channel:
+            query = query.where(renditions.c.channel == channel)
+        with self._db.read() as tx:
+            row = tx.execute(query.order_by(renditions.c.id.desc())).first()
+            return (row.item_id, row.channel, row.sha256) if row else None
+
+
+def _move(tx: Connection, now: datetime, row: Row[Any], to: State, **values: Any) -> None:
+    lifecycle.check(State(row.state), to)
+    tx.execute(update(items).where(items.c.id == row.id).values(
+        state=to, updated_at=stamp(now), lease_owner=None, lease_until=None, **values))  # fmt: skip
+
+
+def _files(tx: Connection, item_id: int, state: State) -> Sequence[Row[Any]]:
+    query = select(renditions).where(renditions.c.item_id == item_id, renditions.c.state == state)
+    return tx.execute(query.order_by(renditions.c.id)).all()
+
+
+def _rendition(r: Row[Any]) -> Rendition:
+    return Rendition(r.id, r.item_id, r.channel, State(r.state), r.work_name, r.sha256, r.path, r.revision)
+
+
+def _place(r: Row[Any]) -> Place:
+    return Place(r.id, r.item_id, r.channel, r.sha256, r.place, r.noted_by, r.noted_at, r.open_since, r.person_id,
+                 r.done_by, r.done_at)  # fmt: skip
