@@ -14,31 +14,42 @@ import stat
 from pathlib import Path
 
 from consent_sync.model import RawTable, RegisterError
-from consent_sync.rows import REQUIRED_COLUMNS, columns_of
-from consent_sync.sources import source
+from consent_sync.sources import Context, FileOptions, source
+from consent_sync.table import Translation, clean
 
 MAX_BYTES = 50 * 1024 * 1024
 MAX_COLUMNS = 300
 MAX_ROWS = 200_000
 DELIMITERS = (",", ";", "\t")
 _BOM = "\ufeff"
+_KNOWN = Translation().known
 _SAVE = "Save the register again as CSV (UTF-8)."
 
 
-@source("csv")
-def read_csv(path: Path) -> RawTable:
-    """Read a CSV register.
+@source("csv", FileOptions)
+def read(options: FileOptions, context: Context) -> RawTable:
+    """Read the file that the options name. Raises RegisterError: see `read_csv`."""
+    return read_csv(context.root / options.file, context.known)
+
+
+def read_csv(path: Path, known: frozenset[str] = _KNOWN) -> RawTable:
+    """Read a CSV register; `known` are the column names by which its header and delimiter are found.
 
     Raises:
         RegisterError: when the file is missing, unreadable, empty, too large, changing while it is read, in another
             encoding, not CSV, or has no usable header.
     """
     file = path.name
-    data = _bytes(path)
+    data, modified = file_bytes(path)
+    return table_of(file, data, known, modified)
+
+
+def table_of(file: str, data: bytes, known: frozenset[str], modified: float | None = None) -> RawTable:
+    """The table in these bytes. Raises RegisterError: see `read_csv`."""
     text, encoding = _decode(file, data)
-    delimiter, header_row, body = _header(file, text)
+    delimiter, header_row, body = _header(file, text, known)
     rows = _rows(file, body, delimiter, header_row)
-    header, records = _names(file, rows[0][1], header_row), rows[1:]
+    header, records = tuple(clean(cell) for cell in rows[0][1]), rows[1:]
     if not records:
         raise RegisterError(file, "the register holds a header and nobody", remedy="Export it again; a school without "
                             "people is not believed, and the register loaded before stays in force.")  # fmt: skip
@@ -50,11 +61,17 @@ def read_csv(path: Path) -> RawTable:
         sha256=hashlib.sha256(data).hexdigest(),
         remarks=(f"encoding {encoding}", f"delimiter {named}"),
         last_row_cut=not text.endswith(("\n", "\r")),
+        header_row=header_row,
+        modified=modified,
     )
 
 
-def _bytes(path: Path) -> bytes:
-    """The file as it is on disk at one moment."""
+def file_bytes(path: Path) -> tuple[bytes, float]:
+    """The file as it is on disk at one moment, and when it was last written.
+
+    Raises:
+        RegisterError: when it is missing, unreadable, no regular file, too large, or changes while it is read.
+    """
     file = path.name
     try:
         # O_NONBLOCK: opening a pipe that nobody writes to would otherwise wait for ever.
@@ -62,7 +79,7 @@ def _bytes(path: Path) -> bytes:
         try:
             before = os.fstat(descriptor)
             if not stat.S_ISREG(before.st_mode):
-                raise RegisterError(file, "this is not a regular file", remedy="Name the CSV file of the register.")
+                raise RegisterError(file, "this is not a regular file", remedy="Name the file of the register.")
             if before.st_size > MAX_BYTES:
                 raise RegisterError(
                     file,
@@ -82,7 +99,7 @@ def _bytes(path: Path) -> bytes:
         ) from error
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(data) != after.st_size:
         raise RegisterError(file, "the file changed while it was read", remedy="Try again when it is written.")
-    return data
+    return data, after.st_mtime
 
 
 def _decode(file: str, data: bytes) -> tuple[str, str]:
@@ -115,7 +132,7 @@ def _windows(file: str, data: bytes) -> str:
         raise RegisterError(file, what, row=row, remedy=_SAVE) from error
 
 
-def _header(file: str, text: str) -> tuple[str, int, str]:
+def _header(file: str, text: str, known: frozenset[str]) -> tuple[str, int, str]:
     """The delimiter, the row the header is in, and the text from the header on."""
     if not text.strip():
         raise RegisterError(file, "the file is empty", remedy="Export the register again.")
@@ -130,46 +147,17 @@ def _header(file: str, text: str) -> tuple[str, int, str]:
         remedy = "Check that this is the register, and delete the columns that do not belong to it."
         raise RegisterError(file, what, row=header_row, remedy=remedy)
     # The delimiter is the one that makes the most columns that belong to a register.
-    known = {d: sum(_clean(name) in REQUIRED_COLUMNS for name in first.split(d)) for d in DELIMITERS}
-    delimiter = max(DELIMITERS, key=lambda d: known[d])
-    if known[delimiter] < 2:
+    found = {d: sum(clean(name) in known for name in first.split(d)) for d in DELIMITERS}
+    delimiter = max(DELIMITERS, key=lambda d: found[d])
+    if found[delimiter] < 2:
         raise RegisterError(
             file,
             "the first row is not the header of a register",
             row=header_row,
-            expected="the columns " + ", ".join(REQUIRED_COLUMNS) + ", separated by comma, semicolon or tab",
+            expected="the columns " + ", ".join(sorted(known)) + ", separated by comma, semicolon or tab",
             remedy="Put the column names in the first row.",
         )
     return delimiter, header_row, text
-
-
-def _names(file: str, cells: tuple[str, ...], row: int) -> tuple[str, ...]:
-    """The column names, checked."""
-    names = tuple(_clean(cell) for cell in cells)
-    while names and not names[-1]:  # spreadsheets leave empty columns at the end
-        names = names[:-1]
-    doubles = sorted({name for name in names if name and names.count(name) > 1})
-    if doubles:
-        what = "a column occurs twice: " + ", ".join(doubles)
-        raise RegisterError(file, what, row=row, column=doubles[0], remedy="Delete one of the two.")
-    missing = [name for name in REQUIRED_COLUMNS if name not in names]
-    if missing:
-        what = "columns are missing: " + ", ".join(missing)
-        raise RegisterError(file, what, row=row, column=missing[0], remedy="Add them, empty if nothing is known.")
-    if not columns_of(names).consents:
-        raise RegisterError(
-            file,
-            "no column holds a consent to publication",
-            row=row,
-            expected="columns such as photo_school, film_school, sound_personal",
-            remedy="Add one per medium and channel.",
-        )
-    return names
-
-
-def _clean(name: str) -> str:
-    """A column name as the code spells it. A BOM may stand in front of any line when files were joined."""
-    return name.replace(_BOM, "").strip().strip('"').strip().casefold()
 
 
 def _rows(file: str, text: str, delimiter: str, header_row: int) -> list[tuple[int, tuple[str, ...]]]:

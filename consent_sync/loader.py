@@ -3,26 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
-from consent_sync import csv_source  # noqa: F401 - registers the source "csv"
+from consent_sync import csv_source  # noqa: F401 - registers its source
 from consent_sync.evidence import Evidence, EvidenceError
+from consent_sync.join import join
 from consent_sync.merge import snapshot
-from consent_sync.model import Key, LoadedRegister, ParsedRow, Portrait, RawTable, RowProblem
-from consent_sync.rows import DATE_COLUMNS, FORGIVING_WHEN_CUT, Columns, columns_of, excerpt, month_first, parse_row
-from consent_sync.sources import find
-from pipeline.types import Answer, Consent, Medium, Person
+from consent_sync.model import LoadedRegister, ParsedRow, Portrait, RawTable, RegisterError, RowProblem
+from consent_sync.rows import (
+    DATE_COLUMNS,
+    FORGIVING_WHEN_CUT,
+    OPTIONAL_DATES,
+    Columns,
+    columns_of,
+    excerpt,
+    month_first,
+    parse_row,
+)
+from consent_sync.sources import Context, find
+from consent_sync.table import Translation, check, translate
+from pipeline.consent_rules import gather, spread
+from pipeline.types import Answer, Consent, EvidenceState, Medium, Person
 
 NOT_USED = "the row is not used: this person is covered everywhere"
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """Where a register is and how to read it.
+
+    `root` is what relative paths are relative to, `folder` holds forms/ and portraits/ (None: where the file is).
+    With a `sheet` the source delivers people, and the sheet their consents; the sheet is a spec of its own.
+    """
+
+    source: str
+    options: Mapping[str, Any]
+    root: Path = Path()
+    folder: Path | None = None
+    translation: Translation = field(default_factory=Translation)
+    sheet: Spec | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that the register is read from; none for a service on the network."""
+        own = (self.root / str(self.options["file"]),) if "file" in self.options else ()
+        return own + (self.sheet.files if self.sheet is not None else ())
 
 
 def load(
     path: Path, *, on: date, source: str = "csv", progress: Callable[[int, int], None] | None = None
 ) -> LoadedRegister:
-    """Read the register at `path`; forms and portraits lie beside it.
+    """Read the register in one file; forms and portraits lie beside it.
 
     Args:
         path: the register.
@@ -33,18 +68,47 @@ def load(
     Raises:
         RegisterError: when the register as a whole cannot be trusted. Then nothing of it counts.
     """
-    table = find(source, path.name)(path)
+    return load_spec(Spec(source, {"file": path}), on=on, progress=progress)
+
+
+def read_table(spec: Spec) -> RawTable:
+    """The table of a spec, in the register's columns and words.
+
+    Raises:
+        RegisterError: when it, or its sheet, cannot be read, or lacks what a register has to have.
+    """
+    table = _part(spec)
+    return check(table if spec.sheet is None else join(table, _part(spec.sheet)))
+
+
+def _part(spec: Spec) -> RawTable:
+    """The table of one source, translated; on its own it need not be a whole register."""
+    problems = spec.translation.problems()
+    if problems:
+        what = "the columns or values are not right: " + "; ".join(problems)
+        remedy = "Correct columns, values or constants of [register] in the configuration."
+        raise RegisterError(f"source {spec.source}", what, remedy=remedy)
+    kind = find(spec.source, str(spec.options.get("file", spec.source)))
+    table: RawTable = kind.read(kind.configured(spec.options), Context(spec.root, spec.translation.known))
+    return translate(table, spec.translation)
+
+
+def load_spec(spec: Spec, *, on: date, progress: Callable[[int, int], None] | None = None) -> LoadedRegister:
+    """Read a register from wherever it is. Arguments and errors as for `load`."""
+    table = read_table(spec)
     parsed = snapshot(parse_table(table, on))
-    evidence = Evidence(path.parent)
+    folder = spec.folder or (spec.files[-1].parent if spec.files else spec.root)
+    evidence = Evidence(folder if folder.is_absolute() else spec.root / folder)
     problems = [*_header_problems(table), *parsed.problems]
     by_person: dict[str, list[Consent]] = {}
-    for consent in parsed.consents.values():
+    statements = spread(parsed.consents.values())
+    for consent in statements:
         by_person.setdefault(consent.person_id, []).append(consent)
-    consents: dict[Key, Consent] = {}
+    consents: list[Consent] = []
     portraits: dict[str, tuple[Portrait, ...]] = {}
     for done, person in enumerate(parsed.people.values(), start=1):
         own = by_person.get(person.person_id, [])
-        consents.update(_with_form(own, evidence, problems))
+        consents.extend(_with_form(own, evidence, problems))
         found = _portraits(person, own, evidence, problems)
         if found:
             portraits[person.person_id] = found
@@ -53,19 +117,21 @@ def load(
     return LoadedRegister(
         file=table.file,
         people=parsed.people,
-        consents=MappingProxyType(consents),
+        consents=MappingProxyType(gather(consents)),
         portraits=MappingProxyType(portraits),
         problems=tuple(sorted(problems, key=lambda problem: problem.row)),
         source_sha256=table.sha256,
         row_count=len(table.rows),
         remarks=table.remarks,
+        hashed=frozenset(c.row_id for c in statements if c.form_sha256),
+        modified=table.modified,
     )
 
 
 def parse_table(table: RawTable, on: date) -> list[ParsedRow]:
     """Every row of a table, read strictly. Pure; rows of the wrong length are not used."""
     width = len(table.columns)
-    places = [table.columns.index(name) for name in DATE_COLUMNS]
+    places = [table.columns.index(name) for name in (*DATE_COLUMNS, *OPTIONAL_DATES) if name in table.columns]
     dates = [cells[place] for _, cells in table.rows for place in places if place < len(cells)]
     columns = columns_of(table.columns, slashed_dates=not month_first(dates))
     parsed = []
@@ -103,29 +169,35 @@ def _header_problems(table: RawTable) -> list[RowProblem]:
     ]
 
 
-def _with_form(own: list[Consent], evidence: Evidence, problems: list[RowProblem]) -> Mapping[Key, Consent]:
-    """The consents of one person with the hash of their form; without one where it cannot be read."""
-    result: dict[Key, Consent] = {}
-    reported: set[str] = set()
+def _with_form(own: list[Consent], evidence: Evidence, problems: list[RowProblem]) -> list[Consent]:
+    """The consents of one person with the hash of their form; without one where it cannot be read.
+
+    Where the register records a hash itself, that one stays, and the form has to be of it.
+    """
+    result: list[Consent] = []
+    reported: set[tuple[str, str]] = set()
+
+    def report(consent: Consent, column: str, what: str) -> None:
+        if (column, consent.form) not in reported:
+            reported.add((column, consent.form))
+            effect = "no evidence: no answer of this person counts"
+            row, person = consent.row_number, consent.person_id
+            problems.append(RowProblem(row, column, excerpt(consent.form), what, effect, person))
+
     for consent in own:
-        digest = None
+        digest, state, wanted = None, consent.evidence, consent.form_sha256
         if consent.form:
             try:
                 digest = evidence.form(consent.form)
             except EvidenceError as error:
-                if consent.form not in reported:
-                    reported.add(consent.form)
-                    problems.append(
-                        RowProblem(
-                            consent.row_number,
-                            "form",
-                            excerpt(consent.form),
-                            f"a signed form on file, but {error}",
-                            "no evidence: no answer of this person counts",
-                            consent.person_id,
-                        )
-                    )
-        result[consent.person_id, consent.medium, consent.channel] = replace(consent, form_sha256=digest)
+                report(consent, "form", f"a signed form on file, but {error}")
+        if digest is None and consent.form:
+            state = EvidenceState.MISSING
+        elif digest is not None and wanted and digest != wanted:
+            state = EvidenceState.CHANGED
+            report(consent, "form", "the form that the register recorded, and this file is another")
+        found = (wanted or digest) if consent.form else None
+        result.append(replace(consent, form_sha256=found, evidence=state))
     return result
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from types import MappingProxyType
 
 from consent_sync.model import Key, ParsedRow, RowProblem
-from pipeline.policy import may_in
+from pipeline.consent_rules import gather, may_in
 from pipeline.types import Consent, JsonObject, Person, Register
 
 
@@ -63,23 +62,37 @@ class Diff:
 def snapshot(rows: Sequence[ParsedRow]) -> Snapshot:
     """Put rows together. Of an id that occurs twice no row is used: which of the two is right cannot be told.
 
+    Where the register says who signed, a person has a row for each who did; these rows have to agree on the person.
     Ids that differ only in upper and lower case are the same id: on many disks they share one folder of portraits.
+    Whoever one of the rows calls protected stays known as that, without any consent.
     """
-    counts = Counter(row.person_id.casefold() for row in rows if row.person_id)
+    by_id: dict[str, list[ParsedRow]] = {}
+    for row in rows:
+        by_id.setdefault(row.person_id.casefold(), []).append(row)
     people: dict[str, Person] = {}
-    consents: dict[Key, Consent] = {}
+    statements: list[Consent] = []
     problems: list[RowProblem] = []
     for row in rows:
         problems.extend(row.problems)
-        if counts[row.person_id.casefold()] > 1:
+        own = by_id[row.person_id.casefold()] if row.person_id else [row]
+        if len(own) > 1 and not _each_signs(own):
             effect = "none of these rows is used: this person is covered everywhere"
             problems.append(
                 RowProblem(row.row, "person_id", row.person_id, "an id that occurs once", effect, row.person_id)
             )
+            if row.person is not None and row.person.protected:
+                people[row.person_id] = row.person
         elif row.person is not None:
             people[row.person_id] = row.person
-            consents.update({(c.person_id, c.medium, c.channel): c for c in row.consents})
-    return Snapshot(MappingProxyType(people), MappingProxyType(consents), tuple(problems))
+            statements.extend(row.consents)
+    return Snapshot(MappingProxyType(people), MappingProxyType(gather(statements)), tuple(problems))
+
+
+def _each_signs(rows: Sequence[ParsedRow]) -> bool:
+    """Whether these rows are one person's, each signed by somebody else."""
+    signers = {(row.signer, row.consents[0].signed_by if row.consents else None) for row in rows}
+    same = all(row.person == rows[0].person and row.person_id == rows[0].person_id for row in rows)
+    return same and len(signers) == len(rows) and all(row.person and row.signer is not None for row in rows)
 
 
 def diff(old: Register, new: Register, on: date) -> Diff:
@@ -112,6 +125,10 @@ def _substance(consent: Consent | None) -> tuple[object, ...] | None:
     """A consent without the row it stands in: sorting a register anew changes nothing."""
     if consent is None:
         return None
+    return tuple(_said(statement) for statement in (consent, *consent.others))
+
+
+def _said(consent: Consent) -> tuple[object, ...]:
     return (
         consent.answer,
         consent.signed_by,
@@ -120,6 +137,11 @@ def _substance(consent: Consent | None) -> tuple[object, ...] | None:
         consent.form_sha256,
         consent.valid_until,
         consent.withdrawn_on,
+        consent.signer_id,
+        consent.form_version,
+        consent.form_language,
+        consent.evidence,
+        consent.reminded_on,
     )
 
 

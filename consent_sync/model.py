@@ -63,6 +63,8 @@ class ParsedRow:
     person: Person | None
     consents: tuple[Consent, ...]
     problems: tuple[RowProblem, ...]
+    signer: str | None = None
+    """Whose signature the row is about, where a person may have several rows; None: one row per person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,9 @@ class RawTable:
     sha256: str
     remarks: tuple[str, ...] = ()
     last_row_cut: bool = False
+    header_row: int = 1
+    modified: float | None = None
+    """When the source was last written, in seconds since 1970; None: it is read as it is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +110,15 @@ class LoadedRegister:
     source_sha256: str
     row_count: int
     remarks: tuple[str, ...] = ()
+    hashed: frozenset[str] = frozenset()
+    """Row ids of the consents whose form's hash the register itself records."""
+    modified: float | None = None
+
+    @property
+    def unclear(self) -> frozenset[str]:
+        """Ids of the people of whom something that decides could not be understood."""
+        harmless = {"name", "portraits", "form"}  # a form that cannot be read is no evidence, and says so itself
+        return frozenset(p.person_id for p in self.problems if p.person_id and p.column not in harmless)
 
     def register(self, version: int) -> Register:
         """The register that the pipeline decides with, under the version it gets."""

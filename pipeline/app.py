@@ -5,30 +5,40 @@ from __future__ import annotations
 import fcntl
 import getpass
 import hashlib
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from consent_sync.loader import Spec
+from consent_sync.model import RegisterError
+from consent_sync.settle import Brakes
+from consent_sync.table import Translation
 from models.engines import WEIGHTS_OF
 from models.weights import WEIGHTS, item
 from pipeline import log_files as files
 from pipeline.audit import Flaw, differences, flaws
-from pipeline.config import Settings
+from pipeline.config import Settings, Sheet
 from pipeline.enroller import Enroller
 from pipeline.enrolment import Report, load_register
-from pipeline.errors import ChildError, ConfigError, StartupError
+from pipeline.errors import BeeldwachtError, ChildError, ConfigError, StartupError
 from pipeline.gallery import GalleryCache
 from pipeline.intake import Taken
 from pipeline.keys import TemplateKeys, source_of
 from pipeline.lab import Lab
 from pipeline.log_files import LogFiles
 from pipeline.process import Parts
+from pipeline.register_sync import ENROLLED, Outcome, RegisterTimer, portraits_mark, sync
 from pipeline.service import Service, lab_options
 from pipeline.store import Store
+from pipeline.types import Rules
 from pipeline.vault import Vault
+
+logger = logging.getLogger(__name__)
 
 
 def now() -> datetime:
@@ -42,6 +52,20 @@ def user() -> str:
         return f"cli:{getpass.getuser()}"
     except (KeyError, OSError):
         return f"cli:{os.getuid()}"
+
+
+def register_spec(settings: Settings) -> Spec:
+    """Where the configuration says that the register is. Raises ConfigError when it says nothing."""
+    r = settings.register
+    if not r.source:
+        raise ConfigError("no source of the register is configured.",
+                          "Name one in [register] source, or use `beeldwacht register load FILE`.")  # fmt: skip
+
+    def one(part: Sheet) -> Spec:
+        said = Translation(part.columns, part.values, part.constants)
+        return Spec(part.source, part.options, settings.root, translation=said)
+
+    return replace(one(r), folder=r.folder, sheet=one(r.sheet) if r.sheet else None)
 
 
 def engine_versions(names: tuple[str, ...]) -> dict[str, str]:
@@ -68,7 +92,7 @@ class App:
             raise StartupError(f"{data}: cannot be made ({e.strerror}).", "Give the service the right to.") from e
         self.embedders = engine_versions(settings.matching.embedders if settings.matching.enabled else ())
         engines = engine_versions(settings.detection.detectors) | self.embedders
-        self.store = Store(settings.database_url)
+        self.store = Store(settings.database_url, Rules(settings.register.at_16))
         self.vault = Vault(*(settings.path(n) for n in ("inbox", "publish", "quarantine", "vault", "work")))
         self.log_files = LogFiles(settings.path("log"))
         self.keys = TemplateKeys(source_of(settings.keys, settings.root, data), self.store.templates.key_id)
@@ -100,15 +124,66 @@ class App:
 
     def service(self, on_taken: Callable[[Taken], None], on_done: Callable[[int], None]) -> Service:
         """The service, not yet started."""
-        return Service(self.parts, lab_options(self.parts), self.log_files, on_taken, on_done)
+        return Service(self.parts, lab_options(self.parts), self.log_files, on_taken, on_done, self._register_timer())
 
-    def load_register(self, path: Path, progress: Callable[[str, int, int], None]) -> Report:
+    def _register_timer(self) -> RegisterTimer | None:
+        """What follows the configured source while the service runs; None when the register is loaded by hand."""
+        if not self.settings.register.source:
+            return None
+        spec, r = register_spec(self.settings), self.settings.register
+
+        def once() -> None:
+            try:
+                self.sync_register(actor="service")
+            except (RegisterError, BeeldwachtError, OSError) as e:
+                logger.error("the register was not read: %s", e)
+
+        return RegisterTimer(spec.files, r.every_seconds, r.settle_seconds, time.monotonic, once)
+
+    def load_register(self, path: Path, progress: Callable[[str, int, int], None], confirmed_by: str = "") -> Report:
         """Make a file the register, and enrol who agreed to be matched."""
+        with self._enrolling(user()) as enroller:
+            return load_register(path, self.store, enroller, now, user(), progress, self.brakes, confirmed_by)
+
+    @property
+    def brakes(self) -> Brakes:
+        """How many changes may come into force at once."""
+        return Brakes(self.settings.register.max_granted, self.settings.register.max_withdrawn)
+
+    def sync_register(
+        self,
+        progress: Callable[[str, int, int], None] = lambda *_: None,
+        confirmed_by: str = "",
+        dry_run: bool = False,
+        actor: str = "",
+    ) -> Outcome:
+        """Bring the register in line with the configured source, and the templates with the register.
+
+        Raises ConfigError when no source is configured, consent_sync's RegisterError when it cannot be trusted.
+        """
+        spec = register_spec(self.settings)
+        outcome = sync(
+            spec, self.store, now(), actor or user(), brakes=self.brakes, confirmed_by=confirmed_by, dry_run=dry_run,
+            max_age_days=self.settings.register.max_age_days, progress=progress,
+        )  # fmt: skip
+        mark = {"mark": portraits_mark(outcome.version, outcome.loaded)}
+        last = self.store.items.heartbeat(ENROLLED)
+        if not dry_run and (last is None or last[1] != mark):  # also after a stop between the two
+            with self._enrolling(actor or user()) as enroller:
+                enroller.enrol(self.store.register.current(), outcome.loaded.portraits, progress)
+            self.store.items.beat(now(), ENROLLED, mark)
+        if not dry_run:
+            self.write_log_files()
+        return outcome
+
+    @contextmanager
+    def _enrolling(self, actor: str) -> Iterator[Enroller]:
+        """An enroller with a lab of its own where matching is on; afterwards the log's files are up to date."""
         lab = Lab(lab_options(self.parts)) if self.settings.matching.enabled else None
         try:
             if lab:
                 lab.start()
-            return load_register(path, self.store, self.enroller(lab, user()), now, user(), progress)
+            yield self.enroller(lab, actor)
         except ChildError as e:
             raise StartupError(f"The engines do not load: {e}", "Run `beeldwacht models fetch`.") from e
         finally:

@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from pipeline.errors import ConfigError
 from pipeline.match import MatchSettings
-from pipeline.types import Style
+from pipeline.types import At16, Style
 
 FILE_NAME = "beeldwacht.toml"
 WEIGHTS = Path(__file__).resolve().parent.parent / "models" / "weights"
@@ -124,6 +124,33 @@ class Redaction(_Section):
     style: Style = Style.MOSAIC
 
 
+class Sheet(_Section):
+    """A consent sheet beside a source that knows people only: joined by person id."""
+
+    source: str = Field(min_length=1)
+    options: dict[str, Any] = Field(default_factory=dict)
+    columns: dict[str, str] = Field(default_factory=dict)
+    values: dict[str, dict[str, str]] = Field(default_factory=dict)
+    constants: dict[str, str] = Field(default_factory=dict)
+
+
+class Register(Sheet):
+    """Where the school keeps its consent register, how it is followed, and what the rules leave to the school."""
+
+    source: str = ""
+    """Empty: the register is loaded by hand, with `register load`."""
+    folder: Path | None = None
+    """Where forms/ and portraits/ are; without it, beside the register's file."""
+    sheet: Sheet | None = None
+    every_seconds: float = Field(default=300.0, ge=1, le=86400)
+    settle_seconds: float = Field(default=5.0, ge=0, le=3600)
+    max_granted: int = Field(default=25, ge=0)
+    max_withdrawn: int = Field(default=25, ge=0)
+    max_age_days: float = Field(default=45.0, ge=0)
+    """0: however old."""
+    at_16: At16 = At16.LAPSE
+
+
 class Database(_Section):
     """Where decisions live. Empty: `beeldwacht.db` in the data folder."""
 
@@ -147,6 +174,7 @@ class Settings(BaseSettings):
     templates: Templates = Templates()
     keys: Keys = Keys()
     redaction: Redaction = Field(default_factory=Redaction)
+    register: Register = Field(default_factory=Register)
     database: Database = Field(default_factory=Database)
 
     @field_validator("channels")
