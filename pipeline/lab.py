@@ -189,7 +189,10 @@ class Lab:
             self.close()  # its memory is not to be trusted any more
             raise ChildError(message)
         if reason == "too_large":
-            self.close()  # what the attempt left in its memory would make the next file too large as well
+            fresh = self._files <= 1
+            self.close()  # what files leave in its memory makes the next one too large as well
+            if not fresh:
+                raise ChildError(f"{message} It is tried again with a reader of its own.")
         raise ChildRefused(reason, message)
 
     def _nonsense(self, error: Exception) -> ChildError:

@@ -78,13 +78,18 @@ def test_a_child_that_hangs_is_killed_at_the_deadline(options: LabOptions, sampl
 
 
 def test_too_much_memory_is_an_error_of_this_file_only(options: LabOptions, samples: Path, tmp_path: Path) -> None:
-    # TIFF without compression: small in the file's eyes, 48 megapixels in memory, several times over.
-    Image.fromarray(np.zeros((6900, 6900, 3), np.uint8)).save(tmp_path / "big.png")
-    lab = Lab(replace(options, memory_bytes=700 << 20))
+    # A small file, and 48 megapixels in memory, several times over.
+    Image.fromarray(np.zeros((6900, 6900, 4), np.uint8)).save(tmp_path / "big.png")
+    lab = Lab(replace(options, memory_bytes=1100 << 20))
     lab.start()
     try:
-        with pytest.raises(ChildError):
+        assert lab.analyse(samples / "biden.jpg", embed=False).faces
+        with pytest.raises(ChildError, match="tried again"):  # other files went before: it may be their fault
             lab.analyse(tmp_path / "big.png", embed=False)
+        lab.start()
+        with pytest.raises(ChildRefused) as e:
+            lab.analyse(tmp_path / "big.png", embed=False)
+        assert e.value.reason == "too_large"
         lab.start()
         assert lab.analyse(samples / "biden.jpg", embed=False).faces
     finally:
