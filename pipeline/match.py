@@ -28,6 +28,9 @@ from pipeline.types import Face, Person, Reason, Sighting, Template
 
 ADULT = "adult"
 CHILD = "child"
+NEAR = 0.5
+"""Part of the threshold from which the closest person is named as candidate: below it the log would only link people
+to faces of strangers."""
 ADULT_AGE = 16
 """From the 16th birthday on a person decides alone (GDPR art. 8, UAVG art. 5); the thresholds turn there too."""
 
@@ -203,7 +206,7 @@ def _sighting(
         face=face.index,
         person_id=None if reason else person,
         reason=reason,
-        candidate=person,
+        candidate=person if score >= threshold * NEAR else None,
         score=score,
         runner_up=rival,
         threshold=threshold,
