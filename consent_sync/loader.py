@@ -9,7 +9,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from consent_sync import csv_source  # noqa: F401 - registers its source
 from consent_sync.evidence import Evidence, EvidenceError
 from consent_sync.join import join
 from consent_sync.merge import snapshot

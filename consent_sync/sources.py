@@ -6,6 +6,8 @@ and that is not here is an error, never a silent fallback to another; so is an o
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,14 +86,22 @@ def source(name: str, options: type[AnyOptions]) -> Callable[[Read[AnyOptions]],
     return register
 
 
+def names() -> list[str]:
+    """Every source there is: the source `x` is the file x_source.py."""
+    found = (m.name for m in pkgutil.iter_modules([str(Path(__file__).parent)]))
+    return sorted(name.removesuffix("_source") for name in found if name.endswith("_source"))
+
+
 def find(name: str, file: str) -> Source:
-    """The source of this name.
+    """The source of this name; its file is loaded when it is first asked for.
 
     Raises:
         RegisterError: when there is none.
     """
+    if name not in SOURCES and name in names():
+        importlib.import_module(f"consent_sync.{name}_source")
     if name not in SOURCES:
-        known = ", ".join(sorted(SOURCES))
+        known = ", ".join(names())
         raise RegisterError(
             file, f"there is no source {name!r}", expected=known, remedy="Correct the source in the configuration."
         )

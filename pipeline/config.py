@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+import warnings
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -155,6 +156,10 @@ class Database(_Section):
     """Where decisions live. Empty: `beeldwacht.db` in the data folder."""
 
     url: str = ""
+
+
+# The metaclass has a method of this name; nobody calls it on the settings.
+warnings.filterwarnings("ignore", message='Field name "register" in "Settings" shadows', category=UserWarning)
 
 
 class Settings(BaseSettings):
