@@ -11,7 +11,7 @@ from consent_sync.model import RegisterError
 from models.base import EngineError
 from models.weights import WeightsError
 from pipeline import screen
-from pipeline.commands import log, models, register, service
+from pipeline.commands import item, log, models, publication, recall, register, service, templates
 from pipeline.errors import BeeldwachtError
 
 app = typer.Typer(
@@ -25,6 +25,10 @@ app.add_typer(service.app)
 app.add_typer(log.app, name="log")
 app.add_typer(register.app, name="register")
 app.add_typer(models.app, name="models")
+app.add_typer(item.app, name="item")
+app.command("recall")(recall.recall)
+app.add_typer(publication.app, name="publication")
+app.add_typer(templates.app, name="templates")
 
 
 def main() -> None:

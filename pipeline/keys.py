@@ -16,6 +16,7 @@ import secrets
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -152,6 +153,27 @@ class TemplateKeys:
     def following(self) -> Key:
         """The next key, for an exchange; one that an interrupted exchange left is used again."""
         return self.source.read()[1] or self.source.make(next_one=True)
+
+
+def rotate(
+    keys: TemplateKeys, reseal: Callable[[datetime, str, str, Callable[[SealedTemplate], SealedTemplate]], int],
+    now: datetime, actor: str,
+) -> tuple[int, str]:  # fmt: skip
+    """Exchange the key: a next one is made, every template is sealed with it in one transaction, then it is the key.
+
+    Killed anywhere, running it again finishes it: until the last step both keys are there, and the database says which
+    of them counts. Returns how many templates, and the new key's id. Raises KeyMissing when a template cannot be
+    opened: then nothing changes.
+    """
+    before = keys.current()
+    after = keys.following()
+
+    def again(sealed: SealedTemplate) -> SealedTemplate:
+        return seal(unseal(sealed, before), sealed.weights_sha256, after)
+
+    count = reseal(now, actor, after.id, again)
+    keys.source.promote()
+    return count, after.id
 
 
 def fresh() -> str:

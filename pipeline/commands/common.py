@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from pipeline import config, screen
 from pipeline.app import App
+from pipeline.errors import BeeldwachtError
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Default: ./beeldwacht.toml")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -25,6 +26,19 @@ def opened(file: Path | None) -> Iterator[App]:
         yield application
     finally:
         application.close()
+
+
+def who(application: App, by: str) -> str:
+    """Who acts, for the log. Somebody of the register appears by id there, like everyone else.
+
+    Raises BeeldwachtError for no name at all.
+    """
+    name = " ".join(by.split())
+    if not name:
+        raise BeeldwachtError("Nobody is named in --by.", "Say who does this: it is logged.")
+    people = application.store.register.current().people.values()
+    found = [p.person_id for p in people if name.casefold() == p.name.casefold()]
+    return found[0] if len(found) == 1 else name
 
 
 def progress(quiet: bool) -> Progress:

@@ -1,0 +1,149 @@
+"""One item: its faces, and saying by hand who a face is."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from pipeline import screen
+from pipeline.app import App, now
+from pipeline.commands.common import ConfigOption, JsonOption, opened, who
+from pipeline.errors import BeeldwachtError
+from pipeline.lifecycle import State
+from pipeline.recall import show_anew
+from pipeline.report import reason_text, verdict_line
+from pipeline.wire import box_in
+
+app = typer.Typer(no_args_is_help=True, help="One photo: its faces, and who they are.")
+ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so; it is logged.")]
+RedoOption = Annotated[bool, typer.Option("--redo", help="When it is published: decide and publish it anew.")]
+
+
+@app.command("show")
+def item_show(item: int, config_file: ConfigOption = None, json_out: JsonOption = False) -> None:
+    """Show the faces of an item: where each is, whether it is shown, why, and who it is said to be.
+
+    Example: beeldwacht item show 12
+    """
+    with opened(config_file) as application:
+        facts = _facts(application, item)
+        language = application.settings.language
+    if json_out:
+        screen.as_json(facts)
+        return
+    screen.say(f"item {item} {facts['event']}/{facts['name']}: {facts['state']}")
+    for reason in facts["reasons"]:
+        screen.say(reason_text(reason, language), "yellow")
+    for verdict in facts["verdicts"]:
+        screen.say("  " + verdict_line(verdict, verdict["channel"], language))
+    for name in facts["names"]:
+        screen.say(f"  named by hand: {name['person']} by {name['by']} on {name['at'][:10]}")
+
+
+@app.command("name")
+def item_name(
+    item: int,
+    face: Annotated[int, typer.Argument(help="The number of the face: beeldwacht item show ITEM.")],
+    person: Annotated[str, typer.Argument(help="The id of the person in the register.")],
+    by: ByOption,
+    redo: RedoOption = False,
+    config_file: ConfigOption = None,
+    json_out: JsonOption = False,
+) -> None:
+    """Say who a face is; the register then decides whether it may be shown. Needs no consent to matching.
+
+    Example: beeldwacht item name 12 3 P0042 --by "M. Bakker"
+    """
+    with opened(config_file) as application:
+        register = application.store.register.current()
+        if person not in register.people:
+            raise BeeldwachtError(f"{person} is not in the register.", "Give the id of somebody who is.")
+        actor = who(application, by)
+        box = box_in(_face(application, item, face)["box"])
+        state = application.store.naming.name(now(), item, face, box, person, actor)
+        state = _again(application, item, state, redo, actor)
+        application.write_log_files()
+    _report(item, state, redo, json_out)
+
+
+@app.command("unname")
+def item_unname(
+    item: int,
+    face: int,
+    by: ByOption,
+    redo: RedoOption = False,
+    config_file: ConfigOption = None,
+    json_out: JsonOption = False,
+) -> None:
+    """Take back a name that was given by hand.
+
+    A published file that shows the face because of that name is taken back and replaced at once.
+
+    Example: beeldwacht item unname 12 3 --by "M. Bakker"
+    """
+    with opened(config_file) as application:
+        actor = who(application, by)
+        box = box_in(_face(application, item, face)["box"])
+        state = application.store.naming.unname(now(), item, face, box, actor)
+        shown = any(v["shown"] and v["face"] == face for v in application.store.items.verdict_rows(item))
+        state = _again(application, item, state, redo or shown, actor)
+        application.write_log_files()
+    _report(item, state, redo or shown, json_out)
+
+
+@app.command("redo")
+def item_redo(item: int, by: ByOption, config_file: ConfigOption = None, json_out: JsonOption = False) -> None:
+    """Decide a published item anew, so that consent given since then counts. A deliberate, logged act (A.4).
+
+    Example: beeldwacht item redo 12 --by "M. Bakker"
+    """
+    with opened(config_file) as application:
+        found = application.store.items.get(item)
+        if found is None or found.state is not State.PUBLISHED:
+            raise BeeldwachtError(f"Item {item} is not published.", "Only a published item can be shown anew.")
+        state = _again(application, item, found.state, True, who(application, by))
+        application.write_log_files()
+    _report(item, state, True, json_out)
+
+
+def _again(application: App, item: int, state: State, redo: bool, actor: str) -> State:
+    if state is State.PUBLISHED and redo:
+        show_anew(item, application.vault, application.store, now(), actor, "staff asked for it")
+        return State.QUEUED
+    return state
+
+
+def _report(item: int, state: State, redo: bool, json_out: bool) -> None:
+    if json_out:
+        screen.as_json({"item": item, "state": str(state), "published_anew": redo and state is State.QUEUED})
+    elif state is State.PUBLISHED:
+        screen.say(
+            f"Noted. Item {item} is published and stays as it is; --redo decides and publishes it anew.", "yellow"
+        )
+    else:
+        screen.say(f"Noted. Item {item} is {state}: the running service, or `beeldwacht process`, decides it.", "green")
+
+
+def _face(application: App, item: int, face: int) -> dict[str, Any]:
+    rows = application.store.items.verdict_rows(item)
+    for row in rows:
+        if row["face"] == face:
+            return row
+    numbers = sorted({r["face"] for r in rows})
+    what = f"its faces are {numbers[0]} to {numbers[-1]}" if numbers else "no faces are known of it"
+    raise BeeldwachtError(f"Item {item} has no face {face}: {what}.", "See `beeldwacht item show`.")
+
+
+def _facts(application: App, item: int) -> dict[str, Any]:
+    found = application.store.items.get(item)
+    if found is None:
+        raise BeeldwachtError(f"There is no item {item}.", "See `beeldwacht status` or the log for its number.")
+    names, _ = application.store.naming.names(item)
+    return {
+        **screen.item_json(found, application.store.items.verdict_rows(item)),
+        "names": [{"box": [n.box.left, n.box.top, n.box.right, n.box.bottom], "person": n.person_id, "by": n.named_by,
+                   "at": n.named_at} for n in names],
+        "places": [{"id": p.id, "channel": p.channel, "place": p.place, "state": p.state}
+                   for p in application.store.recall.places(item_id=item)],
+    }  # fmt: skip

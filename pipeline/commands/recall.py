@@ -1,0 +1,78 @@
+"""Published files in which somebody is visible: the list, and taking them back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+
+from pipeline import screen
+from pipeline.app import now, user
+from pipeline.commands.common import ConfigOption, JsonOption, opened, who
+from pipeline.recall import carry_out, could_redo, due, take_back
+from pipeline.store.recall import Showing
+
+
+def recall(
+    person: Annotated[str, typer.Argument(help="A person's id. Without: everyone who may not be shown any more.")] = "",
+    apply: Annotated[bool, typer.Option("--apply", help="Take the files back, and publish replacements.")] = False,
+    could: Annotated[bool, typer.Option("--could-redo", help="List what could be shown anew instead.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="With --apply: also files that cover the person.")] = False,
+    no_replacement: Annotated[bool, typer.Option("--no-replacement", help="Publish nothing in their place.")] = False,
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who asked for it; it is logged.")] = "",
+    config_file: ConfigOption = None,
+    json_out: JsonOption = False,
+) -> None:
+    """List every published file in which a person is visible or was named; with --apply, take them back.
+
+    A file that is taken back leaves the publish folder at once. Its replacement is decided by the register as it is
+    now, and uncovers nobody who was covered before. Places that staff noted become tasks. Works while the service
+    runs and when it does not; replacements are made by the service or by `beeldwacht process`.
+
+    Example: beeldwacht recall P0042 --apply --by "A. de Boer"
+    """
+    with opened(config_file) as application:
+        store, at = application.store, now()
+        register = store.register.current()
+        showing = store.recall.showing(person or None)
+        if could:
+            found = could_redo(showing, register, at.date())
+        else:
+            found = showing if person else due(showing, register, at.date())
+        applied: list[int] = []
+        if apply and not could:
+            actor = who(application, by) if by else user()
+            carry_out(application.vault, store, at, actor)
+            wanted = [s for s in found if s.visible or everything]
+            why = "asked for" if person else "the register does not allow it any more"
+            applied = take_back(wanted, application.vault, store, at, actor, why, replace=not no_replacement)
+            application.write_log_files()
+        tasks = [p for p in store.recall.places(open_only=True) if not person or p.person_id == person]
+    facts: dict[str, Any] = {
+        "files": [_file(s) for s in found], "applied": applied,
+        "tasks": [{"task": t.id, "item": t.item_id, "channel": t.channel, "place": t.place, "since": t.open_since}
+                  for t in tasks],
+    }  # fmt: skip
+    if json_out:
+        screen.as_json(facts)
+        return
+    _tell(found, applied, could)
+    for t in tasks:
+        then = f"beeldwacht publication done {t.id} --by NAME"
+        screen.say(f"task {t.id}: take item {t.item_id} down at {t.place}; then: {then}", "yellow")
+
+
+def _file(s: Showing) -> dict[str, Any]:
+    return {"item": s.item_id, "channel": s.channel, "path": s.path, "sha256": s.sha256, "published_at": s.published_at,
+            "person": s.person_id, "visible": s.visible, "reason": s.reason}  # fmt: skip
+
+
+def _tell(found: Sequence[Showing], applied: Sequence[int], could: bool) -> None:
+    rows = [[str(s.item_id), s.channel, s.path, s.published_at[:10], s.person_id, "yes" if s.visible else "no: named",
+             s.sha256[:16]] for s in found]  # fmt: skip
+    title = "could be shown anew (beeldwacht item redo ITEM --by NAME)" if could else "published files"
+    screen.table(title, ["item", "channel", "path", "published", "person", "visible", "SHA-256"], rows)
+    if applied:
+        screen.say(f"{len(applied)} items left the publish folder: {', '.join(map(str, applied))}. Their replacements "
+                   "are made by the running service, or by `beeldwacht process`.", "green")  # fmt: skip
