@@ -185,7 +185,7 @@ class App:
                 lab.start()
             yield self.enroller(lab, actor)
         except ChildError as e:
-            raise StartupError(f"The engines do not load: {e}", "Run `beeldwacht models fetch`.") from e
+            raise StartupError(f"The engines do not load: {e}.") from e
         finally:
             if lab:
                 lab.close()

@@ -28,9 +28,23 @@ class Publisher:
         self._lock = threading.Lock()
 
     def publish_ready(self) -> list[Item]:
-        """Publish every ready item; returns those that became visible."""
+        """Publish every ready item; returns those that became visible.
+
+        What the disk keeps back (full, read-only, a file where a folder should be) stays ready and is tried again;
+        it does not keep the others back. Raises the first such OSError when all were tried.
+        """
+        published: list[Item] = []
+        trouble: OSError | None = None
         with self._lock:
-            return [item for item, renditions in self._store.items.ready() if self._publish(item, renditions)]
+            for item, renditions in self._store.items.ready():
+                try:
+                    if self._publish(item, renditions):
+                        published.append(item)
+                except OSError as e:
+                    trouble = trouble or e
+        if trouble:
+            raise trouble
+        return published
 
     def _publish(self, item: Item, renditions: Sequence[Rendition]) -> bool:
         waiting = [r for r in renditions if r.state is State.READY]

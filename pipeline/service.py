@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 from pathlib import Path
 
 from pipeline import watch
@@ -45,6 +46,7 @@ class Service:
         on_taken: Callable[[Taken], None] = lambda _: None,
         on_done: Callable[[int], None] = lambda _: None,
         register: RegisterTimer | None = None,
+        prune: Callable[[], object] = lambda: None,
     ) -> None:
         self._register = register
         self._parts = parts
@@ -63,6 +65,8 @@ class Service:
         self._problem = ""
         self._workers: list[Worker] = []
         self._confined: tuple[str, ...] = ()
+        self._prune = prune
+        self._pruned: date | None = None
         self._last_beat = self._last_renewal = self._next_sweep = 0.0
 
     # --- life -------------------------------------------------------------------------------------------------
@@ -76,7 +80,7 @@ class Service:
         try:
             first.start()
         except ChildError as e:
-            raise StartupError(f"The engines do not load: {e}", "Run `beeldwacht models fetch`.") from e
+            raise StartupError(f"The engines do not load: {e}.") from e
         self._confined = first.confined
         recovered = parts.store.items.recover(parts.clock(), living=())
         keep = {r.work_name for _, rs in parts.store.items.ready() for r in rs if r.state is State.READY}
@@ -188,10 +192,19 @@ class Service:
         now = time.monotonic()
         if now - self._last_beat >= _BEAT_SECONDS:
             self._last_beat = now
+            self._prune_daily()
             if carry_out(parts.vault, parts.store, parts.clock(), "service"):
                 self._wake.set()
+            self._publisher.publish_ready()  # what a full disk or a locked folder kept back
             self._log_files.append(parts.store.journal.entries(self._log_files.last_seq()))
             parts.store.items.beat(parts.clock(), HEARTBEAT, self._facts())
+
+    def _prune_daily(self) -> None:
+        """Consents and portraits run out without anybody touching the register: their templates go that day."""
+        today = self._parts.clock().date()
+        if today != self._pruned:
+            self._prune()
+            self._pruned = today
 
     def _renew_leases(self) -> None:
         parts, lease = self._parts, self._parts.settings.work.lease_seconds

@@ -274,7 +274,10 @@ class Vault:
             raise FileNotFoundError(errno.ENOENT, "the rendition is gone", str(source))
         if _digest(source) != sha256:
             raise PublishError(f"{work_name}: changed between the check and the release.", "It is rendered again.")
-        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as e:
+            raise NotADirectoryError(errno.ENOTDIR, "a file stands where a folder should be", e.filename) from e
         source.chmod(0o644)
         _sync_file(source)
         rename_no_replace(source, target)

@@ -178,3 +178,25 @@ def faces_of(paths: list[Path]) -> dict[str, list[Box]]:
         p.name: [d.box for d in find_faces(np.asarray(Image.open(p).convert("RGB")), detectors) if d.score > 0.7]
         for p in paths
     }
+
+
+def test_what_the_disk_keeps_back_comes_out_when_it_can_and_does_not_stop_the_rest(
+    school: School, samples: Path
+) -> None:
+    (school.publish / "school").mkdir()
+    in_the_way = school.publish / "school" / "first"
+    in_the_way.write_text("a file where the event's folder should be")
+    for event, width in (("first", 300), ("second", 310)):
+        (school.inbox / event).mkdir()
+        Image.open(samples / "biden.jpg").convert("RGB").resize((width, 370)).save(school.inbox / event / "a.jpg")
+    school.start()
+    end = time.monotonic() + 60
+    while school.counts()["published"] < 1 and time.monotonic() < end:
+        time.sleep(0.3)
+    counts = school.counts()
+    assert (counts["published"], counts["ready"]) == (1, 1)
+    assert in_the_way.is_file() and (school.publish / "school" / "second" / "a.jpg").exists()
+    in_the_way.unlink()
+    assert school.wait(2)["published"] == 2
+    assert (school.publish / "school" / "first" / "a.jpg").exists()
+    school.stop()
