@@ -18,6 +18,9 @@ from consent_sync.model import RawTable, RegisterError
 from consent_sync.sources import Context, Options, source
 from consent_sync.table import clean
 
+_READ_ONLY = {"postgresql": "SET TRANSACTION READ ONLY", "sqlite": "PRAGMA query_only = ON",
+              "mysql": "SET SESSION TRANSACTION READ ONLY", "mariadb": "SET SESSION TRANSACTION READ ONLY"}  # fmt: skip
+
 
 class SqlOptions(Options):
     """Where the database is, and the query that gives one row per person (and signature)."""
@@ -30,7 +33,7 @@ class SqlOptions(Options):
 
 @source("sql", SqlOptions)
 def read(options: SqlOptions, context: Context) -> RawTable:
-    """Run the query once, inside a transaction that is rolled back.
+    """Run the query once, read-only where the database knows that, and inside a transaction that is rolled back.
 
     Raises:
         RegisterError: when the database cannot be reached, refuses the query, or gives nobody.
@@ -52,8 +55,8 @@ def read(options: SqlOptions, context: Context) -> RawTable:
         engine = create_engine(url)
         try:
             with engine.connect() as connection:
-                if engine.dialect.name == "postgresql":
-                    connection.exec_driver_sql("SET TRANSACTION READ ONLY")
+                if engine.dialect.name in _READ_ONLY:
+                    connection.exec_driver_sql(_READ_ONLY[engine.dialect.name])
                 result = connection.execute(text(options.query))
                 columns = tuple(clean(key) for key in result.keys())  # noqa: SIM118 - not a dictionary
                 found = result.fetchmany(MAX_ROWS + 1)
