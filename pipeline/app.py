@@ -124,7 +124,12 @@ class App:
 
     def service(self, on_taken: Callable[[Taken], None], on_done: Callable[[int], None]) -> Service:
         """The service, not yet started."""
-        return Service(self.parts, lab_options(self.parts), self.log_files, on_taken, on_done, self._register_timer())
+
+        def prune() -> None:
+            self.enroller(None, "service").prune(self.store.register.current())
+
+        return Service(self.parts, lab_options(self.parts), self.log_files, on_taken, on_done, self._register_timer(),
+                       prune)  # fmt: skip
 
     def _register_timer(self) -> RegisterTimer | None:
         """What follows the configured source while the service runs; None when the register is loaded by hand."""

@@ -11,7 +11,7 @@ from consent_sync.model import RegisterError
 from models.base import EngineError
 from models.weights import WeightsError
 from pipeline import screen
-from pipeline.commands import item, log, models, publication, recall, register, service, templates
+from pipeline.commands import item, log, models, person, publication, recall, records, register, service, templates
 from pipeline.errors import BeeldwachtError
 
 app = typer.Typer(
@@ -27,6 +27,8 @@ app.add_typer(register.app, name="register")
 app.add_typer(models.app, name="models")
 app.add_typer(item.app, name="item")
 app.command("recall")(recall.recall)
+app.add_typer(person.app, name="person")
+app.add_typer(records.app, name="records")
 app.add_typer(publication.app, name="publication")
 app.add_typer(templates.app, name="templates")
 

@@ -16,13 +16,13 @@ from datetime import date, datetime
 from pipeline import mask, policy
 from pipeline.config import Settings
 from pipeline.errors import BeeldwachtError, ChildRefused, LeaseLost
-from pipeline.gallery import Gallery, GalleryCache, as_before, with_names
+from pipeline.gallery import SAME_BOX, Gallery, GalleryCache, as_before, with_names
 from pipeline.lab import Lab, Product
 from pipeline.lifecycle import State
 from pipeline.store import Store
 from pipeline.store.items import Decision, Draft, Item
 from pipeline.triage import HELD_WHEN_REFUSED, failed_checks, look_again
-from pipeline.types import Analysis, Check, Medium, Region, Register, Verdict
+from pipeline.types import Analysis, Box, Check, Medium, Region, Register, Verdict
 from pipeline.vault import Vault
 
 logger = logging.getLogger(__name__)
@@ -137,12 +137,13 @@ def _plans(
 
 
 def _produce(
-    item: Item, plan: tuple[tuple[Region, ...], frozenset[int]], name: str, lab: Lab, seen: _Seen, parts: Parts
-) -> Product:
+    item: Item, plan: tuple[tuple[Region, ...], frozenset[int]], name: str, lab: Lab, seen: _Seen, parts: Parts,
+    embed: bool = True,
+) -> Product:  # fmt: skip
     """Render and verify; what the detectors still find in the result is covered too, and it is rendered again."""
     regions, shown_faces = plan
     shown = {i: seen.analysis.faces[i].detection.box for i in shown_faces}
-    matching = parts.settings.matching.enabled
+    matching = parts.settings.matching.enabled and embed
     for left in range(ROUNDS, 0, -1):
         product = lab.produce(
             regions,
@@ -159,6 +160,20 @@ def _produce(
         regions = mask.add(regions, (mask.region_of(d, *size) for d in extra))
     recognised = seen.gallery.recognises(product.analysis.faces, list(shown.values()))
     return Product(product.extension, (*product.checks, check, recognised), product.analysis)
+
+
+def render_only(item: Item, boxes: Sequence[Box], name: str, lab: Lab, parts: Parts) -> Product | None:
+    """The original with the faces in these boxes shown and everyone else covered, verified; for nobody's publication.
+
+    None when one of the boxes is no face. What is written stands in work/ under `name`. Raises ChildError.
+    """
+    analysis = lab.analyse(parts.vault.original(item.sha256), False)
+    shown = {f.index for f in analysis.faces if any(f.detection.box.iou(b) >= SAME_BOX for b in boxes)}
+    if not all(any(f.detection.box.iou(b) >= SAME_BOX for f in analysis.faces) for b in boxes):
+        return None
+    nobody = Gallery((), {}, parts.settings.matching.rules, False)
+    seen = _Seen(analysis, nobody, {}, parts.seconds(), parts.clock().date(), secrets.randbits(63))
+    return _produce(item, (mask.plan_regions(analysis, shown), frozenset(shown)), name, lab, seen, parts, False)
 
 
 def _record(

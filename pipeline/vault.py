@@ -182,6 +182,22 @@ class Vault:
             if not _lives(int(path.name.split("-")[1])):
                 path.unlink(missing_ok=True)
 
+    def erase(self, path: Path, sha256: str) -> bool:
+        """Delete a portrait or a form of somebody who is erased, if it is the one with this hash ("" : any)."""
+        try:
+            if not stat.S_ISREG(path.lstat().st_mode) or (sha256 and _digest(path) != sha256):
+                return False
+            path.unlink()
+            _sync_folder(path.parent)
+        except OSError:
+            return False
+        return True
+
+    def hand_over(self, work_name: str, target: Path) -> None:
+        """Move a finished file out of work/ to where a person may have it, for its owner alone."""
+        shutil.move(self.work / work_name, target)
+        target.chmod(0o600)
+
     # --- quarantine -------------------------------------------------------------------------------------------
 
     def put_aside(self, path: Path, relative: str, why: str) -> Path | None:

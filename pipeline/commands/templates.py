@@ -40,8 +40,8 @@ def list_(config_file: ConfigOption = None, json_out: JsonOption = False) -> Non
     if json_out:
         screen.as_json({"key": place, "problem": problem, "people": facts})
     else:
-        rows = [[str(f["person"]), str(f["portraits"]), ", ".join(f["engines"]), str(f["dated"])] for f in facts]
-        screen.table("templates", ["person", "portraits", "engines", "portrait of"], rows)
+        rows = [[str(f["person"]), str(f["portraits"]), str(f["dated"])] for f in facts]
+        screen.table("templates", ["person", "portraits", "portrait of"], rows)
         screen.say(problem or f"The key is at {place}.", "red" if problem else "")
     if problem:
         raise typer.Exit(1)

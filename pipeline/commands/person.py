@@ -1,0 +1,104 @@
+"""The rights of one person: a copy of everything (GDPR art. 15), and erasure (art. 17)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline import rights, screen
+from pipeline.app import App, user
+from pipeline.commands.common import ConfigOption, JsonOption, opened, who
+from pipeline.lab import Lab
+from pipeline.service import lab_options
+
+app = typer.Typer(no_args_is_help=True, help="The rights of one person: access and erasure.")
+FolderOption = Annotated[
+    Path | None,
+    typer.Option("--register", metavar="FOLDER", help="Where portraits/ and forms/ are. Default: register/."),
+]
+ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who carries it out; it is logged.")]
+
+
+@app.command("export")
+def export(
+    person: str,
+    to: Annotated[Path, typer.Option("--to", metavar="DIR", help="Where the folder and the zip are made.")],
+    language: Annotated[str, typer.Option(help="Of the letter: nl or en. Default: the configuration's.")] = "",
+    register: FolderOption = None,
+    by: ByOption = "",
+    config_file: ConfigOption = None,
+    json_out: JsonOption = False,
+) -> None:
+    """Write all that is held of a person: a letter, consents with their forms, decisions, pictures with others covered.
+
+    Example: beeldwacht person export P0042 --to /media/usb --language nl
+    """
+    with opened(config_file) as application:
+        chosen = language or application.settings.language
+        if chosen not in {"nl", "en"}:
+            raise typer.BadParameter("the letter can be in nl or en")
+        lab = Lab(replace(lab_options(application.parts), embedders=()))
+        try:
+            actor = who(application, by) if by else user()
+            folder = _folder(application, register)
+            facts = rights.export(person, to, application.parts, lab, folder, chosen, actor)
+        finally:
+            lab.close()
+        application.write_log_files()
+    if json_out:
+        screen.as_json(facts)
+        return
+    screen.say(
+        f"Wrote {facts['folder']} and {facts['zip']}: {facts['pictures']} pictures, {facts['forms']} forms.", "green"
+    )
+    if facts["not_rendered"]:
+        screen.say(f"{facts['not_rendered']} pictures could not be made safe and are not in it; the letter names them.",
+                   "yellow")  # fmt: skip
+
+
+@app.command("erase")
+def erase(
+    person: str,
+    confirm: Annotated[
+        str, typer.Option("--confirm", metavar="NAME", help="The person's name, as the register has it.")
+    ],
+    by: ByOption,
+    keep_files: Annotated[bool, typer.Option("--keep-files", help="Leave portraits and forms where they are.")] = False,
+    register: FolderOption = None,
+    config_file: ConfigOption = None,
+    json_out: JsonOption = False,
+) -> None:
+    """Erase a person, and prove it: published files are recalled, everything is deleted, then all files are searched.
+
+    Example: beeldwacht person erase P0042 --confirm "Kim Jansen" --by "A. de Boer"
+    """
+    with opened(config_file) as application:
+        actor = who(application, by)
+        folder = _folder(application, register)
+        receipt = rights.erase(person, confirm, application.parts, folder, keep_files, actor)
+        application.write_log_files()
+        flaws = application.log_flaws()
+    if json_out:
+        screen.as_json({**asdict(receipt), "log_whole": not flaws})
+    else:
+        rows = [[what.replace("_", " "), str(n)] for what, n in receipt.rows.items()]
+        rows.append(["published items recalled", str(len(receipt.recalled))])
+        rows.append(["files deleted", str(len(receipt.files))])
+        rows.append([f"left after the search of {receipt.searched} files", str(sum(receipt.left.values()))])
+        screen.table(f"receipt of the erasure of {person}", ["what", "count"], rows)
+        for line in (*receipt.kept, *receipt.remarks, *(f"left in {f}: {n}" for f, n in receipt.left.items())):
+            screen.say(line, "yellow")
+        screen.say("The log is whole." if not flaws else "The log is NOT whole: run `beeldwacht log verify`.")
+    if receipt.left or flaws:
+        raise typer.Exit(1)
+
+
+def _folder(application: App, given: Path | None) -> Path | None:
+    if given is not None:
+        return given
+    configured = getattr(application.settings.register, "folder", "") or "register"
+    folder = application.settings.root / configured
+    return folder if folder.is_dir() else None

@@ -1,0 +1,141 @@
+"""What is held of one person, and its erasure (GDPR art. 15 and 17). Ids stay in the log; names stood in one table."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Table, delete, func, insert, or_, select, update
+
+from pipeline.db import (
+    consents,
+    face_names,
+    guardians,
+    items,
+    lookalikes,
+    people,
+    places,
+    recalls,
+    register_versions,
+    templates,
+    verdicts,
+)
+from pipeline.store.base import Database, stamp
+from pipeline.store.journal import Journal
+from pipeline.types import Box, JsonObject
+from pipeline.wire import box_in
+
+_ERASED = "erasure"
+
+
+@dataclass(frozen=True, slots=True)
+class Appearance:
+    """An item in whose newest decision a face is this person, per channel shown or covered."""
+
+    item_id: int
+    boxes: tuple[Box, ...]
+    channels: dict[str, tuple[bool, str]]
+    """Channel -> shown, and the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldForm:
+    """A form that a consent of the person points to, now or before. `shared`: somebody else's consent does too."""
+
+    path: str
+    sha256: str
+    shared: bool
+
+
+class RightsStore:
+    """Finds all that is held of one person, and erases it."""
+
+    def __init__(self, database: Database, journal: Journal) -> None:
+        self._db = database
+        self._journal = journal
+
+    def names(self, person_id: str) -> list[str]:
+        """Every name that the register ever had for this person, the newest first."""
+        with self._db.read() as tx:
+            query = select(people.c.name).where(people.c.person_id == person_id).order_by(people.c.id.desc())
+            return list(dict.fromkeys(tx.execute(query).scalars()))
+
+    def namesakes(self, person_id: str, name: str) -> int:
+        """How many other people have this very name."""
+        with self._db.read() as tx:
+            query = select(func.count(func.distinct(people.c.person_id)))
+            return tx.execute(query.where(people.c.name == name, people.c.person_id != person_id)).scalar() or 0
+
+    def forms(self, person_id: str) -> list[HeldForm]:
+        """The forms behind the person's consents, of every state of the register."""
+        with self._db.read() as tx:
+            own = select(consents.c.form, consents.c.form_sha256).where(consents.c.person_id == person_id)
+            found = {(r.form, r.form_sha256) for r in tx.execute(own) if r.form and r.form_sha256}
+            others = set(tx.execute(select(consents.c.form).where(consents.c.person_id != person_id)).scalars())
+        return [HeldForm(form, sha, form in others) for form, sha in sorted(found)]
+
+    def history(self, person_id: str) -> list[JsonObject]:
+        """Every consent row that was ever recorded, with the days on which it began and ended to hold."""
+        with self._db.read() as tx:
+            loaded = {r.version: r.loaded_at for r in tx.execute(select(register_versions))}
+            query = select(consents).where(consents.c.person_id == person_id).order_by(consents.c.id)
+            return [
+                {"medium": r.medium, "channel": r.channel, "answer": r.answer, "signed_by": r.signed_by,
+                 "signed_on": r.signed_on, "form": r.form, "form_sha256": r.form_sha256, "valid_until": r.valid_until,
+                 "withdrawn_on": r.withdrawn_on, "row": r.row_id, "since": loaded.get(r.from_version, "")[:10],
+                 "until": loaded.get(r.until_version, "")[:10] if r.until_version else None}
+                for r in tx.execute(query)
+            ]  # fmt: skip
+
+    def appearances(self, person_id: str) -> list[Appearance]:
+        """Every item in whose newest decision a face is this person."""
+        query = (
+            select(verdicts)
+            .join(items, items.c.id == verdicts.c.item_id)
+            .where(verdicts.c.person_id == person_id, verdicts.c.revision == items.c.revision)
+            .order_by(verdicts.c.item_id, verdicts.c.id)
+        )
+        found: dict[int, tuple[dict[str, Box], dict[str, tuple[bool, str]]]] = {}
+        with self._db.read() as tx:
+            for r in tx.execute(query):
+                boxes, channels = found.setdefault(r.item_id, ({}, {}))
+                boxes[r.box] = box_in(json.loads(r.box))
+                channels[r.channel] = (bool(r.shown), r.reason)
+        return [Appearance(i, tuple(boxes.values()), channels) for i, (boxes, channels) in found.items()]
+
+    def erase(self, now: datetime, actor: str, person_id: str, facts: JsonObject) -> dict[str, int]:
+        """Delete the person from every table but the log, in one transaction. Returns how many rows of what.
+
+        The register gets a new version, so that whatever is being decided is decided again. What stays are ids: in
+        the log, in verdicts, and in tasks to take a picture down that is still out there.
+        """
+        counts: dict[str, int] = {}
+        with self._db.write() as tx:
+            counts["people"] = _delete(tx, people, people.c.person_id == person_id)
+            counts["consents"] = _delete(tx, consents, consents.c.person_id == person_id)
+            counts["guardians"] = _delete(
+                tx, guardians, or_(guardians.c.pupil_id == person_id, guardians.c.guardian_id == person_id)
+            )
+            counts["templates"] = _delete(tx, templates, templates.c.person_id == person_id)
+            counts["lookalikes"] = _delete(
+                tx, lookalikes, or_(lookalikes.c.first == person_id, lookalikes.c.second == person_id)
+            )
+            counts["names_by_hand"] = _delete(tx, face_names, face_names.c.person_id == person_id)
+            tx.execute(update(places).where(places.c.person_id == person_id).values(person_id=None))
+            tx.execute(update(recalls).where(recalls.c.person_id == person_id).values(person_id=""))
+            version = (tx.execute(select(func.max(register_versions.c.version))).scalar() or 0) + 1
+            tx.execute(insert(register_versions).values(
+                version=version, loaded_at=stamp(now), actor=actor, source=_ERASED, sha256="0" * 64, rows=0
+            ))  # fmt: skip
+            self._journal.append(tx, now, "person.erased", actor, {"person": person_id, "version": version,
+                                 "rows": counts, **facts}, people=[person_id])  # fmt: skip
+        return counts
+
+    def compact(self) -> bool:
+        """Rewrite the database without what was deleted, and empty the write-ahead log."""
+        return self._db.compact()
+
+
+def _delete(tx: Connection, table: Table, which: object) -> int:
+    return tx.execute(delete(table).where(which)).rowcount  # type: ignore[arg-type]
