@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline import event_file, names
 from pipeline.errors import IntakeError, RefusedFile
 from pipeline.store import Store
-from pipeline.store.items import Arrival, Item
+from pipeline.store.records import Arrival, Item
 from pipeline.types import Event
 from pipeline.vault import Vault
 from pipeline.watch import Seen

@@ -12,7 +12,7 @@ from datetime import datetime
 from pipeline.errors import LeaseLost, PublishError
 from pipeline.lifecycle import State
 from pipeline.store import Store
-from pipeline.store.items import Item, Rendition
+from pipeline.store.records import Item, Rendition
 from pipeline.vault import Vault
 
 _TRIES = 1000

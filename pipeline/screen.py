@@ -13,7 +13,7 @@ from rich.table import Table
 
 from pipeline.lifecycle import State
 from pipeline.report import reason_text
-from pipeline.store.items import Item
+from pipeline.store.records import Item
 
 _WIDE = 150  # a table that goes to a file or a pipe is not squeezed into 80 columns
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)

@@ -10,7 +10,7 @@ from pipeline.errors import BeeldwachtError
 from pipeline.lab import Lab
 from pipeline.process import Parts, process
 from pipeline.publish import Publisher
-from pipeline.store.items import Item
+from pipeline.store.records import Item
 
 logger = logging.getLogger(__name__)
 _IDLE_SECONDS = 0.5

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import date, datetime
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
@@ -17,86 +17,21 @@ from pipeline.lifecycle import State
 from pipeline.store import naming
 from pipeline.store.base import Database, stamp, to_json
 from pipeline.store.journal import Journal
-from pipeline.types import Analysis, Check, Event, JsonObject, Verdict
+from pipeline.store.records import (
+    Arrival,
+    Decision,
+    Draft,
+    Item,
+    Rendition,
+    decision_out,
+    event_out,
+    item_in,
+    verdict_facts,
+)
+from pipeline.types import JsonObject
 from pipeline.wire import box_out
 
 SERVICE = "service"
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """A file that came into the vault. `stamp` is its inode, size and mtime in the inbox."""
-
-    sha256: str
-    name: str
-    event: Event
-    folder: str
-    source: str
-    stamp: str
-    size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One original and where it stands."""
-
-    id: int
-    sha256: str
-    name: str
-    event: Event
-    folder: str
-    state: State
-    reasons: tuple[str, ...]
-    notes: tuple[str, ...]
-    format: str
-    attempts: int
-    interruptions: int
-    revision: int
-    seconds: float | None
-    arrived_at: str
-    updated_at: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rendition:
-    """One covered copy: which channel, which file in work/, its hash, and its place in the publish folder."""
-
-    id: int
-    item_id: int
-    channel: str
-    state: State
-    work_name: str
-    sha256: str
-    path: str
-    revision: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A rendition that was rendered and verified, before it has a place."""
-
-    channel: str
-    work_name: str
-    sha256: str
-    size: int
-    extension: str
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Everything that one look at one original led to."""
-
-    register_version: int
-    on: date
-    analysis: Analysis
-    verdicts: Mapping[str, Sequence[Verdict]]
-    checks: Mapping[str, Sequence[Check]]
-    drafts: Sequence[Draft]
-    hold: Sequence[str]
-    engines: Mapping[str, str]
-    seconds: float
-    names_mark: int = 0
-    """Of the names given by hand that were used (pipeline.store.naming): it moves when one is given or taken away."""
 
 
 class ItemStore:
@@ -119,15 +54,15 @@ class ItemStore:
                 item_id = tx.execute(
                     insert(items).values(
                         sha256=a.sha256, name=a.name, event=a.event.name, folder=a.folder,
-                        event_facts=to_json(_event_out(a.event)), source=a.source, source_stamp=a.stamp, size=a.size,
+                        event_facts=to_json(event_out(a.event)), source=a.source, source_stamp=a.stamp, size=a.size,
                         state=State.QUEUED, arrived_at=stamp(now), updated_at=stamp(now),
                     )
                 ).inserted_primary_key[0]  # type: ignore[index]  # fmt: skip
-                body = {"sha256": a.sha256, "bytes": a.size, "event": _event_out(a.event)}
+                body = {"sha256": a.sha256, "bytes": a.size, "event": event_out(a.event)}
                 self._journal.append(tx, now, "item.arrived", actor, body, item_id)
                 outcome = "new"
             elif row.source == a.source and row.source_stamp == a.stamp:
-                return "taken", _item(row)
+                return "taken", item_in(row)
             else:
                 item_id = row.id
                 outcome = "retry" if row.state == State.FAILED else "duplicate"
@@ -135,7 +70,7 @@ class ItemStore:
                 self._journal.append(tx, now, "item.duplicate", actor, body, item_id)
                 if outcome == "retry":
                     self._move(tx, now, row, State.QUEUED, attempts=0, interruptions=0, reasons="[]")
-            return outcome, _item(tx.execute(select(items).where(items.c.id == item_id)).one())
+            return outcome, item_in(tx.execute(select(items).where(items.c.id == item_id)).one())
 
     def refuse(self, now: datetime, source: str, why: str, actor: str) -> None:
         """Log that something in the inbox was not a file and was put aside."""
@@ -162,7 +97,7 @@ class ItemStore:
                 )
                 .returning(*items.c)
             ).first()  # fmt: skip
-            return _item(row) if row else None
+            return item_in(row) if row else None
 
     def renew(self, now: datetime, owner: str, lease_seconds: float) -> None:
         """Prolong the leases of an owner that is alive."""
@@ -231,16 +166,16 @@ class ItemStore:
                 register_version=decision.register_version, seconds=decision.seconds,
             )  # fmt: skip
             people = {v.person_id for vs in decision.verdicts.values() for v in vs if v.person_id}
-            self._journal.append(tx, now, "item.decided", SERVICE, _decision_out(row, decision), item.id, people)
+            self._journal.append(tx, now, "item.decided", SERVICE, decision_out(row, decision), item.id, people)
             if decision.hold:
                 self._journal.append(tx, now, "item.held", SERVICE, {"reasons": list(decision.hold)}, item.id)
-            return _item(tx.execute(select(items).where(items.c.id == item.id)).one())
+            return item_in(tx.execute(select(items).where(items.c.id == item.id)).one())
 
     def ready(self) -> list[tuple[Item, list[Rendition]]]:
         """Items that are decided and verified but not yet visible, with their renditions."""
         with self._db.read() as tx:
             rows = tx.execute(select(items).where(items.c.state == State.READY).order_by(items.c.id)).all()
-            return [(_item(r), self._renditions(tx, r.id)) for r in rows]
+            return [(item_in(r), self._renditions(tx, r.id)) for r in rows]
 
     def still_current(self, item_id: int) -> bool:
         """Whether an item is still ready, and the register still the one that it was judged by."""
@@ -292,7 +227,7 @@ class ItemStore:
         """One item, or None."""
         with self._db.read() as tx:
             row = tx.execute(select(items).where(items.c.id == item_id)).first()
-            return _item(row) if row else None
+            return item_in(row) if row else None
 
     def all(
         self, ids: Sequence[int] | None = None, state: State | None = None, newest: int | None = None
@@ -306,7 +241,7 @@ class ItemStore:
         if newest is not None:
             query = query.limit(newest)
         with self._db.read() as tx:
-            return [_item(r) for r in reversed(tx.execute(query).all())]
+            return [item_in(r) for r in reversed(tx.execute(query).all())]
 
     def counts(self) -> dict[State, int]:
         """How many items stand in each state."""
@@ -378,7 +313,7 @@ class ItemStore:
         rows = [
             {"item_id": item_id, "revision": revision, "channel": channel, "face": v.face,
              "box": to_json(box_out(d.analysis.faces[v.face].detection.box)), "shown": int(v.shown),
-             "reason": v.reason, "person_id": v.person_id, "facts": to_json(_verdict_facts(v, d.analysis))}
+             "reason": v.reason, "person_id": v.person_id, "facts": to_json(verdict_facts(v, d.analysis))}
             for channel, vs in d.verdicts.items() for v in vs
         ]  # fmt: skip
         if rows:
@@ -429,61 +364,3 @@ class ItemStore:
             Rendition(r.id, r.item_id, r.channel, State(r.state), r.work_name, r.sha256, r.path, r.revision)
             for r in rows
         ]
-
-
-def _event_out(event: Event) -> JsonObject:
-    facts = asdict(event)
-    facts["date"] = event.date.isoformat() if event.date else None
-    facts["groups"] = list(event.groups)
-    return facts
-
-
-def _event_in(text: str) -> Event:
-    facts = json.loads(text)
-    facts["date"] = date.fromisoformat(facts["date"]) if facts["date"] else None
-    facts["groups"] = tuple(facts["groups"])
-    return Event(**facts)
-
-
-def _item(row: Row[Any]) -> Item:
-    return Item(
-        row.id, row.sha256, row.name, _event_in(row.event_facts), row.folder, State(row.state),
-        tuple(json.loads(row.reasons)), tuple(json.loads(row.notes)), row.format, row.attempts, row.interruptions,
-        row.revision, row.seconds, row.arrived_at, row.updated_at,
-    )  # fmt: skip
-
-
-def _verdict_facts(v: Verdict, analysis: Analysis) -> JsonObject:
-    s = v.sighting
-    facts = {
-        "article": v.article, "consent_row": v.consent_row, "register_version": v.register_version,
-        "detected_by": list(analysis.faces[v.face].detection.engines), "candidate": s.candidate, "band": s.band,
-        "score": _rounded(s.score), "runner_up": _rounded(s.runner_up), "threshold": _rounded(s.threshold),
-        "margin": _rounded(s.margin), "false_match_rate": s.false_match_rate,
-        "engine_scores": {k: round(x, 4) for k, x in s.engine_scores.items()}, "named_by": s.named_by,
-    }  # fmt: skip
-    return {k: x for k, x in facts.items() if x not in (None, "", {}, [])}
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
-
-
-def _decision_out(row: Row[Any], d: Decision) -> JsonObject:
-    return {
-        "sha256": row.sha256, "event": row.event, "on": d.on.isoformat(), "register_version": d.register_version,
-        "format": d.analysis.format, "size": [d.analysis.width, d.analysis.height], "notes": list(d.analysis.notes),
-        "faces": len(d.analysis.faces), "engines": dict(d.engines),
-        "verdicts": {
-            channel: [
-                {"face": v.face, "box": box_out(d.analysis.faces[v.face].detection.box), "shown": v.shown,
-                 "reason": v.reason, "person": v.person_id, **_verdict_facts(v, d.analysis)}
-                for v in vs
-            ]
-            for channel, vs in d.verdicts.items()
-        },
-        "checks": {ch: [{"name": c.name, "passed": c.passed, "detail": c.detail} for c in cs]
-                   for ch, cs in d.checks.items()},
-        "renditions": [{"channel": x.channel, "sha256": x.sha256, "bytes": x.size} for x in d.drafts],
-        "held": list(d.hold),
-    }  # fmt: skip

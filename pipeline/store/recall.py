@@ -19,8 +19,8 @@ from pipeline.db import items, places, recalls, renditions, verdicts
 from pipeline.errors import BeeldwachtError
 from pipeline.lifecycle import State
 from pipeline.store.base import Database, stamp
-from pipeline.store.items import Rendition
 from pipeline.store.journal import Journal
+from pipeline.store.records import Rendition
 from pipeline.types import Box, JsonObject
 from pipeline.wire import box_in
 

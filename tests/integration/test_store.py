@@ -11,7 +11,7 @@ from pipeline import audit
 from pipeline.errors import LeaseLost, StoreError
 from pipeline.lifecycle import State
 from pipeline.store import Store
-from pipeline.store.items import Arrival, Decision, Draft, Item
+from pipeline.store.records import Arrival, Decision, Draft, Item
 from pipeline.types import (
     Analysis,
     Answer,
