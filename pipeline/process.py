@@ -20,7 +20,7 @@ from pipeline.gallery import SAME_BOX, Gallery, GalleryCache, as_before, with_na
 from pipeline.lab import Lab, Product
 from pipeline.lifecycle import State
 from pipeline.store import Store
-from pipeline.store.items import Decision, Draft, Item
+from pipeline.store.records import Decision, Draft, Item
 from pipeline.triage import HELD_WHEN_REFUSED, failed_checks, look_again
 from pipeline.types import Analysis, Box, Check, Medium, Region, Register, Verdict
 from pipeline.vault import Vault
