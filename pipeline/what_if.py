@@ -65,7 +65,7 @@ def what_if(
         for reason in sorted(set(held_before) ^ set(held_after)):
             waits = reason in held_after
             found.append(Change(item.item_id, item.state, "", -1, None, "-" if waits else str(reason),
-                                str(reason) if waits else "-", not waits, waits))  # fmt: skip
+                                str(reason) if waits else "-", waits, not waits))  # fmt: skip
     return found
 
 
