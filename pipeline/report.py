@@ -118,6 +118,68 @@ def _enrolled(body: dict[str, Any], _: str) -> Iterator[str]:
     yield f"register version {body['version']}: {len(body['enrolled'])} people have a template"
     yield from (f"{person} has none: {why.replace('_', ' ')}" for person, why in body["not_enrolled"].items())
     yield from (f"portrait of {r['person']} refused: {r['why']}" for r in body["portraits_refused"])
+    yield from _alike(body)
+
+
+def _alike(body: dict[str, Any]) -> Iterator[str]:
+    yield from (f"{a['first']} and {a['second']} look alike (score {a['score']:.2f})" for a in body.get("alike", ()))
+    if body.get("problem"):
+        yield f"nobody could be enrolled: {body['problem']}"
+
+
+def _templates_deleted(body: dict[str, Any], _: str) -> Iterator[str]:
+    yield f"{body['deleted']} templates deleted of {', '.join(body['people'])}: consent, person or portrait has ended"
+
+
+def _key_exchanged(body: dict[str, Any], _: str) -> Iterator[str]:
+    yield f"{body['templates']} templates sealed with key {body['after']} instead of {body['before']}"
+
+
+def _key_given_up(body: dict[str, Any], _: str) -> Iterator[str]:
+    yield f"key {body['before']} was given up: {body['templates']} templates deleted, everyone has to be enrolled again"
+
+
+def _named(body: dict[str, Any], _: str) -> Iterator[str]:
+    yield f"face {body['face']} is {body['person']}, said by hand"
+
+
+def _unnamed(body: dict[str, Any], _: str) -> Iterator[str]:
+    yield f"face {body['face']} is no longer said to be {', '.join(body['people'])}"
+
+
+def _due(body: dict[str, Any], _: str) -> Iterator[str]:
+    people = sorted({f["person"] for f in body["files"]})
+    yield f"{len(body['files'])} published files show people who may not be shown any more: {', '.join(people)}"
+    yield from (f"item {f['item']} on {f['channel']} shows {f['person']}, SHA-256 {f['sha256']}" for f in body["files"])
+
+
+def _recalled(body: dict[str, Any], _: str) -> Iterator[str]:
+    whom = f" for {body['person']}" if body["person"] else ""
+    then = "to be replaced" if body["replace"] else "without a replacement"
+    yield f"taken back{whom} ({body['why']}), {then}; {body['places']} places to take it down at"
+    yield from (f"{f['channel']}/{f['path']}, SHA-256 {f['sha256']}" for f in body["files"])
+
+
+def _removed(body: dict[str, Any], _: str) -> Iterator[str]:
+    yield f"{body['removed']} files left the publish folder"
+    yield from (f"{path} was changed there since, and was left alone" for path in body["changed"])
+
+
+def _erased(body: dict[str, Any], _: str) -> Iterator[str]:
+    rows = ", ".join(f"{n} {what.replace('_', ' ')}" for what, n in body["rows"].items() if n)
+    yield f"{body['person']} was erased: {rows or 'nothing was left'}; {body['files']} files deleted"
+
+
+def _exported(body: dict[str, Any], _: str) -> Iterator[str]:
+    yield f"everything held of {body['person']} was written out: {body['pictures']} pictures, {body['forms']} forms"
+
+
+def _noted(body: dict[str, Any], _: str) -> Iterator[str]:
+    yield f"place {body['note']} of this file was noted" + (f" ({body['channel']})" if body["channel"] else "")
+
+
+def _taken_down(body: dict[str, Any], _: str) -> Iterator[str]:
+    yield f"task {body['task']} is done: taken down there"
 
 
 def _other(body: dict[str, Any], _: str) -> Iterator[str]:
@@ -136,4 +198,17 @@ _LINES = {
     "item.interrupted": _interrupted,
     "register.loaded": _loaded,
     "register.enrolled": _enrolled,
+    "templates.deleted": _templates_deleted,
+    "templates.key_exchanged": _key_exchanged,
+    "templates.key_given_up": _key_given_up,
+    "item.named": _named,
+    "item.unnamed": _unnamed,
+    "item.recalled": _recalled,
+    "item.redone": _recalled,
+    "item.removed": _removed,
+    "recall.due": _due,
+    "person.erased": _erased,
+    "person.exported": _exported,
+    "publication.noted": _noted,
+    "publication.done": _taken_down,
 }

@@ -13,12 +13,13 @@ from pipeline.config import load
 from pipeline.redact import likeness
 from pipeline.types import Box
 from tests.e2e.test_main_job import drop, row
+from tests.e2e.test_recall import Quick
 from tests.school import School
 
 
 @pytest.fixture(scope="module")
 def school(tmp_path_factory: pytest.TempPathFactory, weights: Path, samples: Path) -> School:
-    s = School(tmp_path_factory.mktemp("rights") / "s")
+    s = Quick(tmp_path_factory.mktemp("rights") / "s")
     s.register(
         [{"person_id": "P1"}, {"person_id": "P2"}, {"person_id": "P3", "matching": "no"},
          {"person_id": "P4", "form": ""}, {"person_id": "P5"}],
@@ -123,7 +124,7 @@ def test_the_records_are_those_of_this_installation(school: School, tmp_path: Pa
     assert facts["Decision"] == {"matching": "on", "assessment": "DPIA test", "decided by": "test"}
     assert facts["Age bands"]["adult (from the 16th birthday)"]["false match rate"] == "1e-07"
     assert "# Record of processing" in school.run("records", "art30").stdout
-    off = School(tmp_path / "off", matching=False)
+    off = Quick(tmp_path / "off", matching=False)
     assert off.json("records", "dpia")["Engines"]["recognition"] == []
     assert "biometric" not in json.dumps(off.json("records", "art30"))
 
