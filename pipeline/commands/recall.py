@@ -63,6 +63,15 @@ def recall(
         screen.say(f"task {t.id}: take item {t.item_id} down at {t.place}; then: {then}", "yellow")
 
 
+def say_due(found: Sequence[Showing]) -> None:
+    """After a register was loaded: how many published files show somebody who may not be shown any more."""
+    if found:
+        files, people = len({(s.channel, s.path) for s in found}), len({s.person_id for s in found})
+        screen.say(
+            f"{files} published files show {people} people who may not be shown any more: beeldwacht recall", "red"
+        )
+
+
 def _file(s: Showing) -> dict[str, Any]:
     return {"item": s.item_id, "channel": s.channel, "path": s.path, "sha256": s.sha256, "published_at": s.published_at,
             "person": s.person_id, "visible": s.visible, "reason": s.reason}  # fmt: skip

@@ -19,10 +19,12 @@ from pipeline import screen
 from pipeline.app import now
 from pipeline.commands.common import ConfigOption, JsonOption, opened, who
 from pipeline.commands.common import progress as progress_bar
+from pipeline.commands.recall import say_due
 from pipeline.commands.register_what_if import register_what_if
 from pipeline.consent_rules import may_in, spread, turns_sixteen
 from pipeline.errors import BeeldwachtError
 from pipeline.reasons import explain
+from pipeline.recall import due
 from pipeline.types import Consent
 
 ConfirmOption = Annotated[
@@ -55,6 +57,8 @@ def register_load(
         "enrolled": len(report.enrolled),
         "problems": [{"row": p.row, "column": p.column, "expected": p.expected} for p in report.loaded.problems],
         "portraits_refused": [{"person": a, "portrait": b, "why": c} for a, b, c in report.portraits_refused],
+        "lookalikes": [{"first": x.first, "second": x.second, "score": round(x.score, 2)} for x in report.alike],
+        "templates_problem": report.templates_problem, "recall": len(report.due),
         **(_held_json(report.settled) if report.settled else {}),
     }  # fmt: skip
     if json_out:
@@ -67,8 +71,15 @@ def register_load(
         screen.say(f"row {p.row}, {p.column}: expected {p.expected}", "yellow")
     for person, portrait, why in report.portraits_refused:
         screen.say(f"{person}, {portrait}: {why}", "yellow")
+    for x in report.alike:
+        screen.say(
+            f"{x.first} and {x.second} look alike (score {x.score:.1f}): siblings, or a swapped photo?", "yellow"
+        )
+    if report.templates_problem:
+        screen.say(report.templates_problem, "red")
     if report.settled:
         _say_held(report.settled)
+    say_due(report.due)
     if not report.enrolled:
         screen.say("Nobody can be recognised: every face will be covered. Is [matching] enabled?", "yellow")
 
@@ -90,11 +101,13 @@ def register_sync(
     with opened(config_file) as application, progress_bar(json_out) as bar:
         by = who(application, confirm) if confirm is not None else ""
         outcome = application.sync_register(_shown(bar), by, dry_run)
+        register = application.store.register.current()
+        concerned = due(application.store.recall.showing(), register, now().date())
     wanted = outcome.settled.wanted if dry_run else outcome.settled.applied
     facts = {
         "version": outcome.version, "applied": outcome.applied, "dry_run": dry_run,
         "rows": outcome.loaded.row_count, "people": len(outcome.loaded.people),
-        "diff": wanted.summary(), **_held_json(outcome.settled),
+        "diff": wanted.summary(), **_held_json(outcome.settled), "recall": len(concerned),
         "problems": [{"row": p.row, "column": p.column, "expected": p.expected} for p in outcome.loaded.problems],
     }  # fmt: skip
     if json_out:
@@ -109,6 +122,7 @@ def register_sync(
         for p in outcome.loaded.problems:
             screen.say(f"row {p.row}, {p.column}: expected {p.expected}", "yellow")
         _say_held(outcome.settled)
+        say_due(concerned)
     if outcome.stopped:
         raise typer.Exit(2)
 

@@ -70,9 +70,10 @@ def alike(school: School, samples: Path, verdict: dict, name: str = "trip/IMG_1.
     return likeness(np.asarray(three(samples)), copy, Box(*verdict["box"]))
 
 
-def withdraw(school: School, samples: Path, *people: str) -> None:
+def withdraw(school: School, samples: Path, *people: str) -> int:
+    """Withdraw for these people; how many published faces the command says are concerned."""
     rows = [{**r, "withdrawn_on": "2026-01-01"} if r["person_id"] in people else r for r in ROWS]
-    school.register(rows, portraits(samples))
+    return int(school.register(rows, portraits(samples))["recall"])
 
 
 def test_a_withdrawal_recalls_and_replaces_what_was_published(school: School, samples: Path) -> None:
@@ -81,7 +82,7 @@ def test_a_withdrawal_recalls_and_replaces_what_was_published(school: School, sa
     note = school.json(
         "publication", "note", "school/trip/IMG_1.jpg", "--where", "https://school.example/trip", "--by", "Bo"
     )
-    withdraw(school, samples, "P1")
+    assert withdraw(school, samples, "P1") == 2
     due = school.log()[-1]
     assert any(
         e["kind"] == "recall.due" and {f["person"] for f in e["body"]["files"]} == {"P1"} for e in school.log()
