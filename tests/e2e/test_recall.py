@@ -224,3 +224,17 @@ def test_names_by_hand_need_no_matching_at_all(tmp_path: Path, weights: Path, sa
     assert shown(school, item) == {"P1"}  # P2 said no: a name changes nothing about that
     assert shown(school, item, "personal") == {"P1", "P2"}
     assert not (school.home / "keys").exists()
+
+
+def test_a_lost_key_names_nobody_and_withdrawals_count_all_the_same(school: School, samples: Path) -> None:
+    key = school.home / "keys" / "templates.key"
+    key.unlink()
+    item = published_item(school, samples)
+    assert {v["reason"] for v in item["verdicts"]} == {"not_compared"} and shown(school, item["id"]) == set()
+    assert "every face is covered" in school.json("templates", "list", ok=False)["problem"]
+    withdraw(school, samples, "P1")
+    assert [p["person"] for p in school.json("templates", "list", ok=False)["people"]] == ["P2"]
+    assert not key.exists()
+    assert school.json("templates", "new-key", "--by", "A. de Boer") == {"deleted": 2}
+    assert school.register(ROWS, portraits(samples))["enrolled"] == 2
+    assert key.exists() and school.json("templates", "list")["problem"] == ""
