@@ -23,7 +23,7 @@ from consent_sync.rows import (
     month_first,
     parse_row,
 )
-from consent_sync.sources import Context, find
+from consent_sync.sources import Context, Options, Source, find
 from consent_sync.table import Translation, check, translate
 from pipeline.consent_rules import gather, spread
 from pipeline.types import Answer, Consent, EvidenceState, Medium, Person
@@ -80,15 +80,32 @@ def read_table(spec: Spec) -> RawTable:
     return check(table if spec.sheet is None else join(table, _part(spec.sheet)))
 
 
-def _part(spec: Spec) -> RawTable:
-    """The table of one source, translated; on its own it need not be a whole register."""
+def configured(spec: Spec) -> None:
+    """Look whether a spec, and its sheet, could be read at all; nothing is opened.
+
+    Raises:
+        RegisterError: for a source that does not exist, an option it does not know, or columns and values that the
+            register does not have.
+    """
+    for part in (spec, spec.sheet):
+        if part is not None:
+            _options(part)
+
+
+def _options(spec: Spec) -> tuple[Source, Options]:
     problems = spec.translation.problems()
     if problems:
         what = "the columns or values are not right: " + "; ".join(problems)
         remedy = "Correct columns, values or constants of [register] in the configuration."
         raise RegisterError(f"source {spec.source}", what, remedy=remedy)
     kind = find(spec.source, str(spec.options.get("file", spec.source)))
-    table: RawTable = kind.read(kind.configured(spec.options), Context(spec.root, spec.translation.known))
+    return kind, kind.configured(spec.options)
+
+
+def _part(spec: Spec) -> RawTable:
+    """The table of one source, translated; on its own it need not be a whole register."""
+    kind, options = _options(spec)
+    table: RawTable = kind.read(options, Context(spec.root, spec.translation.known))
     return translate(table, spec.translation)
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from consent_sync.loader import Spec
+from consent_sync.loader import Spec, configured
 from consent_sync.model import RegisterError
 from consent_sync.settle import Brakes
 from consent_sync.table import Translation
@@ -132,10 +132,14 @@ class App:
                        prune)  # fmt: skip
 
     def _register_timer(self) -> RegisterTimer | None:
-        """What follows the configured source while the service runs; None when the register is loaded by hand."""
+        """What follows the configured source while the service runs; None when the register is loaded by hand.
+
+        Raises RegisterError for a source that does not exist or is not configured rightly: no service without it.
+        """
         if not self.settings.register.source:
             return None
         spec, r = register_spec(self.settings), self.settings.register
+        configured(spec)
 
         def once() -> None:
             try:

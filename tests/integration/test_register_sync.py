@@ -225,9 +225,11 @@ def test_the_timer_reads_first_then_on_change_when_it_stands_still_and_every_so_
 def school(tmp_path_factory: pytest.TempPathFactory) -> School:
     home = tmp_path_factory.mktemp("school")
     made = School(home, matching=False)
-    with (home / "beeldwacht.toml").open("a", encoding="utf-8") as f:
-        f.write('\n[register]\nsource = "csv"\noptions = { file = "admin/register.csv" }\nmax_granted = 2\n'
-                "every_seconds = 1\nsettle_seconds = 0.3\n")  # fmt: skip
+    (home / "beeldwacht.toml").write_text(
+        '[register]\nsource = "csv"\noptions = { file = "admin/register.csv" }\nmax_granted = 2\n'
+        "every_seconds = 1\nsettle_seconds = 0.3\n",
+        encoding="utf-8",
+    )
     (home / "admin").mkdir()
     return made
 
@@ -266,6 +268,8 @@ def test_the_command_syncs_shows_and_lists(school: School) -> None:
 
 
 def test_a_brake_stops_the_command_with_a_status_of_its_own(school: School) -> None:
+    fresh(school, now_row(1))
+    school.run("register", "sync", "--confirm", "Test")
     fresh(school, *(now_row(n) for n in range(1, 9)))
     stopped = school.run("register", "sync", ok=False)
     assert stopped.returncode == 2
@@ -289,3 +293,15 @@ def test_the_service_follows_the_file(school: School) -> None:
             raise AssertionError((school.home / "service.err").read_text())
     finally:
         assert school.stop() == 0
+
+
+def test_a_source_that_is_not_configured_rightly_stops_the_start(school: School) -> None:
+    env = {"BEELDWACHT_REGISTER__SOURCE": "csb"}
+    school.env.update(env)
+    try:
+        done = school.run("run", ok=False)
+    finally:
+        school.env.pop("BEELDWACHT_REGISTER__SOURCE")
+    assert done.returncode == 1
+    assert "no source 'csb'" in done.stderr
+    assert "oneroster_rest" in done.stderr

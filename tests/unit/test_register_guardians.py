@@ -294,7 +294,7 @@ def taken_away(draw: st.DrawFn, register: Register) -> Register:
     return replace(register, consents=gather(rows))
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=500, deadline=None)
 @given(st.data(), families(), near)
 def test_taking_anything_away_never_shows_more(data: st.DataObject, register: Register, on: date) -> None:
     less = data.draw(st.composite(taken_away)(register))
