@@ -190,8 +190,6 @@ class App:
         """An enroller with a lab of its own where matching is on; afterwards the log's files are up to date."""
         lab = Lab(lab_options(self.parts)) if self.settings.matching.enabled else None
         try:
-            if lab:
-                lab.start()
             yield self.enroller(lab, actor)
         except ChildError as e:
             raise StartupError(f"The engines do not load: {e}.") from e

@@ -112,10 +112,15 @@ class Enroller:
         )
 
     def enrol(self, register: Register, portraits: Mapping[str, Sequence[Portrait]], progress: Progress) -> Enrolled:
-        """Delete what may not stay, then make templates of the portraits that are new, and report."""
+        """Delete what may not stay, then make templates of the portraits that are new, and report.
+
+        Raises ChildError when the engines do not load: what had to be deleted is deleted by then.
+        """
         self.prune(register)
         self.due = tuple(report_due(self._store, register, self._clock(), self._actor))
         lab, on = self._lab, self._clock().date()
+        if lab:
+            lab.start()  # only now: a withdrawal counts, and its template goes, whatever is wrong with the engines
         plan = plan_enrolment(register, portraits if lab else {}, on)
         aged = {p for p in plan.enrol if not young(_dated(register, p), self._settings.max_age_months, on)}
         wanted = {p: own for p, own in plan.enrol.items() if p not in aged} if lab else {}

@@ -182,6 +182,17 @@ def _taken_down(body: dict[str, Any], _: str) -> Iterator[str]:
     yield f"task {body['task']} is done: taken down there"
 
 
+def _register_held(body: dict[str, Any], _: str) -> Iterator[str]:
+    count = len(body.get("waiting", {}))
+    yield f"changes of {count} people wait for a confirmation (`beeldwacht register sync --confirm NAME`)"
+    yield from body.get("stopped", [])
+    yield from (f"{person}: {why.replace('_', ' ')}" for person, why in body.get("waiting", {}).items())
+
+
+def _register_refused(body: dict[str, Any], _: str) -> Iterator[str]:
+    yield f"the register was not taken over; the one before stays in force: {body['why']}"
+
+
 def _other(body: dict[str, Any], _: str) -> Iterator[str]:
     yield ", ".join(f"{k} {json.dumps(v, ensure_ascii=False)}" for k, v in body.items()) or "-"
 
@@ -198,6 +209,8 @@ _LINES = {
     "item.interrupted": _interrupted,
     "register.loaded": _loaded,
     "register.enrolled": _enrolled,
+    "register.held": _register_held,
+    "register.refused": _register_refused,
     "templates.deleted": _templates_deleted,
     "templates.key_exchanged": _key_exchanged,
     "templates.key_given_up": _key_given_up,

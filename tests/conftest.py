@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,3 +38,38 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real media at {folder}; name them in BEELDWACHT_TEST_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A private cluster on 127.0.0.1, or a skip where no server is installed."""
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    initdb = shutil.which("initdb") or (str(found[-1]) if found else None)
+    if initdb is None:
+        pytest.skip("no PostgreSQL server is installed (apt-get install postgresql)")
+    folder = tmp_path_factory.mktemp("pg")
+    as_user: list[str] = []
+    if os.geteuid() == 0:
+        if shutil.which("runuser") is None:
+            pytest.skip("PostgreSQL does not run as root, and runuser is missing")
+        as_user = ["runuser", "-u", "postgres", "--"]
+        shutil.chown(folder, "postgres")
+        for parent in folder.parents:
+            if str(parent).startswith("/tmp/"):  # noqa: S108 - where pytest keeps its folders
+                parent.chmod(0o755)
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    data, bin_ = folder / "data", Path(initdb).parent
+
+    def run(*command: str) -> None:
+        # Not through pipes: the server would keep them open.
+        subprocess.run([*as_user, *command], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                       timeout=60, cwd="/")  # fmt: skip
+
+    run(initdb, "-D", str(data), "-A", "trust", "-U", "school")
+    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
+    control = [str(bin_ / "pg_ctl"), "-D", str(data), "-w", "-l", str(folder / "log")]
+    run(*control, "-o", options, "start")
+    yield f"postgresql+psycopg://school@127.0.0.1:{port}/postgres"
+    run(*control, "-m", "immediate", "stop")

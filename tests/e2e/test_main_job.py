@@ -232,3 +232,37 @@ def test_a_withdrawal_before_publication_counts(school: School, samples: Path) -
     drop(school, "later/a.jpg", Image.open(samples / "obama2.jpg").resize((500, 700)))
     (item,) = school.json("process")["items"]
     assert item["state"] == "published" and not any(v["shown"] for v in item["verdicts"])
+
+
+def test_a_withdrawal_counts_even_when_the_engines_do_not_load(tmp_path: Path, samples: Path, weights: Path) -> None:
+    school = School(tmp_path / "s")
+    assert school.register([{"person_id": "P1"}], {"P1": [samples / "obama.jpg"]})["enrolled"] == 1
+    register = school.home / "register" / "register.csv"
+    text = register.read_text()
+    head, line = text.splitlines()
+    cells = dict(zip(head.split(","), line.split(","), strict=True)) | {"withdrawn_on": "2026-01-01"}
+    register.write_text(f"{head}\n{','.join(cells.values())}\n")
+    school.env["BEELDWACHT_FOLDERS__WEIGHTS"] = str(tmp_path / "nowhere")
+    failed = school.run("register", "load", str(register), ok=False)
+    assert failed.returncode == 1 and "engines do not load" in failed.stderr
+    del school.env["BEELDWACHT_FOLDERS__WEIGHTS"]
+    status = school.json("status")["register"]
+    assert (status["version"], status["templates"]) == (2, 0)
+    drop(school, "a.jpg", Image.open(samples / "obama2.jpg"))
+    assert not any(v["shown"] for v in school.json("process")["items"][0]["verdicts"])
+
+
+def test_what_if_tells_what_would_change_and_changes_nothing(tmp_path: Path, samples: Path, weights: Path) -> None:
+    school = School(tmp_path / "s")
+    school.register([{"person_id": "P1"}], {"P1": [samples / "obama.jpg"]})
+    drop(school, "trip/a.jpg", Image.open(samples / "obama2.jpg"))
+    (item,) = school.json("process")["items"]
+    assert {v["shown"] for v in item["verdicts"]} == {True}
+    stricter = school.json("register", "what-if", "--threshold", "adult=30")["changes"]
+    assert {(c["item_id"], c["after"], c["shown_after"]) for c in stricter} == {(item["id"], "unknown_person", False)}
+    other = school.home / "register" / "other.csv"
+    other.write_text((school.home / "register" / "register.csv").read_text().replace(",yes,yes", ",no,no"))
+    changed = school.json("register", "what-if", str(other))["changes"]
+    assert changed and not any(c["shown_after"] for c in changed)
+    assert school.json("status")["register"]["version"] == 1
+    assert (school.publish / "school" / "trip" / "a.jpg").exists()

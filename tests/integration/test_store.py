@@ -1,11 +1,13 @@
 """The database: leases, decisions and the log, in real SQLite files."""
 
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 
 from pipeline import audit
 from pipeline.errors import LeaseLost, StoreError
@@ -33,9 +35,19 @@ from pipeline.types import (
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(f"sqlite:///{tmp_path / 'b.db'}")
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """The store on a new database of each kind."""
+    url = f"sqlite:///{tmp_path / 'b.db'}"
+    if request.param == "postgresql":
+        server = create_engine(request.getfixturevalue("postgres"), isolation_level="AUTOCOMMIT")
+        name = f"b{time.monotonic_ns()}"
+        with server.connect() as c:
+            c.execute(text(f"CREATE DATABASE {name}"))
+        url = request.getfixturevalue("postgres").replace("/postgres", f"/{name}")
+    one = Store(url)
+    yield one
+    one.close()
 
 
 def arrival(n: int, name: str = "IMG.jpg", event: str = "sports") -> Arrival:
@@ -233,13 +245,12 @@ def test_every_past_register_can_be_read_again(store: Store) -> None:
     assert store.register.current().version == 3 and not store.register.current().people
 
 
-def test_a_database_of_a_newer_version_is_refused(store: Store, tmp_path: Path) -> None:
+def test_a_database_of_a_newer_version_is_refused(store: Store) -> None:
     with store.database.engine.connect() as c:
         c.execute(text("UPDATE alembic_version SET version_num = 'ffff'"))
         c.commit()
-    store.close()
     with pytest.raises(StoreError, match="newer version"):
-        Store(f"sqlite:///{tmp_path / 'b.db'}")
+        Store(store.database.engine.url.render_as_string(hide_password=False))
 
 
 def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
