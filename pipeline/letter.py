@@ -51,6 +51,25 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "wordt het afgedekt.",
     ),
 }
+_DUTCH_TERMS: Mapping[str, str] = {
+    "pupil": "leerling",
+    "employee": "medewerker",
+    "guardian": "voogd",
+    "other": "anders",
+    "photo": "foto",
+    "film": "film",
+    "sound": "geluid",
+    "matching": "gezichtsvergelijking",
+    "yes": "ja",
+    "no": "nee",
+    "silent": "niet beantwoord",
+    "self": "uzelf",
+    "parent": "ouder",
+    "signed_by": "getekend door",
+    "signed_on": "getekend op",
+    "valid_until": "geldig tot en met",
+    "withdrawn_on": "ingetrokken op",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +89,10 @@ class Letter:
     failed: Mapping[int, str]
     templates: Sequence[JsonObject]
     entries: Sequence[JsonObject]
+
+    def term(self, value: str) -> str:
+        """A word of the register in the letter's language; dates and what has no translation stay as they are."""
+        return _DUTCH_TERMS.get(value, value) if self.language == "nl" else value.replace("_", " ")
 
     def say(self, word: str, **values: object) -> str:
         """A text in the letter's language."""
@@ -121,7 +144,7 @@ def _parts(letter: Letter) -> Iterator[tuple[str, str]]:
         facts = [
             letter.person_id,
             p.name,
-            str(p.role),
+            letter.term(str(p.role)),
             ", ".join(p.groups),
             p.birth_date.isoformat() if p.birth_date else "",
         ]
@@ -144,12 +167,15 @@ def _parts(letter: Letter) -> Iterator[tuple[str, str]]:
     yield "heading", say("log")
     for e in letter.entries:
         yield "line", f"{e['at'][:19]}Z, {e['seq']}, {e['kind']}" + (f", item {e['item']}" if e["item"] else "")
+        for said in e["said"]:
+            yield "line", said
 
 
 def _consent(letter: Letter, c: JsonObject) -> str:
-    text = f"{c['since']} - {c['until'] or '...'}: {c['medium']} {c['channel']}".rstrip() + f": {c['answer']}"
+    medium = f"{letter.term(str(c['medium']))} {c['channel']}".rstrip()
+    text = f"{c['since']} - {c['until'] or '...'}: {medium}: {letter.term(str(c['answer']))}"
     for key in ("signed_by", "signed_on", "valid_until", "withdrawn_on"):
-        text += f", {key.replace('_', ' ')} {c[key]}" if c[key] else ""
+        text += f", {letter.term(key)} {letter.term(str(c[key]))}" if c[key] else ""
     name = letter.forms.get(str(c["form_sha256"]))
     return text + (f" (forms/{name}, SHA-256 {str(c['form_sha256'])[:16]}...)" if name else "")
 

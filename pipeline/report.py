@@ -15,6 +15,9 @@ _HELD = {
     "sound_not_supported": "sound recordings are not supported yet",
 }
 
+_ENGLISH = ("face", "SHOWN", "covered", "is", "closest", "named by hand by", "needed", "runner-up")
+_DUTCH = ("gezicht", "ZICHTBAAR", "afgedekt", "is", "het dichtst bij", "met de hand benoemd door", "nodig", "tweede")
+
 
 def sentences(entry: Entry, language: str = "en") -> list[str]:
     """One entry as a headline, and below it one line per detail."""
@@ -37,25 +40,36 @@ def reason_text(code: str, language: str = "en") -> str:
 
 def verdict_line(verdict: Mapping[str, Any], channel: str, language: str) -> str:
     """One verdict: where the face is, shown or covered, why, by which article, and on what evidence."""
-    where = "{:.0f},{:.0f} to {:.0f},{:.0f}".format(*verdict["box"])
-    line = f"{channel}: face {verdict['face']} ({where}) {'SHOWN' if verdict['shown'] else 'covered'}: "
+    say = dict(zip(_ENGLISH, _DUTCH, strict=True)) if language == "nl" else dict(zip(_ENGLISH, _ENGLISH, strict=True))
+    where = "{:.0f},{:.0f} - {:.0f},{:.0f}".format(*verdict["box"])
+    line = f"{channel}: {say['face']} {verdict['face']} ({where}) {say['SHOWN' if verdict['shown'] else 'covered']}: "
     line += explain(
         Reason(verdict["reason"]), language,
         register_version=verdict.get("register_version"), consent_row=verdict.get("consent_row"),
     )  # fmt: skip
     line += f" [{verdict['article']}]" if verdict.get("article") else ""
     if person := verdict.get("person") or verdict.get("candidate"):
-        known = "is" if verdict.get("person") else "closest"
+        known = say["is" if verdict.get("person") else "closest"]
         line += f"; {known} {person}"
     if verdict.get("named_by"):
-        line += f" (named by hand by {verdict['named_by']})"
+        line += f" ({say['named by hand by']} {verdict['named_by']})"
     if verdict.get("score") is not None and verdict.get("threshold") is not None:
-        line += f", score {verdict['score']:.2f}, needed {verdict['threshold']:.2f}"
+        line += f", score {verdict['score']:.2f}, {say['needed']} {verdict['threshold']:.2f}"
         if verdict.get("runner_up") is not None:
-            line += f", runner-up {verdict['runner_up']:.2f}"
+            line += f", {say['runner-up']} {verdict['runner_up']:.2f}"
         if engines := verdict.get("engine_scores"):
             line += " (" + ", ".join(f"{k} {v:.3f}" for k, v in engines.items()) + ")"
     return line
+
+
+def about(entry: Entry, person_id: str, language: str) -> list[str]:
+    """The verdicts of an entry on one person, and nothing about anybody else (for an export, GDPR art. 15(4))."""
+    if entry.kind != "item.decided":
+        return []
+    verdicts = json.loads(entry.body)["verdicts"]
+    return [
+        verdict_line(v, channel, language) for channel, vs in verdicts.items() for v in vs if v["person"] == person_id
+    ]
 
 
 def _arrived(body: dict[str, Any], _: str) -> Iterator[str]:

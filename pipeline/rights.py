@@ -14,6 +14,7 @@ from pipeline.lab import Lab
 from pipeline.letter import Letter, write_html, write_pdf
 from pipeline.process import Parts, render_only
 from pipeline.recall import carry_out, take_back
+from pipeline.report import about
 from pipeline.store.rights import Appearance
 from pipeline.types import JsonObject
 
@@ -161,7 +162,7 @@ def export(
     letter = Letter(
         parts.settings.school, language, now.date(), person_id, names[0], person,
         store.rights.history(person_id), forms, appearances, pictures, failed, _templates(person_id, parts),
-        _entries(person_id, parts),
+        _entries(person_id, parts, language),
     )  # fmt: skip
     write_html(letter, target / "letter.html")
     write_pdf(letter, target / "letter.pdf")
@@ -228,7 +229,9 @@ def _templates(person_id: str, parts: Parts) -> list[JsonObject]:
     return [{"engine": t.engine, "portrait": t.portrait_sha256, "dated": t.dated.isoformat()} for t in own]
 
 
-def _entries(person_id: str, parts: Parts) -> list[JsonObject]:
+def _entries(person_id: str, parts: Parts, language: str) -> list[JsonObject]:
     """What the log says of the person, without what it says of others in the same entry."""
-    return [{"seq": e.seq, "at": e.at, "kind": e.kind, "item": e.item_id}
-            for e in parts.store.journal.entries(person_id=person_id)]  # fmt: skip
+    return [
+        {"seq": e.seq, "at": e.at, "kind": e.kind, "item": e.item_id, "said": about(e, person_id, language)}
+        for e in parts.store.journal.entries(person_id=person_id)
+    ]

@@ -89,7 +89,8 @@ def process(
     """
     with opened(config_file) as application, application.alone():
         taken: list[Taken] = []
-        service = application.service(taken.append, lambda _: None)
+        done: list[int] = []
+        service = application.service(taken.append, done.append)
         _stop_on_signals(service)
         service.start()
         try:
@@ -100,7 +101,7 @@ def process(
                 service.drain(lambda left: bar.update(task, completed=max(0, total - left)))
         finally:
             service.close(application.settings.work.deadline_seconds * 2)
-        _summary(application, taken, json_out)
+        _summary(application, taken, done, json_out)
 
 
 @app.command()
@@ -188,9 +189,9 @@ def _feed(service: Service, settings: Settings, paths: list[Path], event: str, t
             taken.append(service.intake.from_elsewhere(file, name, folder))
 
 
-def _summary(application: App, taken: list[Taken], json_out: bool) -> None:
+def _summary(application: App, taken: list[Taken], done: list[int], json_out: bool) -> None:
     store, language = application.store, application.settings.language
-    ids = sorted({t.item.id for t in taken if t.item})
+    ids = sorted({t.item.id for t in taken if t.item} | set(done))  # also what was decided again, as after a recall
     items = store.items.all(ids)
     verdicts = {i.id: store.items.verdict_rows(i.id) for i in items}
     refused = [t for t in taken if t.item is None]

@@ -85,6 +85,10 @@ def test_an_export_holds_everything_and_shows_nobody_else(school: School, sample
         assert alike > 0.9 if v["person"] == "P2" else alike < 0.5, v
     letter = (folder / "letter.html").read_text()
     assert "Name of P2" in letter and "Uw toestemmingen" in letter and "P1" not in letter and "P5" not in letter
+    assert "medewerker" in letter and "getekend door uzelf" in letter and "ZICHTBAAR" in letter and "nodig" in letter
+    english = school.json("person", "export", "P2", "--to", str(tmp_path / "en"), "--language", "en")
+    text = (Path(english["folder"]) / "letter.html").read_text()
+    assert "Your consents" in text and "signed by self" in text and "SHOWN" in text and "P1" not in text
     assert (folder / "letter.pdf").read_bytes().startswith(b"%PDF-") and (folder / "letter.pdf").stat().st_size > 2000
     with zipfile.ZipFile(facts["zip"]) as z:
         assert z.testzip() is None and len(z.namelist()) == 4
