@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from consent_sync.model import RegisterError
@@ -21,6 +21,7 @@ from pipeline.config import Settings
 from pipeline.errors import BeeldwachtError
 from pipeline.lab import Lab
 from pipeline.lifecycle import State
+from pipeline.register_sync import HEARTBEAT as READING
 from pipeline.screen import item_json
 from pipeline.service import HEARTBEAT, lab_options
 from pipeline.types import JsonObject
@@ -167,14 +168,38 @@ def _database(settings: Settings) -> list[Finding]:
         flaws = application.log_flaws()
         last = application.store.journal.last_seq()
         version = application.store.register.current().version
+        counts = application.store.templates.counts()
+        if counts["templates"]:
+            application.keys.current()  # raises KeyProblem: a lost key names nobody, and must not go unnoticed
+        read = application.store.items.heartbeat(READING)
     finally:
         application.close()
     findings = [Finding("database", True, f"opens; register version {version or 'none'}")]
+    if counts["templates"]:
+        findings.append(
+            Finding("templates", True, f"{counts['templates']}, of {counts['people']} people; the key fits")
+        )
+    if settings.register.source:
+        findings.append(_reading(read))
     if flaws:
         findings.append(Finding("log", False, f"entry {flaws[0].seq}: {flaws[0].what}", "Run `beeldwacht log verify`."))
     else:
         findings.append(Finding("log", True, f"whole, {last} entries"))
     return findings
+
+
+def _reading(read: tuple[datetime, JsonObject] | None) -> Finding:
+    """How the last reading of the configured register went."""
+    if read is None:
+        return Finding("register", False, "the configured source was never read", "Run `beeldwacht register sync`.")
+    at, facts = read
+    why = facts["facts"].get("why", "")
+    if facts["kind"] == "register.refused":
+        return Finding("register", False, f"refused at {at:%Y-%m-%d %H:%M}: {why}", "Mend the source it names.")
+    if facts["kind"] == "register.held":
+        waiting = len(facts["facts"].get("waiting", {}))
+        return Finding("register", False, f"{waiting} people wait", "Run `beeldwacht register sync --confirm NAME`.")
+    return Finding("register", True, f"last read at {at:%Y-%m-%d %H:%M} UTC")
 
 
 def _engines(settings: Settings) -> list[Finding]:
