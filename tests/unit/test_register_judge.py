@@ -1,6 +1,7 @@
 """From sightings to verdicts, who is a candidate, and which events are held."""
 
 import math
+import time
 import timeit
 from dataclasses import replace
 from datetime import date, datetime
@@ -198,7 +199,7 @@ def test_an_unreadable_event_is_held() -> None:
 
 
 def test_a_verdict_takes_under_50_microseconds() -> None:
-    """Among 5,000 people and in a photo of 25 faces. The best of several runs: the machine may be busy."""
+    """Among 5,000 people and in a photo of 25 faces. The best of many runs, in processor time."""
     people = [replace(TEEN, person_id=f"P{i}", groups=(f"{i % 40}A",)) for i in range(5000)]
     school = register(*people)
     event = Event("e", groups=tuple(f"{i}A" for i in range(25)))
@@ -208,5 +209,5 @@ def test_a_verdict_takes_under_50_microseconds() -> None:
         verdicts = judge(seen, school, event, "school", Medium.PHOTO, ON)
         assert all(v.shown for v in verdicts)
 
-    best = min(timeit.repeat(run, number=20, repeat=5)) / 20 / len(seen)
+    best = min(timeit.repeat(run, timer=time.process_time, number=20, repeat=15)) / 20 / len(seen)
     assert best < 50e-6, f"{best * 1e6:.1f} microseconds"
