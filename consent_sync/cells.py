@@ -6,10 +6,12 @@ answer was never given, an unclear end date has passed, an unclear withdrawal ha
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
+from decimal import Decimal
 from types import MappingProxyType
 
 from consent_sync.model import RowProblem
@@ -87,6 +89,24 @@ _DUTCH = re.compile(r"([0-9]{1,2})([-/])([0-9]{1,2})\2([0-9]{4})")
 _MONTH_FIRST = re.compile(r"(?:0?[1-9]|1[0-2])/(?:1[3-9]|2[0-9]|3[01])/[0-9]{4}")
 _EXCERPT = 40
 _DATES = "a date such as 2026-09-01 or 1-9-2026"
+
+
+def typed_text(value: object) -> str | None:
+    """A value that a workbook or a database hands over with its type, as the text that a CSV would hold.
+
+    Nothing is "", a date is ISO, a whole number has no decimals. None for any other kind of value, text included.
+    """
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, datetime):
+        return value.date().isoformat() if value.time() == datetime.min.time() else value.isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, (int, float, Decimal)):
+        return str(int(value)) if math.isfinite(value) and value == int(value) else str(value)
+    return None
 
 
 def month_first(cells: Sequence[str]) -> bool:

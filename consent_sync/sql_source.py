@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from datetime import date, datetime
-from decimal import Decimal
 
 from pydantic import Field, SecretStr
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
+from consent_sync.cells import typed_text
 from consent_sync.csv_source import MAX_COLUMNS, MAX_ROWS
 from consent_sync.model import RawTable, RegisterError
 from consent_sync.sources import Context, Options, source
@@ -80,14 +79,5 @@ def read(options: SqlOptions, context: Context) -> RawTable:
 
 def _text(value: object) -> str:
     """A value as the text that a CSV would hold."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, datetime):
-        return value.date().isoformat() if value.time() == datetime.min.time() else value.isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, (float, Decimal)) and value == int(value):
-        return str(int(value))
-    return str(value)
+    typed = typed_text(value)
+    return str(value) if typed is None else typed

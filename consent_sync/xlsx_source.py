@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Iterator
-from datetime import date, datetime
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
@@ -17,6 +16,7 @@ from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
 from consent_sync.archive import Archive
+from consent_sync.cells import typed_text
 from consent_sync.csv_source import MAX_COLUMNS, MAX_ROWS, file_bytes
 from consent_sync.model import RawTable, RegisterError
 from consent_sync.sources import Context, FileOptions, source
@@ -100,20 +100,11 @@ def _rows(file: str, sheet: Any) -> Iterator[tuple[int, tuple[str, ...]]]:
             yield number, cells
 
 
-def _text(value: object) -> str:  # noqa: PLR0911 - one return per kind of value
+def _text(value: object) -> str:
     """A cell as the text that a CSV would hold."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, datetime):
-        return value.date().isoformat() if value.time() == datetime.min.time() else value.isoformat()
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    if isinstance(value, (int, float)):
-        return str(value)
+    typed = typed_text(value)
+    if typed is not None:
+        return typed
     if not isinstance(value, str):  # array formulas, times, errors
         return UNKNOWN
     return UNKNOWN if value.startswith("=") else value[:MAX_CELL]

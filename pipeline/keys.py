@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from pipeline.config import Keys
+from pipeline.disk import sync_folder
 from pipeline.errors import BeeldwachtError
 from pipeline.types import SealedTemplate, Template
 
@@ -235,7 +236,7 @@ class FileSource:
                 f.write(text + "\n")
                 f.flush()
                 os.fsync(f.fileno())
-            _sync_folder(target.parent)
+            sync_folder(target.parent)
         except FileExistsError:
             made = _read_file(target)  # somebody else was first
             if made is not None:
@@ -332,11 +333,3 @@ def _keyring(step: Callable[..., str | None]) -> str | None:
             f"The keyring of this system does not answer ({type(e).__name__}: {e}).",
             'Unlock it, or choose [keys] source = "file".',
         ) from e
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

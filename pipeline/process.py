@@ -22,7 +22,7 @@ from pipeline.lifecycle import State
 from pipeline.store import Store
 from pipeline.store.records import Decision, Draft, Item
 from pipeline.triage import HELD_WHEN_REFUSED, failed_checks, look_again
-from pipeline.types import Analysis, Box, Check, Medium, Region, Register, Verdict
+from pipeline.types import Analysis, Box, Check, Medium, Plan, Register, Verdict
 from pipeline.vault import Vault
 
 logger = logging.getLogger(__name__)
@@ -109,7 +109,7 @@ def _decide(item: Item, owner: str, lab: Lab, parts: Parts) -> State:
     drafts: list[Draft] = []
     for plan, channels in _plans(analysis, verdicts).items():
         name = f"{item.id}-{item.revision + 1}-{channels[0]}.partial"
-        product = _produce(item, plan, name, lab, seen, parts)
+        product = _produce(plan, name, lab, seen, parts)
         failed = failed_checks(product.checks)
         hold += [h for h in failed if h not in hold]
         for channel in channels:
@@ -125,24 +125,19 @@ def _decide(item: Item, owner: str, lab: Lab, parts: Parts) -> State:
     return _record(item, owner, register, seen, checks, drafts, hold, parts)
 
 
-def _plans(
-    analysis: Analysis, verdicts: Mapping[str, Sequence[Verdict]]
-) -> dict[tuple[tuple[Region, ...], frozenset[int]], list[str]]:
-    """Channels that hide the same faces share one rendering: (regions, shown faces) -> channels."""
-    plans: dict[tuple[tuple[Region, ...], frozenset[int]], list[str]] = {}
+def _plans(analysis: Analysis, verdicts: Mapping[str, Sequence[Verdict]]) -> dict[Plan, list[str]]:
+    """What to do, and for which channels: those that hide the same faces share one rendering."""
+    plans: dict[Plan, list[str]] = {}
     for channel, own in verdicts.items():
         shown = frozenset(v.face for v in own if v.shown)
-        plans.setdefault((mask.plan_regions(analysis, shown), shown), []).append(channel)
+        plans.setdefault(Plan(mask.plan_regions(analysis, shown), shown), []).append(channel)
     return plans
 
 
-def _produce(
-    item: Item, plan: tuple[tuple[Region, ...], frozenset[int]], name: str, lab: Lab, seen: _Seen, parts: Parts,
-    embed: bool = True,
-) -> Product:  # fmt: skip
+def _produce(plan: Plan, name: str, lab: Lab, seen: _Seen, parts: Parts, embed: bool = True) -> Product:
     """Render and verify; what the detectors still find in the result is covered too, and it is rendered again."""
-    regions, shown_faces = plan
-    shown = {i: seen.analysis.faces[i].detection.box for i in shown_faces}
+    regions = plan.regions
+    shown = {i: seen.analysis.faces[i].detection.box for i in plan.shown}
     matching = parts.settings.matching.enabled and embed
     for left in range(ROUNDS, 0, -1):
         product = lab.produce(
@@ -168,12 +163,12 @@ def render_only(item: Item, boxes: Sequence[Box], name: str, lab: Lab, parts: Pa
     None when one of the boxes is no face. What is written stands in work/ under `name`. Raises ChildError.
     """
     analysis = lab.analyse(parts.vault.original(item.sha256), False)
-    shown = {f.index for f in analysis.faces if any(f.detection.box.iou(b) >= SAME_BOX for b in boxes)}
+    shown = frozenset(f.index for f in analysis.faces if any(f.detection.box.iou(b) >= SAME_BOX for b in boxes))
     if not all(any(f.detection.box.iou(b) >= SAME_BOX for f in analysis.faces) for b in boxes):
         return None
     nobody = Gallery((), {}, parts.settings.matching.rules, False)
     seen = _Seen(analysis, nobody, {}, parts.seconds(), parts.clock().date(), secrets.randbits(63))
-    return _produce(item, (mask.plan_regions(analysis, shown), frozenset(shown)), name, lab, seen, parts, False)
+    return _produce(Plan(mask.plan_regions(analysis, shown), shown), name, lab, seen, parts, False)
 
 
 def _record(

@@ -433,11 +433,11 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do to one original for one channel."""
+    """What to do to one original: what to cover, and which faces stay visible. Channels with equal plans share one
+    rendering."""
 
-    channel: str
-    style: Style
     regions: tuple[Region, ...]
+    shown: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)

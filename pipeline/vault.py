@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import names
+from pipeline.disk import sync_folder
 from pipeline.errors import IntakeError, PublishError, RefusedFile, StartupError
 
 _CHUNK = 1 << 20
@@ -113,7 +114,7 @@ class Vault:
             if not (target.exists() and _digest(target) == digest):
                 temporary.chmod(0o400)
                 temporary.replace(target)
-                _sync_folder(target.parent)
+                sync_folder(target.parent)
             return Stored(digest, before.st_size, stamp_of(before))
         except OSError as e:
             raise IntakeError(f"{names.shown(path.name)}: cannot be copied ({e.strerror}).") from e
@@ -188,7 +189,7 @@ class Vault:
             if not stat.S_ISREG(path.lstat().st_mode) or (sha256 and _digest(path) != sha256):
                 return False
             path.unlink()
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except OSError:
             return False
         return True
@@ -297,7 +298,7 @@ class Vault:
         source.chmod(0o644)
         _sync_file(source)
         rename_no_replace(source, target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
 
     def retract(self, channel: str, path: str, sha256: str) -> bool:
         """Take a released file back out of the publish folder, if it is the one with this hash.
@@ -310,7 +311,7 @@ class Vault:
         if _digest(target) != sha256:
             return False
         target.unlink()
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
         return True
 
 
@@ -343,7 +344,7 @@ def rename_no_replace(source: Path, target: Path) -> None:
 def replace_file(source: Path, target: Path) -> None:
     """Put a file in the place of another by one rename, durably. For files of the service itself, never for media."""
     source.replace(target)
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
 
 
 def _lives(pid: int) -> bool:
@@ -364,14 +365,6 @@ def _digest(path: Path) -> str:
 def _sync_file(path: Path) -> None:
     with path.open("rb") as f:
         os.fsync(f.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -14,7 +14,7 @@ from pipeline.commands.common import ConfigOption, JsonOption, opened, progress
 from pipeline.config import Settings
 from pipeline.errors import BeeldwachtError
 from pipeline.intake import Taken
-from pipeline.lifecycle import State
+from pipeline.lifecycle import SETTLED_STATES, State
 from pipeline.report import reason_text
 from pipeline.service import Service, walk
 
@@ -59,7 +59,7 @@ def run(config_file: ConfigOption = None) -> None:
 
         def on_done(item_id: int) -> None:
             item = application.store.items.get(item_id)
-            if item and item.state not in {State.QUEUED, State.WORKING, State.READY}:
+            if item and item.state in SETTLED_STATES:
                 screen.item_line(item, application.store.items.verdict_rows(item_id), language)
 
         service = application.service(on_taken, on_done)
