@@ -1,0 +1,96 @@
+"""The data of films and sound recordings: frozen, and free of clock, disk, database and model.
+
+Coordinates are pixels of the *upright* frame (rotation of the container applied, pixels made square, sizes made even),
+origin in the top left corner. Frames are counted from 0 at the constant rate of `FilmFacts`; frame n is shown from
+n / rate seconds on. A frame is an I420 array: `uint8`, shape (height * 3 // 2, width), limited range.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Frame: TypeAlias = NDArray[np.uint8]
+Boxes: TypeAlias = NDArray[np.float32]
+"""Shape (n, 4): left, top, right, bottom."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilmFacts:
+    """What a film or sound recording is, found before anything is decoded.
+
+    `width` and `height` are those of every decoded frame, 0 for sound alone. `rate` is the constant frame rate at
+    which the film is read and written. `duration` is in seconds, as the container tells it. `sound` says whether there
+    is a sound track that is kept; `sound_rate` (Hz) and `sound_channels` (1 or 2) are those it is read and written at.
+    `family` names the demuxer that reads it, or "gif", "png", "webp" for animations, which Pillow reads. `hdr`: the
+    colours must be brought down to standard range. `matrix` is the colour matrix written in the result
+    ("bt709" or "smpte170m"). `notes` are remarks for the log: what was dropped.
+    """
+
+    family: str
+    width: int
+    height: int
+    rate: Fraction
+    duration: float
+    sound: bool
+    video_codec: str = ""
+    sound_codec: str = ""
+    video_stream: int = -1
+    sound_stream: int = -1
+    sound_rate: int = 48000
+    sound_channels: int = 2
+    hdr: bool = False
+    matrix: str = "bt709"
+    notes: tuple[str, ...] = ()
+
+    @property
+    def expected_frames(self) -> int:
+        """How many frames there should be; for progress only, the decoder decides."""
+        return max(1, round(self.duration * self.rate))
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A piece of time in seconds, start included, end not."""
+
+    start: float
+    end: float
+
+
+class SoundMode(StrEnum):
+    """What becomes of the sound on one channel."""
+
+    NONE = "none"
+    """There is none."""
+    KEEP = "keep"
+    MUTE_SPEECH = "mute_speech"
+    MUTE_ALL = "mute_all"
+
+
+@dataclass(frozen=True, slots=True)
+class SoundPlan:
+    """What becomes of the sound on one channel, and why.
+
+    `reason` is a code for the log (see pipeline.hearing), `article` the article it rests on, `people` the ids of those
+    who may not be heard, `muted` the stretches that are silent in the result (all of it: one stretch to the end).
+    """
+
+    mode: SoundMode
+    reason: str
+    article: str
+    people: tuple[str, ...] = ()
+    muted: tuple[Stretch, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FilmLimits:
+    """What a film may ask of us: seconds of duration, pixels of one frame, and frames per second in the result."""
+
+    seconds: float = 3600.0
+    pixels: int = 9_000_000
+    rate: int = 60
