@@ -47,6 +47,10 @@ class FilmFacts:
     hdr: bool = False
     matrix: str = "bt709"
     notes: tuple[str, ...] = ()
+    video_end: float = 0.0
+    """Seconds from the film's beginning to the end of its last frame, as the packets tell it."""
+
+    interlaced: bool = False
 
     @property
     def expected_frames(self) -> int:
@@ -94,3 +98,71 @@ class FilmLimits:
     seconds: float = 3600.0
     pixels: int = 9_000_000
     rate: int = 60
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """One face through the frames of one shot: where it was detected, in rising order of frames.
+
+    `frames` are int32 (n,); `boxes` float32 (n, 4); `scores` float32 (n,); `marks` float32 (n, 5, 2), the landmarks of
+    each detection, NaN where there are none. `shot` are the first and the last frame of the shot. `fast` says for the
+    first and the last detection whether the detector that looks at every frame made it: where it did not, the face may
+    have been there for longer. `mixed`: in these frames another face overlapped this one, so nobody can say which is
+    which.
+    """
+
+    index: int
+    frames: NDArray[np.int32]
+    boxes: Boxes
+    scores: NDArray[np.float32]
+    marks: NDArray[np.float32]
+    shot: tuple[int, int]
+    fast: tuple[bool, bool] = (True, True)
+    mixed: bool = False
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The first and the last frame in which it was detected."""
+        return int(self.frames[0]), int(self.frames[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the first pass saw: how many frames there are, where shots begin (frame 0 not named), and the tracks."""
+
+    frames: int
+    cuts: tuple[int, ...]
+    tracks: tuple[Track, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One detection of a track that recognition should look at: which track, and which of its detections."""
+
+    track: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cover:
+    """What covers one track: whole pixels, even, one box for every frame from `start` on.
+
+    `boxes` are int32 (n, 4). `seen` is the frame of the first detection: there the colours of a mosaic are taken.
+    """
+
+    track: int
+    start: int
+    boxes: NDArray[np.int32]
+    seen: int
+
+    @property
+    def stop(self) -> int:
+        """The first frame that is not covered any more."""
+        return self.start + len(self.boxes)
+
+    def at(self, frame: int) -> tuple[int, int, int, int] | None:
+        """Left, top, right, bottom in this frame; None when it does not cover this frame."""
+        if not self.start <= frame < self.stop:
+            return None
+        left, top, right, bottom = (int(v) for v in self.boxes[frame - self.start])
+        return left, top, right, bottom

@@ -47,6 +47,22 @@ class DamagedFile(MediaError):
     reason = "damaged"
 
 
+class DamagedFilm(DamagedFile):
+    """A film or recording that cannot be read from its beginning to the end it claims, without guessing."""
+
+
+class FilmTooLong(MediaError):
+    """Longer than the limit."""
+
+    reason = "film_too_long"
+
+
+class ToolUnavailable(MediaError):
+    """ffmpeg or ffprobe cannot be started. Nothing is wrong with the file."""
+
+    reason = "tool_unavailable"
+
+
 class TooManyPixels(MediaError):
     """More pixels than the limit, or a side that no JPEG can hold."""
 
@@ -92,4 +108,22 @@ def too_many_pixels(width: int, height: int, max_pixels: int) -> TooManyPixels:
         f"The photo claims {width} x {height} pixels, more than the {max_pixels / 1e6:g} million that are taken. "
         "Make it smaller and drop it again.",
         f"{width}x{height} > {max_pixels}",
+    )
+
+
+def damaged_film(detail: str) -> DamagedFilm:
+    """The usual `DamagedFilm`, with the technical detail."""
+    return DamagedFilm(
+        "The film is damaged or was not copied completely. Copy it again from the camera or phone, and check that it "
+        "plays there to the end.",
+        detail,
+    )
+
+
+def film_too_long(seconds: float, most: float) -> FilmTooLong:
+    """The usual `FilmTooLong`: its duration against the limit, both in seconds."""
+    return FilmTooLong(
+        f"The film claims to last {seconds / 60:.0f} minutes, more than the {most / 60:.0f} that are taken. Cut it "
+        "into parts and drop those.",
+        f"{seconds:.1f} s > {most:g} s",
     )
