@@ -34,7 +34,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.errors import StoreError
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest schema; a test holds it against pipeline/migrations."""
 
 metadata = MetaData(
@@ -66,6 +66,8 @@ items = Table(
     Column("seconds", Float),
     Column("arrived_at", String(32), nullable=False),
     Column("updated_at", String(32), nullable=False),
+    Column("cancel_requested_by", Text),                # somebody asked to give up the work on it
+    Column("cancel_requested_at", String(32)),
 )  # fmt: skip
 
 renditions = Table(
@@ -190,7 +192,7 @@ consents = Table(
     Column("reminded_on", String(10)),
 )  # fmt: skip
 
-# --- templates, names given by hand, recalls (pipeline.store.templates, .naming, .recall) ---------------------
+# --- templates, names given by hand, recalls (pipeline.store.templates, .naming, .hearing, .recall) -----------
 
 templates = Table(
     "templates", metadata,                              # sealed: see pipeline.keys
@@ -231,6 +233,17 @@ face_names = Table(
     Column("person_id", Text, nullable=False, index=True),
     Column("named_by", Text, nullable=False),
     Column("named_at", String(32), nullable=False),
+    Column("ended_by", Text),
+    Column("ended_at", String(32)),
+)  # fmt: skip
+
+speakers = Table(
+    "speakers", metadata,                               # who can be heard, as staff said; what ended is kept
+    Column("id", Integer, primary_key=True),
+    Column("item_id", ForeignKey("items.id"), nullable=False, index=True),
+    Column("person_id", Text, index=True),              # empty: nobody can be heard; NULL: somebody erased since
+    Column("said_by", Text, nullable=False),
+    Column("said_at", String(32), nullable=False),
     Column("ended_by", Text),
     Column("ended_at", String(32)),
 )  # fmt: skip
