@@ -104,12 +104,12 @@ class Running:
             raise damaged_film(f"no progress for {self._stall:g} s: {self.complaints}")
         return fd
 
-    def finish(self) -> int:
-        """Wait for its end; the exit status. Raises `DamagedFilm` when it does not end in time."""
+    def finish(self, seconds: float = 0.0) -> int:
+        """Wait for its end (0: as long as for a byte); the exit status. Raises `DamagedFilm` when it does not end."""
         try:
-            return self.process.wait(self._stall)
+            return self.process.wait(seconds or self._stall)
         except subprocess.TimeoutExpired as error:
-            raise damaged_film(f"did not end within {self._stall:g} s: {self.complaints}") from error
+            raise damaged_film(f"did not end in time: {self.complaints}") from error
 
     def blame(self, status: int) -> MediaError:
         """What its failure says about the film."""
