@@ -51,6 +51,11 @@ class FilmFacts:
     """Seconds from the film's beginning to the end of its last frame, as the packets tell it."""
 
     interlaced: bool = False
+    sound_end: float = 0.0
+    """Seconds from the film's beginning to the end of its last packet of sound."""
+
+    upright: tuple[int, int] = (0, 0)
+    """Width and height before they were made even, upright and with square pixels."""
 
     @property
     def expected_frames(self) -> int:
@@ -108,7 +113,8 @@ class Track:
     each detection, NaN where there are none. `shot` are the first and the last frame of the shot. `fast` says for the
     first and the last detection whether the detector that looks at every frame made it: where it did not, the face may
     have been there for longer. `mixed`: in these frames another face overlapped this one, so nobody can say which is
-    which.
+    which. `sure`: at least one detection was convincing, or a second detector agreed. `goes_on`: whether the face is
+    that of another track just before the first, and just after the last detection.
     """
 
     index: int
@@ -119,6 +125,8 @@ class Track:
     shot: tuple[int, int]
     fast: tuple[bool, bool] = (True, True)
     mixed: bool = False
+    sure: bool = True
+    goes_on: tuple[bool, bool] = (False, False)
 
     @property
     def span(self) -> tuple[int, int]:

@@ -75,8 +75,8 @@ def _command(path: Path, facts: FilmFacts, tools: Tools) -> list[str]:
     threads = str(tools.threads)
     command = [
         tools.ffmpeg, "-nostdin", "-hide_banner", "-v", "error", "-xerror", "-filter_threads", threads,
-        "-threads", threads, *input_options(facts.family), "-i", f"file:{path}",
-        "-map", f"0:{facts.video_stream}", "-an", "-sn", "-dn", "-vf", ",".join(filters(facts)),
+        "-threads", threads, "-max_pixels", str(_most_pixels(facts)), *input_options(facts.family),
+        "-i", f"file:{path}", "-map", f"0:{facts.video_stream}", "-an", "-sn", "-dn", "-vf", ",".join(filters(facts)),
         "-r", str(facts.rate), "-fps_mode", "cfr", "-c:v", "rawvideo", "-f", "rawvideo", "pipe:1",
     ]  # fmt: skip
     if facts.sound_stream >= 0:
@@ -86,16 +86,25 @@ def _command(path: Path, facts: FilmFacts, tools: Tools) -> list[str]:
     return command
 
 
+def _most_pixels(facts: FilmFacts) -> int:
+    """Of one stored frame: a film may not grow beyond the size that was judged."""
+    return 2 * facts.width * facts.height + 1_000_000
+
+
 def filters(facts: FilmFacts) -> list[str]:
     """What happens to a decoded frame: rate, progressive, square pixels, standard range and colours, even size."""
-    rate = facts.rate
-    width, height = facts.width, facts.height
-    matrix = facts.matrix
+    width, height = facts.upright
     chain = ["bwdif=mode=send_frame:deint=interlaced"] if facts.interlaced else []
-    chain.append(f"fps={rate}")
+    chain.append(f"fps={facts.rate}")
     chain += _TO_SDR if facts.hdr else []
     chain += [
-        f"scale={width}:{height}:flags=bicubic:out_range=limited:out_color_matrix={matrix}",
+        f"scale={width}:{height}:flags=bicubic:out_range=limited:out_color_matrix={facts.matrix}",
         "format=yuv420p",
     ]
+    if (width, height) != (facts.width, facts.height):  # the last column and row once more
+        right, bottom = facts.width - width, facts.height - height
+        chain += [
+            f"pad={facts.width}:{facts.height}:0:0",
+            f"fillborders=right={right}:bottom={bottom}:mode=smear",
+        ]
     return chain

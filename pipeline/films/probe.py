@@ -47,9 +47,13 @@ SOUND_CODECS = (
 MAX_SIDE = 16_000
 """H.264 as we write it has no more than 16384 pixels on a side."""
 
-_CUT_OFF_SECONDS = 1.0  # the picture may end this much, or 2 %, before the duration its container claims
-_CUT_OFF_PART = 0.02
-_MAX_PACKETS_PER_SECOND = 1000
+_CUT_OFF_SECONDS = 0.5  # a track may end this much, or 1 %, before the duration its container claims
+_CUT_OFF_PART = 0.01
+_NO_CLAIM = frozenset({"mp3", "aac", "amr", "mpeg", "mpegts"})
+"""Formats without an index: their duration is only guessed from their size."""
+
+_MAX_PACKETS_PER_SECOND = 1000  # of all tracks together
+_WALK_SECONDS = 900.0
 _SD = (1024, 576)  # pictures up to this size with no colour matrix named are taken as standard definition
 _SD_MATRICES = {"smpte170m", "bt470bg", "fcc"}
 
@@ -70,19 +74,32 @@ def probe(path: Path, limits: FilmLimits, tools: Tools) -> FilmFacts:
     unreadable = any(_role(s) == "unreadable video" for s in description["streams"])
     if video is None and (sound is None or unreadable):  # a film whose picture is not read is no sound recording
         raise _unknown_codecs(description)
-    claimed = _claimed(description, video or sound or {})
-    if claimed > limits.seconds:
-        raise film_too_long(claimed, limits.seconds)
-    times, end = _walk(path, family, (video or sound or {})["index"], limits, tools)
-    start = max(0.0, _number(description["format"].get("start_time")))
-    end -= start
-    if claimed - end > max(_CUT_OFF_SECONDS, _CUT_OFF_PART * claimed):
-        raise damaged_film(f"claims {claimed:.2f} s and holds {end:.2f} s")
-    whole = max(end, claimed, _number(description["format"].get("duration")))
+    begin = max(0.0, _number(description["format"].get("start_time")))
+    claims = 0.0 if family in _NO_CLAIM else max(0.0, _number(description["format"].get("duration")))
+    if claims > limits.seconds:
+        raise film_too_long(claims, limits.seconds)
+    chosen = [s for s in (video, sound) if s is not None]
+    times, ends = _walk(path, family, chosen[0]["index"], limits, tools)
+    ends = {index: end - begin for index, end in ends.items()}
+    _demand_whole(claims, max(ends.values()))
+    whole = 0.0
+    for stream in chosen:
+        held, own = ends.get(stream["index"], 0.0), _number(stream.get("duration"))
+        late = max(0.0, _number(stream.get("start_time")) - begin)
+        claimed = own + late if own > 0 and family not in _NO_CLAIM else 0.0
+        _demand_whole(claimed, held)
+        whole = max(whole, held, claimed)
     if whole > limits.seconds:
         raise film_too_long(whole, limits.seconds)
     facts = FilmFacts(family, 0, 0, Fraction(0), whole, sound is not None, notes=tuple(notes))
-    return _with_sound(_with_video(facts, video, times - start, end, limits), sound)
+    if video is not None:
+        facts = _with_video(facts, video, times - begin, ends[video["index"]], limits)
+    return _with_sound(facts, sound, ends) if sound is not None else facts
+
+
+def _demand_whole(claimed: float, held: float) -> None:
+    if claimed - held > max(_CUT_OFF_SECONDS, _CUT_OFF_PART * claimed):
+        raise damaged_film(f"claims {claimed:.2f} s and holds {held:.2f} s")
 
 
 def input_options(family: str) -> list[str]:
@@ -175,47 +192,40 @@ def _unknown_codecs(description: JsonObject) -> UnsupportedFormat:
     )
 
 
-def _claimed(description: JsonObject, stream: JsonObject) -> float:
-    """Seconds from the film's beginning to the end of this track, as the container claims; 0 where it does not."""
-    own, start = _number(stream.get("duration")), _number(stream.get("start_time"))
-    begin = _number(description["format"].get("start_time"))
-    if own > 0:
-        return own + max(0.0, start - begin)
-    return max(0.0, _number(description["format"].get("duration")))
-
-
-def _walk(path: Path, family: str, index: int, limits: FilmLimits, tools: Tools) -> tuple[NDArray[np.float64], float]:
-    """When each packet of one track is shown (seconds, sorted), and when the last one ends."""
-    command = [tools.ffprobe, "-v", "error", *input_options(family), "-select_streams", str(index),
-               "-show_entries", "packet=pts_time,dts_time,duration_time,flags", "-of", "compact=p=0:nk=0",
+def _walk(
+    path: Path, family: str, index: int, limits: FilmLimits, tools: Tools
+) -> tuple[NDArray[np.float64], dict[int, float]]:
+    """When each packet of one track is shown (seconds, sorted), and when the last packet of every track ends."""
+    command = [tools.ffprobe, "-v", "error", *input_options(family), "-show_entries",
+               "packet=stream_index,pts_time,dts_time,duration_time,flags", "-of", "compact=p=0",
                f"file:{path}"]  # fmt: skip
-    times, end = array("d"), 0.0
-    most = int(limits.seconds * _MAX_PACKETS_PER_SECOND)
-    for line in lines_of(command, seconds=600.0):
+    times, ends = array("d"), dict[int, float]()
+    left = int(limits.seconds * _MAX_PACKETS_PER_SECOND)
+    for line in lines_of(command, _WALK_SECONDS):
+        left -= 1
+        if left < 0:
+            raise film_too_long(max(ends.values(), default=0.0), limits.seconds)
         entry = dict(part.split("=", 1) for part in line.decode("ascii", "replace").strip().split("|") if "=" in part)
-        if not entry or "D" in entry.get("flags", ""):
+        shown = _number(entry.get("pts_time"), _number(entry.get("dts_time"), math.nan))
+        if math.isnan(shown) or "D" in entry.get("flags", ""):  # D: outside of the list of edits, never shown
             continue
-        shown = _number(entry.get("pts_time"), math.nan)
-        if math.isnan(shown):
-            shown = _number(entry.get("dts_time"), math.nan)
-        if math.isnan(shown):
-            continue
-        times.append(shown)
-        end = max(end, shown + max(0.0, _number(entry.get("duration_time"))))
-        if len(times) > most:
-            raise film_too_long(end, limits.seconds)
+        track = _whole(entry.get("stream_index"))
+        ends[track] = max(ends.get(track, 0.0), shown + max(0.0, _number(entry.get("duration_time"))))
+        if track == index:
+            times.append(shown)
     if not times:
         raise damaged_film("no frames")
-    return np.sort(np.frombuffer(times, np.float64)), end
+    return np.sort(np.frombuffer(times, np.float64)), ends
 
 
 def _with_video(
-    facts: FilmFacts, video: JsonObject | None, times: NDArray[np.float64], end: float, limits: FilmLimits
+    facts: FilmFacts, video: JsonObject, times: NDArray[np.float64], end: float, limits: FilmLimits
 ) -> FilmFacts:
-    if video is None:
-        return facts
     notes = list(facts.notes)
-    width, height = upright_size(video, notes)
+    upright = upright_size(video, notes)
+    width, height = (n + n % 2 for n in upright)
+    if upright != (width, height):
+        notes.append("odd size made even")
     if width * height > limits.pixels or max(width, height) > MAX_SIDE:
         raise TooManyPixels(
             f"The film's picture is {width} x {height} pixels, more than the {limits.pixels / 1e6:g} million that are "
@@ -236,22 +246,20 @@ def _with_video(
         facts,
         width=width, height=height, rate=rate, hdr=hdr, matrix=_matrix(video, width, height), notes=tuple(notes),
         video_codec=str(video["codec_name"]), video_stream=int(video["index"]), video_end=end,
-        interlaced=video.get("field_order") in ("tt", "bb", "tb", "bt"),
+        upright=upright, interlaced=video.get("field_order") in ("tt", "bb", "tb", "bt"),
     )  # fmt: skip
 
 
-def _with_sound(facts: FilmFacts, sound: JsonObject | None) -> FilmFacts:
-    if sound is None:
-        return facts
+def _with_sound(facts: FilmFacts, sound: JsonObject, ends: dict[int, float]) -> FilmFacts:
     return replace(
         facts,
         sound_codec=str(sound["codec_name"]), sound_stream=int(sound["index"]),
-        sound_channels=1 if _whole(sound.get("channels")) == 1 else 2,
+        sound_channels=1 if _whole(sound.get("channels")) == 1 else 2, sound_end=ends.get(int(sound["index"]), 0.0),
     )  # fmt: skip
 
 
 def upright_size(video: JsonObject, notes: list[str]) -> tuple[int, int]:
-    """Width and height of the frames as they are read: square pixels, turned upright, made even."""
+    """Width and height of the frames as they are to be seen: square pixels, turned upright."""
     width, height = _whole(video.get("width")), _whole(video.get("height"))
     shape = _fraction(str(video.get("sample_aspect_ratio", "1:1")).replace(":", "/"))
     if shape > 0 and shape != 1:
@@ -263,9 +271,7 @@ def upright_size(video: JsonObject, notes: list[str]) -> tuple[int, int]:
     turned = next((_number(s.get("rotation")) for s in video.get("side_data_list", ()) if "rotation" in s), 0.0)
     if round(turned) % 180 == 90:
         width, height = height, width
-    if width % 2 or height % 2:
-        notes.append("odd size made even")
-    return max(2, width + width % 2), max(2, height + height % 2)
+    return max(1, width), max(1, height)
 
 
 def _matrix(video: JsonObject, width: int, height: int) -> str:
