@@ -7,7 +7,7 @@ reading with an error: what a decoder guesses is never looked at and never publi
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,7 @@ def read_frames(
     tools: Tools,
     only: Collection[int] | None = None,
     stall_seconds: float = STALL_SECONDS,
-) -> Iterator[tuple[int, Frame]]:
+) -> Generator[tuple[int, Frame]]:
     """All frames with their numbers, from 0; or only those with these numbers. Close it to end ffmpeg early.
 
     A frame is I420 (see pipeline.film_types), read-only, and the caller's to keep. Raises `DamagedFilm` for a film

@@ -1,0 +1,177 @@
+"""Covering faces in frames, and proving it frame by frame. Pure: arrays in, arrays out.
+
+A mosaic in a film must not be one mosaic per frame: each would show the face through another grid, and many coarse
+pictures of one face make a fine one. So a cover takes its colours once, in the frame in which the face is first
+detected (before that, once where the cover begins), adds noise, and keeps them as long as it lasts: whoever averages
+its frames gets the same few cells. At most 6 cells lie across the *region*, about 4 across the face.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.film_types import Cover, Frame
+from pipeline.films.look import planes
+from pipeline.redact import LEAST_CELL, LIKENESS_COVERED, MOST_CELLS, NOISE, NOISE_COLOUR, SOFT_EDGE, likeness
+from pipeline.types import Box, Style
+
+Rows = tuple[int, int, int, int]
+"""Left, top, right, bottom in whole, even pixels."""
+
+_GREY = (126, 128, 128)
+_DARK, _LIGHT = 16, 240
+
+
+class Painter:
+    """Paints covers over the frames of one film, in order. The seed is secret and the same for every channel."""
+
+    def __init__(self, covers: Sequence[Cover], style: Style, seed: int) -> None:
+        self._covers = sorted(covers, key=lambda c: c.start)
+        self._style = style
+        self._seed = seed
+        self._next = 0
+        self._live: list[Cover] = []
+        self._colours: dict[int, NDArray[np.uint8]] = {}
+
+    def paint(self, number: int, frame: Frame) -> Frame:
+        """A copy of the frame with every cover of this moment on it; frames must come in rising order."""
+        while self._next < len(self._covers) and self._covers[self._next].start <= number:
+            self._live.append(self._covers[self._next])
+            self._next += 1
+        for cover in [c for c in self._live if c.stop <= number]:
+            self._live.remove(cover)
+            self._colours.pop(id(cover), None)
+        result = np.array(frame)
+        # Soft edges first: painted over a neighbour's box they could bring nothing back, but boxes are the promise.
+        here = [(box, self._colours_of(c, number, frame, box)) for c in self._live if (box := c.at(number))]
+        for box, colours in here:
+            _soften(result, box, colours)
+        for box, colours in here:
+            _fill(result, box, colours)
+        return result
+
+    def _colours_of(self, cover: Cover, number: int, frame: Frame, box: Rows) -> NDArray[np.uint8]:
+        if id(cover) not in self._colours or number == cover.seen:
+            moment = [self._seed & (2**64 - 1), cover.track, number]
+            self._colours[id(cover)] = _colours(frame, box, self._style, np.random.default_rng(moment))
+        return self._colours[id(cover)]
+
+
+def _colours(frame: Frame, box: Rows, style: Style, random: np.random.Generator) -> NDArray[np.uint8]:
+    """The cells of a cover, (rows, columns, 3): brightness, blue, red; so few that the face is not like them."""
+    width, height = box[2] - box[0], box[3] - box[1]
+    cells = max(1, min(MOST_CELLS, max(width, height) // LEAST_CELL)) if style is Style.MOSAIC else 0
+    while cells > 0:
+        size = (max(1, round(cells * width / max(width, height))), max(1, round(cells * height / max(width, height))))
+        parts = [_part(plane, box, half) for plane, half in zip(planes(frame), (1, 2, 2), strict=True)]
+        means = np.stack([cv2.resize(p, size, interpolation=cv2.INTER_AREA).reshape(size[::-1]) for p in parts], axis=2)
+        noise = random.normal(0, (NOISE, NOISE_COLOUR, NOISE_COLOUR), means.shape)
+        found = np.clip(np.rint(means + noise), _DARK, _LIGHT).astype(np.uint8)
+        if alike(parts[0], _stretched(found[..., 0], width, height)) <= LIKENESS_COVERED:
+            return found
+        cells -= 1
+    return np.array(_GREY, np.uint8).reshape(1, 1, 3)
+
+
+def alike(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> float:
+    """How far the fine structure of one patch of brightness follows another's, -1 to 1 (see pipeline.redact)."""
+    first, second = (np.asarray(cv2.merge([p, p, p]), np.uint8) for p in (before, after))
+    return likeness(first, second, Box(0, 0, before.shape[1], before.shape[0]))
+
+
+def _part(plane: NDArray[np.uint8], box: Rows, half: int) -> NDArray[np.uint8]:
+    left, top, right, bottom = (v // half for v in box)
+    return plane[top:bottom, left:right]
+
+
+def _fill(frame: Frame, box: Rows, colours: NDArray[np.uint8]) -> None:
+    for plane, half, index in zip(planes(frame), (1, 2, 2), range(3), strict=True):
+        part = _part(plane, box, half)
+        part[:] = _stretched(colours[..., index], part.shape[1], part.shape[0])
+
+
+def _stretched(colours: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    picture = cv2.resize(np.ascontiguousarray(colours), (width, height), interpolation=cv2.INTER_NEAREST)
+    return np.asarray(picture, np.uint8).reshape(height, width)
+
+
+def _soften(frame: Frame, box: Rows, colours: NDArray[np.uint8]) -> None:
+    """A soft edge around the box, outside it."""
+    edge = edge_of(box)
+    height, width = frame.shape[0] * 2 // 3, frame.shape[1]
+    area = max(0, box[0] - edge), max(0, box[1] - edge), min(width, box[2] + edge), min(height, box[3] + edge)
+    for plane, half, index in zip(planes(frame), (1, 2, 2), range(3), strict=True):
+        part = _part(plane, area, half)
+        paint = _stretched(colours[..., index], part.shape[1], part.shape[0])
+        x = _ramp(area[0], area[2], box[0], box[2], edge, half)
+        y = _ramp(area[1], area[3], box[1], box[3], edge, half)
+        opacity = y[:, None] * x[None, :]
+        part[:] = cv2.blendLinear(paint, np.ascontiguousarray(part), opacity, 1 - opacity)
+
+
+def edge_of(box: Rows) -> int:
+    """Width of the soft edge in pixels, even."""
+    return max(4, min(40, round(SOFT_EDGE * max(box[2] - box[0], box[3] - box[1])))) // 2 * 2
+
+
+def _ramp(low: int, high: int, start: int, stop: int, edge: int, half: int) -> NDArray[np.float32]:
+    """From 0 at `edge` pixels before the box to 1 in it, and back."""
+    at = np.arange(low // half, high // half, dtype=np.float32) * half
+    away = np.maximum(0, np.maximum(start - at, at - (stop - 1)))
+    near = np.clip(1 - away / (edge + 1), 0, 1)
+    return np.asarray(near * near * (3 - 2 * near), np.float32)
+
+
+# --- proof ----------------------------------------------------------------------------------------------------
+
+LIKENESS_PUBLISHED = 0.75
+"""Above this likeness a covered place that hardly changed is taken for one that was not covered."""
+
+_TEXTURE = 3.0
+_BLOCK = 16
+_STEADY = 40.0
+"""Mean difference of a block outside the covers, in levels of 255, that no encoder of ours makes."""
+
+
+def uncovered(before: Frame, after: Frame, covers: Iterable[Rows]) -> list[Rows]:
+    """The covered places of a frame whose brightness is still, or nearly, that of the original."""
+    first, second = planes(before)[0], planes(after)[0]
+    bad = []
+    for box in covers:
+        old, new = _part(first, box, 1), _part(second, box, 1)
+        change = float(cv2.absdiff(np.ascontiguousarray(old), np.ascontiguousarray(new)).mean())
+        texture = _texture(old)
+        limit = LIKENESS_PUBLISHED / 2 if change < texture / 2 else LIKENESS_PUBLISHED
+        if texture >= _TEXTURE and alike(old, new) > limit:
+            bad.append(box)
+    return bad
+
+
+def _texture(patch: NDArray[np.uint8]) -> float:
+    """Standard deviation of what is finer than a twentieth of the patch, in levels of 255."""
+    small = cv2.resize(patch, (64, 64), interpolation=cv2.INTER_AREA).astype(np.float32)
+    return float(np.std(small - cv2.blur(small, (5, 5))))
+
+
+def strayed(before: Frame, after: Frame, covers: Iterable[Rows]) -> float:
+    """The largest mean difference of a block of 16 x 16 that no cover touches: that of another frame is far larger."""
+    first, second = planes(before)[0], planes(after)[0]
+    height, width = first.shape
+    size = (max(1, width // _BLOCK), max(1, height // _BLOCK))
+    apart = cv2.resize(cv2.absdiff(np.ascontiguousarray(first), np.ascontiguousarray(second)), size,
+                       interpolation=cv2.INTER_AREA)  # fmt: skip
+    for box in covers:
+        edge = edge_of(box) + _BLOCK
+        left, top = max(0, box[0] - edge) * size[0] // width, max(0, box[1] - edge) * size[1] // height
+        right, bottom = -(-(box[2] + edge) * size[0] // width), -(-(box[3] + edge) * size[1] // height)
+        apart[top:bottom, left:right] = 0
+    return float(apart.max())
+
+
+def steady(difference: float) -> bool:
+    """Whether what `strayed` found is an encoder's doing."""
+    return difference <= _STEADY

@@ -1,0 +1,116 @@
+"""The second pass over a film: render from the plan, then read what was written beside the original. In the child.
+
+Every frame is decoded again by the same command, so the numbers of the first pass hold. Nothing is published that was
+not read back: same frames, every cover in every frame, the rest as it was, and a further look of the detectors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from models.base import Detector
+from models.detect import find_faces
+from pipeline.film_types import Cover, FilmFacts, Frame
+from pipeline.films.cover import Painter, Rows, steady, strayed, uncovered
+from pipeline.films.encode import FilmWriter, Sound
+from pipeline.films.frames import read_frames
+from pipeline.films.look import FAST, SECOND, every_scale, rgb, threshold
+from pipeline.films.tools import Tools
+from pipeline.types import Check, Detection, RgbImage, Style
+
+_SECOND_EVERY = 2.0
+"""Seconds between two looks of the slower detectors at the result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A face that a detector saw in a frame of the result, with the picture it is in."""
+
+    frame: int
+    detection: Detection
+    image: RgbImage
+
+
+def render(
+    path: Path,
+    facts: FilmFacts,
+    covers: Sequence[Cover],
+    style: Style,
+    seed: int,
+    target: Path,
+    tools: Tools,
+    sound: Sound | None,
+    progress: Callable[[int], None],
+) -> int:
+    """Write the covered film to `target`; returns how many frames it has. Raises MediaError."""
+    painter = Painter(covers, style, seed)
+    with FilmWriter(target, facts, tools, sound) as writer:
+        for number, frame in read_frames(path, facts, tools):
+            writer.write(painter.paint(number, frame))
+            progress(number + 1)
+        return writer.frames
+
+
+def compare(
+    path: Path,
+    target: Path,
+    facts: FilmFacts,
+    written: FilmFacts,
+    frames: int,
+    covers: Sequence[Cover],
+    watched: frozenset[int],
+    detectors: Sequence[Detector],
+    tools: Tools,
+    progress: Callable[[int], None],
+    seen: Callable[[Found], None],
+) -> list[Check]:
+    """Read original and result side by side, every frame; `seen` is told each face found in the `watched` frames."""
+    order = sorted(covers, key=lambda c: c.start)
+    live: list[Cover] = []
+    open_places = 0
+    first_open = ""
+    worst, worst_at, count, following = 0.0, 0, 0, 0
+    with (
+        closing(read_frames(path, facts, tools)) as first,
+        closing(read_frames(target, written, tools)) as second,
+    ):
+        for (number, before), (_, after) in zip(first, second, strict=False):
+            while following < len(order) and order[following].start <= number:
+                live.append(order[following])
+                following += 1
+            live = [c for c in live if c.stop > number]
+            boxes: list[Rows] = [box for c in live if (box := c.at(number))]
+            if before.shape != after.shape:
+                return [Check("same_size", False, f"frame {number}: {after.shape} instead of {before.shape}")]
+            if bad := uncovered(before, after, boxes):
+                open_places += len(bad)
+                first_open = first_open or f", the first in frame {number} at {bad[0]}"
+            if (apart := strayed(before, after, boxes)) > worst:
+                worst, worst_at = apart, number
+            if number in watched:
+                for face in _faces(number, after, facts, detectors):
+                    seen(face)
+            count = number + 1
+            progress(count)
+        ended = next(second, None) is None and next(first, None) is None
+    total = sum(len(c.boxes) for c in covers)
+    return [
+        Check("same_size", True),
+        Check("same_frames", ended and count == frames, f"{count} of {frames} frames"),
+        Check("every_cover_in_every_frame", not open_places, f"{open_places} of {total} places open{first_open}"),
+        Check("rest_unchanged", steady(worst), f"largest difference {worst:.1f} in frame {worst_at}"),
+    ]
+
+
+def _faces(number: int, frame: Frame, facts: FilmFacts, detectors: Sequence[Detector]) -> list[Found]:
+    """Faces in one frame of the result: the fast detector always, the others every other second and at its ends."""
+    image = rgb(frame, facts.matrix)
+    fast = next((d for d in detectors if d.engine_id == FAST), detectors[0])
+    others = [d for d in detectors if d is not fast]
+    found = [d for d in every_scale(image, fast) if d.score >= threshold(fast)]
+    if others and number % max(1, round(_SECOND_EVERY * float(facts.rate))) == 0:
+        found += find_faces(image, others, SECOND)
+    return [Found(number, d, image) for d in found]

@@ -1,0 +1,282 @@
+"""Which detections of a film belong to one face: pure, and careful in two directions.
+
+Nothing that was detected is lost: a detection without a track is a track, tracks that end go on as a cover for a while
+(pipeline.film_plan), and what is too faint to begin a track still prolongs one, forwards and backwards (Zhang et al.
+2022, ByteTrack: associate every detection box). And nobody is mixed up: where two faces overlap, their tracks end and
+begin anew, so that a track that may be shown is one face as a whole.
+
+Known trackers hand out *confirmed* tracks only, which leaves a face open in its first frames; hence our own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from pipeline.film_types import Look, Track
+from pipeline.types import Box, Detection
+
+PATIENCE = 1.0
+"""Seconds for which a track waits for its face to come back."""
+
+SECOND_LOOK = 1.0
+"""Seconds after which the second detector looks at a whole frame in any case."""
+
+DOUBT = 0.125
+"""Seconds between two looks of the second detector at where a face is missing."""
+
+HINTS = 0.5
+"""Seconds between two looks of the second detector at mere hints."""
+
+CONVINCING = 0.75
+"""Score from which on the fast detector alone is believed: such a track is prolonged by hints and waited for."""
+
+SECOND_ALONE = 0.5
+"""Score from which on the second detector begins a track where the fast one saw nothing."""
+
+OVERLAP = 0.3
+"""Overlap (IoU) of two faces from which on nobody can say which is which."""
+
+_APART = 0.2
+_MOST_STEPS = 12
+
+
+@dataclass(slots=True)
+class _Run:
+    """A track that is still growing."""
+
+    frames: list[int]
+    boxes: list[Box]
+    found: list[Detection]
+    fast: list[bool]
+    mixed: bool = False
+    overlapped: int = 0
+    speed: tuple[float, float] = (0.0, 0.0)
+    sure: bool = False
+    goes_on: tuple[bool, bool] = (False, False)
+
+    def __post_init__(self) -> None:
+        self.sure = self.sure or self.found[0].score >= CONVINCING
+
+    def predict(self, frame: int) -> Box:
+        """Where the face should be in a later frame."""
+        box, steps = self.boxes[-1], min(_MOST_STEPS, frame - self.frames[-1])
+        dx, dy = self.speed[0] * steps, self.speed[1] * steps
+        return Box(box.left + dx, box.top + dy, box.right + dx, box.bottom + dy)
+
+    def add(self, frame: int, found: Detection, fast: bool) -> None:
+        before, steps = self.boxes[-1].center, frame - self.frames[-1]
+        after = found.box.center
+        self.speed = (
+            0.6 * self.speed[0] + 0.4 * (after[0] - before[0]) / steps,
+            0.6 * self.speed[1] + 0.4 * (after[1] - before[1]) / steps,
+        )
+        self.frames.append(frame)
+        self.boxes.append(found.box)
+        self.found.append(found)
+        self.fast.append(fast)
+        self.sure = self.sure or found.score >= CONVINCING
+
+    def drop(self) -> tuple[int, Detection, bool]:
+        self.boxes.pop()
+        return self.frames.pop(), self.found.pop(), self.fast.pop()
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What the second detector should look at in a frame: all of it, or the surroundings of these boxes."""
+
+    whole: bool
+    places: tuple[Box, ...] = ()
+
+
+@dataclass(slots=True)
+class Tracker:
+    """Takes the detections of one frame after the other; `rate` is frames per second.
+
+    `step` takes what the fast detector found and says what the second detector should look at in this frame; what
+    that finds goes to `amend`. `finish` gives the tracks.
+    """
+
+    rate: float
+    _live: list[_Run] = field(default_factory=list)
+    _done: list[tuple[_Run, int]] = field(default_factory=list)  # with the first frame of the shot
+    _faint: dict[int, list[Detection]] = field(default_factory=dict)
+    _cuts: list[int] = field(default_factory=list)
+    _whole: int = -(10**9)  # when the second detector looked at a whole frame, at places, and at hints
+    _places: int = -(10**9)
+    _hints: int = -(10**9)
+
+    def step(self, frame: int, strong: Sequence[Detection], weak: Sequence[Detection], cut: bool) -> Doubt:
+        """Take the findings of the fast detector in the next frame: sure ones, and ones that are no more than a hint.
+
+        `cut`: a new shot begins with this frame. Returns what the second detector should look at.
+        """
+        if cut and frame > 0:
+            self._cuts.append(frame)
+            for run in self._live:
+                self._end(run)
+            self._live = []
+        waiting = [r for r in self._live if frame - r.frames[-1] > PATIENCE * self.rate]
+        for run in waiting:
+            self._end(run)
+        self._live = [r for r in self._live if r not in waiting]
+        rest, new = self._join(frame, strong, list(self._live), fast=True)
+        missing, hints = self._join(frame, weak, [r for r in rest if r.sure], fast=True)
+        for found in new:
+            self._live.append(_Run([frame], [found.box], [found], [True]))
+        if hints:
+            self._faint[frame] = hints
+        self._part(frame)
+        lost = [
+            r.predict(frame)
+            for r in missing
+            if r.sure and (frame - r.frames[-1] <= 4 * DOUBT * self.rate or not r.fast[-1])
+        ]
+        return self._doubt(frame, cut, [f.box for f in new], lost, [h.box for h in hints])
+
+    def _doubt(self, frame: int, cut: bool, new: list[Box], lost: list[Box], hints: list[Box]) -> Doubt:
+        if cut or (frame - self._whole) / self.rate >= SECOND_LOOK:
+            self._whole = self._places = self._hints = frame
+            return Doubt(True)
+        places = list(new)
+        if lost and (frame - self._places) / self.rate >= DOUBT:
+            self._places = frame
+            places += lost
+        if hints and (frame - self._hints) / self.rate >= HINTS:
+            self._hints = frame
+            places += hints
+        return Doubt(False, tuple(places))
+
+    def amend(self, frame: int, found: Sequence[Detection]) -> None:
+        """Add what the second detector found in the frame of the last `step`."""
+        here = [r for r in self._live if r.frames[-1] == frame]
+        left = []
+        for face in found:
+            best = max(here, key=lambda r: r.boxes[-1].iou(face.box), default=None)
+            if best is not None and _same(best.boxes[-1], face.box):
+                best.boxes[-1] = best.boxes[-1].hull(face.box)
+                best.sure = True
+            else:
+                left.append(face)
+        absent = [r for r in self._live if r.frames[-1] != frame]
+        _, new = self._join(frame, left, absent, fast=False)
+        for face in new:
+            if face.score >= SECOND_ALONE:
+                self._live.append(_Run([frame], [face.box], [face], [False], sure=True))
+        self._part(frame)
+
+    def finish(self, frames: int) -> Look:
+        """End every track; `frames` is how many frames there were."""
+        for run in self._live:
+            self._end(run)
+        self._live = []
+        ends = [*self._cuts, frames]
+        tracks: list[Track] = []
+        for run, start in sorted(self._done, key=lambda pair: pair[0].frames[0]):
+            if run.sure and not run.goes_on[0]:
+                self._back(run, start)
+            stop = next(e for e in ends if e > start) - 1
+            tracks.append(_track(len(tracks), run, (start, stop)))
+        return Look(frames, tuple(self._cuts), tuple(tracks))
+
+    # --- inside -----------------------------------------------------------------------------------------------
+
+    def _end(self, run: _Run) -> None:
+        start = max((c for c in self._cuts if c <= run.frames[0]), default=0)
+        self._done.append((run, start))
+
+    def _join(
+        self, frame: int, found: Sequence[Detection], runs: list[_Run], *, fast: bool
+    ) -> tuple[list[_Run], list[Detection]]:
+        """Give findings to tracks, the best pairs first over all; returns what is left of both."""
+        if not found or not runs:
+            return runs, list(found)
+        cost = np.array([[_cost(r, r.predict(frame), f.box, frame) for f in found] for r in runs])
+        rows, columns = linear_sum_assignment(np.where(np.isfinite(cost), cost, 1e6))
+        pairs = [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if math.isfinite(cost[i, j])]
+        for i, j in pairs:
+            runs[i].add(frame, found[j], fast)
+        taken, used = {i for i, _ in pairs}, {j for _, j in pairs}
+        return [r for i, r in enumerate(runs) if i not in taken], [f for j, f in enumerate(found) if j not in used]
+
+    def _part(self, frame: int) -> None:
+        """Where two faces overlap in this frame, end both tracks and begin new ones that say so."""
+        here = [r for r in self._live if r.frames[-1] == frame]
+        for i, run in enumerate(here):
+            near = any(run.boxes[-1].iou(o.boxes[-1]) > OVERLAP for j, o in enumerate(here) if j != i)
+            if near:
+                run.overlapped = frame
+            if near != run.mixed and (near or frame - run.overlapped > _APART * self.rate):
+                self._split(run, near, frame)
+
+    def _split(self, run: _Run, mixed: bool, frame: int) -> None:
+        if len(run.frames) == 1:
+            run.mixed = mixed
+            return
+        box = run.boxes[-1]
+        _, found, fast = run.drop()
+        self._live.remove(run)
+        run.goes_on = (run.goes_on[0], True)
+        self._end(run)
+        self._live.append(
+            _Run([frame], [box], [found], [fast], mixed, frame if mixed else 0, run.speed, run.sure, (True, False))
+        )
+
+    def _back(self, run: _Run, start: int) -> None:
+        """Prolong a track backwards through hints that were too faint to begin one."""
+        frame, gap, most = run.frames[0] - 1, 0, max(2, round(0.15 * self.rate))
+        while frame >= start and gap <= most:
+            hints = self._faint.get(frame, [])
+            best = max(hints, key=lambda h: h.box.iou(run.boxes[0]), default=None)
+            if best is not None and best.box.iou(run.boxes[0]) >= 0.3:
+                hints.remove(best)
+                run.frames.insert(0, frame)
+                run.boxes.insert(0, best.box)
+                run.found.insert(0, best)
+                run.fast.insert(0, True)
+                gap = 0
+            else:
+                gap += 1
+            frame -= 1
+
+
+def _same(a: Box, b: Box) -> bool:
+    """Whether boxes of the two detectors in one frame are around one face."""
+    return a.iou(b) >= 0.4 or a.intersection(b) > 0.8 * min(a.area, b.area)
+
+
+def _cost(run: _Run, predicted: Box, box: Box, frame: int) -> float:
+    """How badly a finding fits a track: below 1 when they overlap, above when it is only near; infinite if neither."""
+    ratio = box.size / max(1e-6, run.boxes[-1].size)
+    if not 0.4 <= ratio <= 2.5:
+        return math.inf
+    iou = max(predicted.iou(box), run.boxes[-1].iou(box))
+    if iou >= 0.15:
+        return 1 - iou
+    away = math.dist(predicted.center, box.center) / max(1e-6, (box.size + predicted.size) / 2)
+    reach = 0.5 + 0.05 * min(_MOST_STEPS, frame - run.frames[-1])
+    return 1 + away if away < reach and 0.6 <= ratio <= 1.7 else math.inf
+
+
+def _track(index: int, run: _Run, shot: tuple[int, int]) -> Track:
+    marks = np.full((len(run.frames), 5, 2), np.nan, np.float32)
+    for row, found in enumerate(run.found):
+        if found.landmarks is not None:
+            marks[row] = found.landmarks
+    return Track(
+        index,
+        np.array(run.frames, np.int32),
+        np.array([(b.left, b.top, b.right, b.bottom) for b in run.boxes], np.float32),
+        np.array([f.score for f in run.found], np.float32),
+        marks,
+        shot,
+        (run.fast[0], run.fast[-1]),
+        run.mixed,
+        run.sure,
+        run.goes_on,
+    )
