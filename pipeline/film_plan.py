@@ -67,14 +67,20 @@ def samples(track: Track, rate: float, most: int = 12) -> tuple[Sample, ...]:
     return tuple(Sample(track.index, int(p[np.argmax(worth[p])])) for p in pieces if p.size)
 
 
+def facing(track: Track, at: int) -> float:
+    """How far a detection faces the camera: 1 with the nose in the middle between the eyes, 0 in profile; NaN."""
+    right, left = (float(np.linalg.norm(track.marks[at, 2] - track.marks[at, k])) for k in (0, 1))
+    return min(right, left) / max(right, left) if max(right, left) > 0 else float("nan")
+
+
 def boundaries(look: Look, rate: float) -> tuple[int, ...]:
     """The frames of a result that are looked at again: one a second, and where tracks and shots begin and end."""
     wanted = set(range(0, look.frames, max(1, round(rate)))) | {look.frames - 1}
     for cut in look.cuts:
         wanted |= {cut - 1, cut}
     for track in look.tracks:
-        first, last = track.span
-        wanted |= {first, last}
+        if track.sure:
+            wanted |= set(track.span)
     return tuple(sorted(f for f in wanted if 0 <= f < look.frames))
 
 

@@ -344,6 +344,9 @@ class Reason(StrEnum):
     OUTSIDE_GROUPS = "outside_groups"
     NO_MATCHING_CONSENT = "no_matching_consent"
     COVERED_BEFORE = "covered_before"
+    LOOKS_DISAGREE = "looks_disagree"
+    TOO_FEW_LOOKS = "too_few_looks"
+    FACES_OVERLAP = "faces_overlap"
     ERROR = "error"
 
 

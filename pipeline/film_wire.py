@@ -1,0 +1,133 @@
+"""The language between the service and its child process for films: frozen dataclasses to and from JSON.
+
+Long rows of numbers travel as base64 of little-endian arrays. The inverse functions raise KeyError, TypeError or
+ValueError for what cannot be: a child that was taken over by its file must not get further than that.
+"""
+
+from __future__ import annotations
+
+import base64
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.film_types import Cover, FilmFacts, Look, Sample, Stretch, Track
+from pipeline.types import JsonObject
+
+_MOST_FRAMES = 1 << 22
+
+
+def facts_out(facts: FilmFacts) -> JsonObject:
+    """What is known of a film."""
+    value: JsonObject = {name: getattr(facts, name) for name in FilmFacts.__slots__}
+    return value | {"rate": [facts.rate.numerator, facts.rate.denominator], "notes": list(facts.notes)}
+
+
+def facts_in(value: JsonObject) -> FilmFacts:
+    """The inverse of `facts_out`."""
+    rate = Fraction(int(value["rate"][0]), int(value["rate"][1]))
+    plain = {
+        name: type(default)(value[name])
+        for name, default in (
+            ("family", ""), ("width", 0), ("height", 0), ("duration", 0.0), ("sound", False), ("video_codec", ""),
+            ("sound_codec", ""), ("video_stream", 0), ("sound_stream", 0), ("sound_rate", 0), ("sound_channels", 0),
+            ("hdr", False), ("matrix", ""), ("video_end", 0.0), ("interlaced", False),
+        )
+    }  # fmt: skip
+    facts = FilmFacts(rate=rate, notes=tuple(str(n) for n in value["notes"]), **plain)
+    if not (0 <= facts.width <= 1 << 16 and 0 <= facts.height <= 1 << 16 and 0 < rate <= 1000):
+        raise ValueError("a film has a size and a rate")
+    return facts
+
+
+def stretches_out(stretches: tuple[Stretch, ...]) -> list[list[float]]:
+    """Pieces of time."""
+    return [[round(s.start, 4), round(s.end, 4)] for s in stretches]
+
+
+def stretches_in(value: Any) -> tuple[Stretch, ...]:
+    """The inverse of `stretches_out`."""
+    found = tuple(Stretch(float(a), float(b)) for a, b in value)
+    if not all(0 <= s.start <= s.end < 1e9 for s in found):
+        raise ValueError("a stretch begins before it ends")
+    return found
+
+
+def _packed(array: NDArray[Any], kind: str) -> str:
+    return base64.b64encode(np.ascontiguousarray(array, kind).tobytes()).decode("ascii")
+
+
+def _unpacked(text: str, kind: str, *shape: int) -> NDArray[Any]:
+    return np.frombuffer(base64.b64decode(text, validate=True), kind).reshape(-1, *shape)
+
+
+def look_out(look: Look) -> JsonObject:
+    """What the first pass saw. Boxes and landmarks only: no pixels and no embeddings."""
+    return {"frames": look.frames, "cuts": list(look.cuts), "tracks": [_track_out(t) for t in look.tracks]}
+
+
+def _track_out(t: Track) -> JsonObject:
+    return {
+        "index": t.index, "frames": _packed(t.frames, "<i4"), "boxes": _packed(t.boxes, "<f4"),
+        "scores": _packed(t.scores, "<f4"), "marks": _packed(t.marks, "<f4"), "shot": list(t.shot),
+        "fast": list(t.fast), "mixed": t.mixed, "sure": t.sure, "goes_on": list(t.goes_on),
+    }  # fmt: skip
+
+
+def look_in(value: JsonObject) -> Look:
+    """The inverse of `look_out`; tracks are numbered 0, 1, 2..., frames rise and lie in their shot."""
+    frames = int(value["frames"])
+    look = Look(frames, tuple(int(c) for c in value["cuts"]), tuple(_track_in(t) for t in value["tracks"]))
+    if not 0 < frames <= _MOST_FRAMES or [t.index for t in look.tracks] != list(range(len(look.tracks))):
+        raise ValueError("tracks must be numbered in order, and a film has frames")
+    if list(look.cuts) != sorted({c for c in look.cuts if 0 < c < frames}):
+        raise ValueError("cuts lie inside the film, in order")
+    for t in look.tracks:
+        if not (0 <= t.shot[0] <= t.frames[0] and t.frames[-1] <= t.shot[1] < frames):
+            raise ValueError("a track lies in its shot")
+    return look
+
+
+def _track_in(value: JsonObject) -> Track:
+    frames = _unpacked(value["frames"], "<i4").astype(np.int32)
+    boxes, scores = _unpacked(value["boxes"], "<f4", 4), _unpacked(value["scores"], "<f4")
+    marks = _unpacked(value["marks"], "<f4", 5, 2)
+    if not (0 < len(frames) == len(boxes) == len(scores) == len(marks)) or not (np.diff(frames) > 0).all():
+        raise ValueError("a track has frames in order, and as many boxes")
+    if not np.isfinite(boxes).all() or not np.isfinite(scores).all() or np.isinf(marks).any():
+        raise ValueError("a track must hold finite numbers")
+    first, last = (int(v) for v in value["shot"])
+    return Track(
+        int(value["index"]), frames, boxes.astype(np.float32), scores.astype(np.float32), marks.astype(np.float32),
+        (first, last), _two(value["fast"]), value["mixed"] is not False, value["sure"] is True, _two(value["goes_on"]),
+    )  # fmt: skip
+
+
+def _two(value: Any) -> tuple[bool, bool]:
+    first, second = value
+    return first is True, second is True
+
+
+def covers_out(covers: tuple[Cover, ...]) -> list[JsonObject]:
+    """What is covered when."""
+    return [{"track": c.track, "start": c.start, "boxes": _packed(c.boxes, "<i4"), "seen": c.seen} for c in covers]
+
+
+def covers_in(value: Any) -> tuple[Cover, ...]:
+    """The inverse of `covers_out`."""
+    return tuple(
+        Cover(int(c["track"]), int(c["start"]), _unpacked(c["boxes"], "<i4", 4).astype(np.int32), int(c["seen"]))
+        for c in value
+    )
+
+
+def samples_out(samples: tuple[Sample, ...]) -> list[list[int]]:
+    """Which detections of which tracks are to be described."""
+    return [[s.track, s.at] for s in samples]
+
+
+def samples_in(value: Any) -> tuple[Sample, ...]:
+    """The inverse of `samples_out`."""
+    return tuple(Sample(int(track), int(at)) for track, at in value)
