@@ -15,6 +15,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.types import Reason
+
 Frame: TypeAlias = NDArray[np.uint8]
 Boxes: TypeAlias = NDArray[np.float32]
 """Shape (n, 4): left, top, right, bottom."""
@@ -82,11 +84,31 @@ class SoundMode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Speakers:
+    """Who can be heard, as staff said it: ids, and how many of them nobody can name any more (they were erased)."""
+
+    people: frozenset[str]
+    unknown: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The register's answer for one person who may be heard in a film: whether, why, by which consent row."""
+
+    person_id: str
+    allowed: bool
+    reason: Reason
+    article: str
+    consent_row: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class SoundPlan:
     """What becomes of the sound on one channel, and why.
 
     `reason` is a code for the log (see pipeline.hearing), `article` the article it rests on, `people` the ids of those
     who may not be heard, `muted` the stretches that are silent in the result (all of it: one stretch to the end).
+    `heard` holds the register's answer for everyone who was asked about.
     """
 
     mode: SoundMode
@@ -94,6 +116,7 @@ class SoundPlan:
     article: str
     people: tuple[str, ...] = ()
     muted: tuple[Stretch, ...] = ()
+    heard: tuple[Heard, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,7 @@ __all__ = [
     "may_attend",
     "may_in",
     "may_match",
+    "members",
     "sixteenth_birthday",
     "turns_sixteen",
 ]
@@ -66,6 +67,18 @@ def candidates(register: Register, event: Event, on: date | None = None) -> froz
     not known then.
     """
     return frozenset(person_id for person_id, person in register.people.items() if is_candidate(person, event, on))
+
+
+def members(register: Register, event: Event) -> frozenset[str]:
+    """The ids of every person of the event's groups, whatever the role; doubt about the day of a membership says yes.
+
+    Nobody when the event names no groups, when a group that it names has no members, or when event.toml could not be
+    read: who was there is not known then.
+    """
+    groups = [_names([group]) for group in event.groups]
+    found = {i for i, p in register.people.items() if may_attend(p, event, register)}
+    per_group = [{i for i in found if _names(register.people[i].groups) & group} for group in groups]
+    return frozenset().union(*per_group) if all(per_group) and not event.problem else frozenset()
 
 
 def judge(

@@ -35,6 +35,7 @@ class HoldReason(StrEnum):
     DISTANCE_LESSON = "distance_lesson"
     EVENT_UNREADABLE = "event_unreadable"
     PROTECTED_PERSON = "protected_person"
+    SPEAKERS_UNKNOWN = "speakers_unknown"
 
 
 ARTICLES: Mapping[Reason, str] = MappingProxyType(
@@ -65,6 +66,9 @@ ARTICLES: Mapping[Reason, str] = MappingProxyType(
         Reason.OUTSIDE_GROUPS: DOUBT,
         Reason.NO_MATCHING_CONSENT: BIOMETRIC,
         Reason.COVERED_BEFORE: PERMANENCE,
+        Reason.LOOKS_DISAGREE: DOUBT,
+        Reason.TOO_FEW_LOOKS: DOUBT,
+        Reason.FACES_OVERLAP: DOUBT,
         Reason.ERROR: BY_DEFAULT,
     }
 )
@@ -77,6 +81,7 @@ HOLD_ARTICLES: Mapping[HoldReason, str] = MappingProxyType(
         # Whether it was a lesson cannot be told: the stricter reading of A.1 holds it.
         HoldReason.EVENT_UNREADABLE: "A.1",
         HoldReason.PROTECTED_PERSON: SECRECY,
+        HoldReason.SPEAKERS_UNKNOWN: PUBLICATION,
     }
 )
 
@@ -103,8 +108,8 @@ _SENTENCES: Mapping[Reason, tuple[str, str]] = MappingProxyType(
             "het gezicht kon niet worden beschreven om te vergelijken",
         ),
         Reason.TWICE_IN_PHOTO: (
-            "the same person was recognised more than once in one photo, so at least one is a mistake",
-            "dezelfde persoon werd meer dan eens herkend in één foto, dus minstens één keer ten onrechte",
+            "the same person was recognised twice in one photo, or at one moment of a film: one is a mistake",
+            "dezelfde persoon werd tweemaal herkend in één foto, of op één moment van een film: één keer ten onrechte",
         ),
         Reason.MATCHING_OFF: (
             "face matching is switched off: everyone is covered until staff say who it is",
@@ -186,6 +191,18 @@ _SENTENCES: Mapping[Reason, tuple[str, str]] = MappingProxyType(
             "covered when this was published first, and a later yes uncovers nothing by itself: staff may ask for it",
             "afgedekt toen dit voor het eerst werd gepubliceerd; een later ja onthult niets vanzelf: vraag het aan",
         ),
+        Reason.LOOKS_DISAGREE: (
+            "the looks at this face in the film do not agree on one person",
+            "de beelden van dit gezicht in de film wijzen niet op één persoon",
+        ),
+        Reason.TOO_FEW_LOOKS: (
+            "the face is recognised too seldom in this shot to be sure of",
+            "het gezicht is in dit shot te weinig herkend om zeker te zijn",
+        ),
+        Reason.FACES_OVERLAP: (
+            "another face overlaps this one here, so nobody can say which is which",
+            "een ander gezicht overlapt dit hier, dus niemand kan zeggen wie wie is",
+        ),
         Reason.ERROR: (
             "the decision could not be taken, so the face is covered",
             "de beslissing kon niet worden genomen, dus het gezicht is afgedekt",
@@ -211,6 +228,10 @@ _HOLD_SENTENCES: Mapping[HoldReason, tuple[str, str]] = MappingProxyType(
             "somebody whose whereabouts are secret may be in it: the officer looks first (event.toml names the groups)",
             "iemand met een geheime verblijfplaats kan erop staan: de functionaris kijkt eerst (noem de groepen in "
             "event.toml)",
+        ),
+        HoldReason.SPEAKERS_UNKNOWN: (
+            "it is not known who speaks in this recording: say who can be heard (beeldwacht item speakers)",
+            "onbekend is wie in deze opname spreekt: zeg wie te horen is (beeldwacht item speakers)",
         ),
     }
 )
