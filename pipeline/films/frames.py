@@ -21,8 +21,9 @@ from pipeline.media_errors import damaged_film
 _SHORT_SECONDS = 0.5  # frames may be this much fewer than the packets promised
 _LONG_SECONDS = 1.0  # ... or more
 
-_TO_SDR = (
-    "zscale=t=linear:npl=203", "format=gbrpf32le", "zscale=p=bt709", "tonemap=tonemap=mobius:desat=0",
+_TO_SDR = (  # white of a film in high dynamic range is at 203 cd/m2 (ITU-R BT.2408)
+    "setparams=colorspace=bt2020nc:color_primaries=bt2020", "zscale=t=linear:npl=203", "format=gbrpf32le",
+    "zscale=p=bt709", "tonemap=tonemap=mobius:desat=0",
     "zscale=t=bt709:m=bt709:r=limited",
 )  # fmt: skip
 

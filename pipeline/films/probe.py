@@ -55,6 +55,7 @@ _NO_CLAIM = frozenset({"mp3", "aac", "amr", "mpeg", "mpegts"})
 _MAX_PACKETS_PER_SECOND = 1000  # of all tracks together
 _WALK_SECONDS = 900.0
 _SD = (1024, 576)  # pictures up to this size with no colour matrix named are taken as standard definition
+_WIDE_CURVES = {"smpte2084", "arib-std-b67", "bt2020-10", "bt2020-12"}
 _SD_MATRICES = {"smpte170m", "bt470bg", "fcc"}
 
 
@@ -68,7 +69,7 @@ def probe(path: Path, limits: FilmLimits, tools: Tools) -> FilmFacts:
         from pipeline.films.animation import probe_animation  # noqa: PLC0415 - Pillow is for these alone
 
         return probe_animation(path, family, limits)
-    description = _describe(path, family, tools)
+    description = _describe(path, family, limits, tools)
     notes: list[str] = []
     video, sound = _choose(description, notes)
     unreadable = any(_role(s) == "unreadable video" for s in description["streams"])
@@ -134,9 +135,12 @@ def family_of_file(path: Path) -> str:
     return family
 
 
-def _describe(path: Path, family: str, tools: Tools) -> JsonObject:
-    command = [tools.ffprobe, "-v", "error", *input_options(family), "-show_format", "-show_streams", "-of", "json",
-               f"file:{path}"]  # fmt: skip
+def _ffprobe(family: str, limits: FilmLimits, tools: Tools) -> list[str]:
+    return [tools.ffprobe, "-v", "error", "-max_pixels", str(limits.pixels), *input_options(family)]
+
+
+def _describe(path: Path, family: str, limits: FilmLimits, tools: Tools) -> JsonObject:
+    command = [*_ffprobe(family, limits, tools), "-show_format", "-show_streams", "-of", "json", f"file:{path}"]
     try:
         value: Any = json.loads(output_of(command, 4 << 20))
     except ValueError as error:
@@ -196,7 +200,7 @@ def _walk(
     path: Path, family: str, index: int, limits: FilmLimits, tools: Tools
 ) -> tuple[NDArray[np.float64], dict[int, float]]:
     """When each packet of one track is shown (seconds, sorted), and when the last packet of every track ends."""
-    command = [tools.ffprobe, "-v", "error", *input_options(family), "-show_entries",
+    command = [*_ffprobe(family, limits, tools), "-show_entries",
                "packet=stream_index,pts_time,dts_time,duration_time,flags", "-of", "compact=p=0",
                f"file:{path}"]  # fmt: skip
     times, ends = array("d"), dict[int, float]()
@@ -237,14 +241,15 @@ def _with_video(
     if rate is None:
         rate = variable_rate(times, limits.rate)
         notes.append(f"variable frame rate, read at {float(rate):g} a second")
-    hdr = video.get("color_transfer") in ("smpte2084", "arib-std-b67")
+    hdr = video.get("color_transfer") in _WIDE_CURVES
     if hdr:
-        notes.append("high dynamic range reduced to standard")
+        notes.append("wide range of colours reduced to standard")
     if video.get("field_order") in ("tt", "bb", "tb", "bt"):
         notes.append("interlaced, made progressive")
+    matrix = "bt709" if hdr else _matrix(video, width, height)
     return replace(
         facts,
-        width=width, height=height, rate=rate, hdr=hdr, matrix=_matrix(video, width, height), notes=tuple(notes),
+        width=width, height=height, rate=rate, hdr=hdr, matrix=matrix, notes=tuple(notes),
         video_codec=str(video["codec_name"]), video_stream=int(video["index"]), video_end=end,
         upright=upright, interlaced=video.get("field_order") in ("tt", "bb", "tb", "bt"),
     )  # fmt: skip

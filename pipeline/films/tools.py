@@ -18,12 +18,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.media_errors import MediaError, TooLarge, ToolUnavailable, damaged_film
+from pipeline.media_errors import MediaError, TooLarge, ToolUnavailable, TooManyPixels, damaged_film
 
 STALL_SECONDS = 60.0
 """How long a tool may go without giving or taking a byte."""
 
 _PIPE_BYTES = 1 << 20  # what Linux lets anyone ask for; fewer switches between the two processes
+_SMALLER = "The film's picture is larger than is taken. Export it smaller and drop it again."
+_TOO_MANY_PIXELS = "exceeds specified max pixel count"
 _NO_MEMORY = ("Cannot allocate memory", "malloc of size", "Out of memory")
 
 
@@ -117,6 +119,8 @@ class Running:
         if any(words in said for words in _NO_MEMORY):
             message = "The film needs more memory than one film may take. Make it smaller and drop it again."
             return TooLarge(message, said)
+        if _TOO_MANY_PIXELS in said:
+            return TooManyPixels(_SMALLER, said)
         return damaged_film(f"exit status {status}: {said}")
 
 
