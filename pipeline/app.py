@@ -31,7 +31,7 @@ from pipeline.intake import Taken
 from pipeline.keys import TemplateKeys, source_of
 from pipeline.lab import Lab
 from pipeline.log_files import LogFiles
-from pipeline.process import Parts
+from pipeline.parts import Parts
 from pipeline.register_sync import ENROLLED, Outcome, RegisterTimer, portraits_mark, sync
 from pipeline.service import Service, lab_options
 from pipeline.store import Store

@@ -1,7 +1,8 @@
 """The child process: reads media that may be hostile, and never sees the register, the database or the network.
 
 Started by exec with its options as one JSON argument; one JSON object per line comes in on standard input, one per
-line goes out on standard output. It answers `analyse` and `produce` (see pipeline.lab for both).
+line goes out on standard output. It answers `identify`, `analyse` and `produce` (see pipeline.lab), and what
+pipeline.films.desk does with films.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pipeline.isolation import confine, limit_cpu
 
 if TYPE_CHECKING:
     from models.base import Detector, Embedder
+    from pipeline.films.desk import FilmDesk
     from pipeline.media import Photo
     from pipeline.types import Box, Detection, Face, JsonObject, RgbImage
 
@@ -31,6 +33,12 @@ class Bench:
         self._embedders = embedders
         self._options = options
         self._photo: Photo | None = None
+
+    def identify(self, request: JsonObject) -> JsonObject:
+        """Whether a file is a photo, a film (moving pictures too) or a sound recording, by its content."""
+        from pipeline import media  # noqa: PLC0415
+
+        return {"kind": media.medium_of(Path(request["path"]), self._options["max_pixels"])}
 
     def analyse(self, request: JsonObject) -> JsonObject:
         """Decode one original, find its faces, describe them. Keeps the pixels for `produce`."""
@@ -75,17 +83,23 @@ class Bench:
 
     def _faces(self, pixels: RgbImage, embed: bool, skip: Sequence[Box], **settings: Any) -> tuple[Face, ...]:
         from models.detect import DetectSettings, find_faces  # noqa: PLC0415
-        from pipeline.types import Face  # noqa: PLC0415
 
         found = find_faces(pixels, self._detectors, DetectSettings(**settings))
         wanted = [i for i, d in enumerate(found) if embed and not any(d.box.iou(b) >= SAME_FACE for b in skip)]
+        return tuple(self.describe(pixels, found, wanted))
+
+    def describe(self, pixels: RgbImage, found: Sequence[Detection], wanted: Sequence[int] | None = None) -> list[Face]:
+        """A face for each detection in an image, with embeddings for those that are wanted (None: all)."""
+        from pipeline.types import Face  # noqa: PLC0415
+
+        chosen = range(len(found)) if wanted is None else wanted
         described: dict[int, dict[str, Any]] = {i: {} for i in range(len(found))}
         for engine in self._embedders:
-            vectors = engine.embed(pixels, [found[i] for i in wanted])
-            for i, vector in zip(wanted, vectors, strict=True):
+            vectors = engine.embed(pixels, [found[i] for i in chosen])
+            for i, vector in zip(chosen, vectors, strict=True):
                 if vector is not None:
                     described[i][engine.engine_id] = vector
-        return tuple(Face(i, d, described[i], _sharpness(pixels, d)) for i, d in enumerate(found))
+        return [Face(i, d, described[i], _sharpness(pixels, d)) for i, d in enumerate(found)]
 
 
 def _sharpness(pixels: RgbImage, detection: Detection) -> float:
@@ -113,22 +127,32 @@ def serve(options: JsonObject, source: TextIO, sink: TextIO) -> None:
         sink.flush()
 
     folder = Path(options["weights"])
+
+    def tell(step: str, done: int, total: int) -> None:
+        answer({"progress": [step, done, total]})
+
     try:
-        bench = Bench(
-            load_detectors(options["detectors"], folder, options["threads"]),
-            load_embedders(options["embedders"], folder, options["threads"]),
-            options,
-        )
+        detectors = load_detectors(options["detectors"], folder, options["threads"])
+        bench = Bench(detectors, load_embedders(options["embedders"], folder, options["threads"]), options)
     except (EngineError, WeightsError) as e:
         answer({"error": {"reason": "engine_error", "message": str(e)}})
         return
     answer({"ok": {"confined": options["confined"]}})
-    operations = {"analyse": bench.analyse, "produce": bench.produce}
+    operations = {"identify": bench.identify, "analyse": bench.analyse, "produce": bench.produce}
+    desk: FilmDesk | None = None
     for line in source:
         request = json.loads(line)
         limit_cpu(request["cpu_seconds"])
         try:
-            answer({"ok": operations[request["op"]](request)})
+            name = str(request["op"])
+            if name.startswith("film_") and desk is None:  # what films need is loaded with the first one
+                from pipeline.films.desk import FilmDesk  # noqa: PLC0415
+
+                desk = FilmDesk(detectors, bench.describe, options, tell)
+                operations |= {"film_facts": desk.facts, "film_look": desk.look, "film_describe": desk.describe,
+                               "film_speech": desk.speech, "film_produce": desk.produce,
+                               "film_recording": desk.recording}  # fmt: skip
+            answer({"ok": operations[name](request)})
         except MediaError as e:
             answer({"error": {"reason": e.reason, "message": str(e)}})
         except MemoryError:

@@ -63,7 +63,23 @@ class Work(_Section):
     child_memory_mib: int = Field(default=4096, ge=1024)
     recycle_after: int = Field(default=200, ge=1)
     max_megapixels: int = Field(default=100, ge=1, le=200)
-    max_file_mib: int = Field(default=512, ge=1)
+    max_file_mib: int = Field(default=4096, ge=1)
+
+
+class Film(_Section):
+    """Films and sound recordings: what is taken, and what becomes of speech that may not be heard."""
+
+    sound: Literal["speech", "strict"] = "speech"
+    """`speech`: what sounds like speech is silent; `strict`: everything is."""
+    max_minutes: float = Field(default=60.0, gt=0, le=600)
+    max_megapixels: float = Field(default=9.0, gt=0, le=36)
+    max_rate: int = Field(default=60, ge=10, le=120)
+    """Frames per second in the result; a film with more loses some."""
+    threads: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1, le=64)
+    patience_seconds: float = Field(default=120.0, ge=5)
+    """How long nothing may be heard of a film before its reader is stopped."""
+    slowest: float = Field(default=60.0, ge=1)
+    """Seconds that each step may take for a second of film."""
 
 
 class Detection(_Section):
@@ -174,6 +190,7 @@ class Settings(BaseSettings):
     folders: Folders = Field(default_factory=Folders)
     watch: Watch = Watch()
     work: Work = Work()
+    film: Film = Field(default_factory=Film)
     detection: Detection = Field(default_factory=Detection)
     matching: Matching = Field(default_factory=Matching)
     templates: Templates = Templates()

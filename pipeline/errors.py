@@ -61,3 +61,7 @@ class ChildRefused(ChildError):
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class Cancelled(BeeldwachtError):
+    """Somebody asked that a piece of work be given up (`beeldwacht item cancel`)."""

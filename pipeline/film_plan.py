@@ -67,6 +67,12 @@ def samples(track: Track, rate: float, most: int = 12) -> tuple[Sample, ...]:
     return tuple(Sample(track.index, int(p[np.argmax(worth[p])])) for p in pieces if p.size)
 
 
+def best(track: Track) -> int:
+    """Which detection of a track shows the face best; the surest one when it never faces the camera."""
+    worth = _worth(track)
+    return int(np.argmax(worth if worth.max() > 0 else track.scores))
+
+
 def facing(track: Track, at: int) -> float:
     """How far a detection faces the camera: 1 with the nose in the middle between the eyes, 0 in profile; NaN."""
     right, left = (float(np.linalg.norm(track.marks[at, 2] - track.marks[at, k])) for k in (0, 1))

@@ -28,7 +28,7 @@ def facts_out(facts: FilmFacts) -> JsonObject:
 def facts_in(value: JsonObject) -> FilmFacts:
     """The inverse of `facts_out`."""
     rate = Fraction(int(value["rate"][0]), int(value["rate"][1]))
-    plain = {
+    plain: dict[str, Any] = {
         name: type(default)(value[name])
         for name, default in (
             ("family", ""), ("width", 0), ("height", 0), ("duration", 0.0), ("sound", False), ("video_codec", ""),

@@ -14,7 +14,7 @@ from itertools import combinations
 
 from pipeline.film_plan import at_once
 from pipeline.film_types import Look, Track
-from pipeline.types import Reason, Sighting
+from pipeline.types import Face, FaceName, Reason, Sighting
 
 LEAST_LOOKS = 2
 LEAST_SHARE = 1 / 3
@@ -57,6 +57,33 @@ def identify(look: Look, glances: Mapping[int, Sequence[Glance]], nobody: Reason
                 for index in (a, b):
                     found[index] = replace(found[index], person_id=None, reason=Reason.TWICE_IN_PHOTO)
     return tuple(found)
+
+
+def with_track_names(
+    sightings: Sequence[Sighting], faces: Sequence[Face], names: Sequence[FaceName], same: float
+) -> tuple[tuple[Sighting, ...], tuple[FaceName, ...]]:
+    """The sightings with those tracks named that staff named by hand, and the names that found no track.
+
+    `faces` are the tracks in their best frames. A name belongs to the one track whose box is the named one (IoU of
+    `same` and more); where several are, or two names are for one, nobody can say which was meant, and none counts.
+    Unlike in a photo, one person may be in many tracks.
+    """
+    given: dict[int, list[FaceName]] = {}
+    lost = []
+    for name in names:
+        fitting = [f.index for f in faces if f.detection.box.iou(name.box) >= same]
+        if len(fitting) == 1:
+            given.setdefault(fitting[0], []).append(name)
+        else:
+            lost.append(name)
+    lost += [n for own in given.values() if len({n.person_id for n in own}) > 1 for n in own]
+    single = {index: own[-1] for index, own in given.items() if len({n.person_id for n in own}) == 1}
+    return tuple(
+        Sighting(s.face, single[s.face].person_id, None, band="by hand", named_by=single[s.face].named_by)
+        if s.face in single
+        else s
+        for s in sightings
+    ), tuple(lost)
 
 
 def _one(track: Track, glances: Sequence[Glance], nobody: Reason) -> Sighting:

@@ -11,17 +11,30 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ChildDied, ChildError, ChildRefused, ChildTimeout
-from pipeline.types import Analysis, Box, Check, JsonObject, Region, Style
+from pipeline.types import Analysis, Box, Check, JsonObject, Medium, Region, Style
 from pipeline.wire import analysis_in, box_out, check_in, region_out
 
 _MAX_LINE = 64 << 20
 _START_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class FilmOptions:
+    """What a film may ask of a child: see pipeline.config.Film. `patience_seconds` without progress end it."""
+
+    seconds: float = 3600.0
+    pixels: int = 9_000_000
+    rate: int = 60
+    threads: int = 2
+    patience_seconds: float = 120.0
+    slowest: float = 60.0
+    """Seconds of work for each second of film, at most, for each pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +50,7 @@ class LabOptions:
     max_pixels: int
     recycle_after: int
     file_bytes: int = 1 << 30
+    film: FilmOptions = FilmOptions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +72,7 @@ class Lab:
         self._buffer = b""
         self._complaints: deque[str] = deque(maxlen=20)
         self.confined: tuple[str, ...] = ()
+        self.on_progress: Callable[[str, int, int], None] = lambda *_: None
 
     def start(self) -> None:
         """Start the child if none runs, and replace one that has read many files. Raises ChildError."""
@@ -65,6 +80,23 @@ class Lab:
             self.close()
         if self._process is None:
             self._launch()
+
+    def identify(self, path: Path) -> Medium:
+        """Whether a file is a photo, a film or a sound recording. Raises ChildError."""
+        try:
+            return Medium(self._ask({"op": "identify", "path": str(path)})["kind"])
+        except (KeyError, TypeError, ValueError) as e:
+            raise self._nonsense(e) from e
+
+    def film(self, operation: str, path: Path, seconds: float = 0.0, **request: Any) -> JsonObject:
+        """One operation of pipeline.films.desk on a film of so many seconds; `on_progress` hears how far it is.
+
+        An exception that `on_progress` raises ends the child, and comes out here. Raises ChildError.
+        """
+        o = self._options.film
+        self._files += operation == "film_facts"
+        allowed = o.patience_seconds + o.slowest * seconds
+        return self._ask({"op": operation, "path": str(path), **request}, allowed, o.patience_seconds)
 
     def analyse(self, path: Path, embed: bool) -> Analysis:
         """Decode a photo, find every face, and describe the faces when `embed`. Raises ChildError."""
@@ -125,7 +157,8 @@ class Lab:
         options = {
             "weights": str(o.weights), "detectors": o.detectors, "embedders": o.embedders, "threads": o.threads,
             "memory_bytes": o.memory_bytes, "file_bytes": o.file_bytes, "max_pixels": o.max_pixels,
-            "parent": os.getpid(),
+            "parent": os.getpid(), "film_seconds": o.film.seconds, "film_pixels": o.film.pixels,
+            "film_rate": o.film.rate, "film_threads": o.film.threads,
         }  # fmt: skip
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-m", "pipeline.child", json.dumps(options)],
@@ -142,20 +175,33 @@ class Lab:
             for line in process.stderr:
                 self._complaints.append(line.decode("utf-8", "replace")[:500].rstrip())
 
-    def _ask(self, request: JsonObject) -> JsonObject:
+    def _ask(self, request: JsonObject, seconds: float = 0.0, patience: float = 0.0) -> JsonObject:
+        """Send one request. `seconds`: what it may take in all; `patience`: how long nothing may be heard of it."""
         process = self._process
         if process is None or process.stdin is None:
             raise ChildDied("The reader of media is not running.")
-        seconds = self._options.deadline_seconds
+        seconds = seconds or self._options.deadline_seconds
+        threads = self._options.film.threads + 1 if patience else self._options.threads
         try:
-            process.stdin.write(
-                json.dumps({**request, "cpu_seconds": seconds * self._options.threads}).encode() + b"\n"
-            )
+            process.stdin.write(json.dumps({**request, "cpu_seconds": seconds * threads}).encode() + b"\n")
             process.stdin.flush()
         except OSError as e:
             self.close()
             raise ChildDied("The reader of media ended before it was asked.") from e
-        return self._receive(time.monotonic() + seconds)
+        end = time.monotonic() + seconds
+        while True:
+            limit = min(end, time.monotonic() + patience) if patience else end
+            value = self._receive(limit)
+            if "progress" not in value:
+                return value
+            try:
+                step, done, total = value["progress"]
+                self.on_progress(str(step), int(done), int(total))
+            except (TypeError, ValueError) as e:
+                raise self._nonsense(e) from e
+            except BaseException:
+                self.close()
+                raise
 
     def _receive(self, deadline: float) -> JsonObject:
         process = self._process
@@ -179,6 +225,8 @@ class Lab:
         try:
             answer: Any = json.loads(line)
             error = answer.get("error")
+            if "progress" in answer:
+                return {"progress": answer["progress"]}
             if error is None:
                 value: JsonObject = answer["ok"]
                 return value

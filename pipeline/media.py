@@ -36,7 +36,7 @@ from pipeline.media_errors import (
     damaged,
     too_many_pixels,
 )
-from pipeline.types import RgbImage
+from pipeline.types import Medium, RgbImage
 
 __all__ = ["Kind", "MediaError", "Photo", "decode", "encode", "identify", "scan_output"]
 
@@ -79,6 +79,18 @@ class Photo:
 def identify(path: Path) -> Kind:
     """What the file is by its content. Raises `UnsupportedFormat`, `DamagedFile` (empty) or `UnreadableFile`."""
     return sniff(_read(path, 4096))
+
+
+def medium_of(path: Path, max_pixels: int = 100_000_000) -> Medium:
+    """What kind of recording a file is: photo, film (also moving GIF, PNG and WebP) or sound. Raises `MediaError`."""
+    kind = identify(path)
+    if kind is Kind.AUDIO:
+        return Medium.SOUND
+    if kind is Kind.FILM:
+        return Medium.FILM
+    if kind in (Kind.GIF, Kind.PNG, Kind.WEBP):
+        return Medium.FILM if layout(kind, _read(path, MAX_BYTES), max_pixels).pictures > 1 else Medium.PHOTO
+    return Medium.PHOTO
 
 
 def decode(path: Path, max_pixels: int = 100_000_000) -> Photo:

@@ -82,7 +82,13 @@ def members(register: Register, event: Event) -> frozenset[str]:
 
 
 def judge(
-    sightings: Sequence[Sighting], register: Register, event: Event, channel: str, medium: Medium, on: date
+    sightings: Sequence[Sighting],
+    register: Register,
+    event: Event,
+    channel: str,
+    medium: Medium,
+    on: date,
+    once: bool = True,
 ) -> tuple[Verdict, ...]:
     """One verdict per sighting, in their order. A face is shown only with the reason *consent*.
 
@@ -92,7 +98,7 @@ def judge(
     (`named_by`) needs neither figures nor consent to matching, and everything else. Contradictions and missing figures
     are `error`. Raises nothing for wrong values in its input; a covered face is the answer to each of them.
     """
-    named = Counter(s.person_id for s in sightings if s.reason is None and isinstance(s.person_id, str))
+    named = Counter(s.person_id for s in sightings if once and s.reason is None and isinstance(s.person_id, str))
     faces = Counter(s.face for s in sightings)
     verdicts = []
     for sighting in sightings:

@@ -9,37 +9,23 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date
 
 from pipeline import mask, policy
-from pipeline.config import Settings
-from pipeline.errors import BeeldwachtError, ChildRefused, LeaseLost
-from pipeline.gallery import SAME_BOX, Gallery, GalleryCache, as_before, with_names
+from pipeline.errors import BeeldwachtError, Cancelled, ChildRefused, LeaseLost
+from pipeline.gallery import SAME_BOX, Gallery, as_before, with_names
 from pipeline.lab import Lab, Product
 from pipeline.lifecycle import State
-from pipeline.store import Store
+from pipeline.parts import Parts
+from pipeline.process_film import decide_film, decide_recording, render_only_film
 from pipeline.store.records import Decision, Draft, Item
-from pipeline.triage import HELD_WHEN_REFUSED, failed_checks, look_again
+from pipeline.triage import failed_checks, look_again
 from pipeline.types import Analysis, Box, Check, Medium, Plan, Register, Verdict
-from pipeline.vault import Vault
 
 logger = logging.getLogger(__name__)
 ROUNDS = 3  # how often a result may be covered further before it is held
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the story is played with. `clock` is the only source of time; the seconds are for measuring."""
-
-    settings: Settings
-    store: Store
-    vault: Vault
-    galleries: GalleryCache
-    clock: Callable[[], datetime]
-    seconds: Callable[[], float]
-    engines: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +49,20 @@ def process(item: Item, owner: str, lab: Lab, parts: Parts) -> State:  # noqa: P
     if item.interruptions >= work.interruptions:
         why = f"The service was stopped {item.interruptions} times while it worked on this file."
         return _put_aside(item, owner, parts, State.FAILED, "interrupted_too_often", why)
+    if who := parts.store.items.cancelled_by(item.id):
+        why = f"Given up: {who} asked for it. Drop the file again to have it taken up anew."
+        return _put_aside(item, owner, parts, State.FAILED, "cancelled", why)
     try:
         lab.start()
-        return _decide(item, owner, lab, parts)
+        medium = lab.identify(parts.vault.original(item.sha256))
+        decide = {Medium.FILM: decide_film, Medium.SOUND: decide_recording}.get(medium, _decide)
+        return decide(item, owner, lab, parts)
     except LeaseLost as e:
         return _give_back(item, owner, parts, str(e), blame=False)
     except ChildRefused as e:
-        if e.reason not in HELD_WHEN_REFUSED:
-            return _put_aside(item, owner, parts, State.REJECTED, e.reason, str(e))
-        parts.store.items.end(parts.clock(), item, owner, State.HELD, [e.reason], str(e))
-        return State.HELD
+        return _put_aside(item, owner, parts, State.REJECTED, e.reason, str(e))
+    except Cancelled as e:
+        return _put_aside(item, owner, parts, State.FAILED, "cancelled", str(e))
     except Exception as e:
         if not isinstance(e, (BeeldwachtError, OSError)):
             logger.exception("item %s: unexpected error", item.id)
@@ -160,8 +150,11 @@ def _produce(plan: Plan, name: str, lab: Lab, seen: _Seen, parts: Parts, embed: 
 def render_only(item: Item, boxes: Sequence[Box], name: str, lab: Lab, parts: Parts) -> Product | None:
     """The original with the faces in these boxes shown and everyone else covered, verified; for nobody's publication.
 
-    None when one of the boxes is no face. What is written stands in work/ under `name`. Raises ChildError.
+    None when one of the boxes is no face. What is written stands in work/ under `name`. Of a film the sound is left
+    out. Raises ChildError.
     """
+    if lab.identify(parts.vault.original(item.sha256)) is not Medium.PHOTO:
+        return render_only_film(item, boxes, name, lab, parts)
     analysis = lab.analyse(parts.vault.original(item.sha256), False)
     shown = frozenset(f.index for f in analysis.faces if any(f.detection.box.iou(b) >= SAME_BOX for b in boxes))
     if not all(any(f.detection.box.iou(b) >= SAME_BOX for f in analysis.faces) for b in boxes):

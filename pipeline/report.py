@@ -7,13 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.audit import Entry
+from pipeline.film_types import SoundMode
+from pipeline.hearing import SoundReason, explain_sound, mode_text
 from pipeline.reasons import HoldReason, explain
 from pipeline.types import Reason
 
-_HELD = {
-    "film_not_supported": "films are not supported yet",
-    "sound_not_supported": "sound recordings are not supported yet",
-}
+_ENDED = {"cancelled": ("the work was given up on request", "het werk is op verzoek gestaakt")}
 
 _ENGLISH = ("face", "SHOWN", "covered", "is", "closest", "named by hand by", "needed", "runner-up")
 _DUTCH = ("gezicht", "ZICHTBAAR", "afgedekt", "is", "het dichtst bij", "met de hand benoemd door", "nodig", "tweede")
@@ -28,8 +27,8 @@ def sentences(entry: Entry, language: str = "en") -> list[str]:
 
 def reason_text(code: str, language: str = "en") -> str:
     """A reason code of an item (held, rejected, failed) as words."""
-    if code in _HELD:
-        return _HELD[code]
+    if code in _ENDED:
+        return _ENDED[code][language == "nl"]
     if code.startswith("check_failed:"):
         return f"the check of the result failed ({code.partition(':')[2]})"
     try:
@@ -42,6 +41,8 @@ def verdict_line(verdict: Mapping[str, Any], channel: str, language: str) -> str
     """One verdict: where the face is, shown or covered, why, by which article, and on what evidence."""
     say = dict(zip(_ENGLISH, _DUTCH, strict=True)) if language == "nl" else dict(zip(_ENGLISH, _ENGLISH, strict=True))
     where = "{:.0f},{:.0f} - {:.0f},{:.0f}".format(*verdict["box"])
+    if times := verdict.get("seconds"):
+        where = f"{_clock(times[0])} - {_clock(times[1])}, {where}"
     line = f"{channel}: {say['face']} {verdict['face']} ({where}) {say['SHOWN' if verdict['shown'] else 'covered']}: "
     line += explain(
         Reason(verdict["reason"]), language,
@@ -59,6 +60,24 @@ def verdict_line(verdict: Mapping[str, Any], channel: str, language: str) -> str
             line += f", {say['runner-up']} {verdict['runner_up']:.2f}"
         if engines := verdict.get("engine_scores"):
             line += " (" + ", ".join(f"{k} {v:.3f}" for k, v in engines.items()) + ")"
+    return line
+
+
+def _clock(seconds: float) -> str:
+    """Minutes, seconds and tenths: 1:04.5."""
+    tenths = round(seconds * 10)
+    return f"{tenths // 600}:{tenths % 600 // 10:02d}.{tenths % 10}"
+
+
+def sound_line(plan: Mapping[str, Any], channel: str, language: str) -> str:
+    """What became of the sound on one channel, why, by which article, and for whose sake."""
+    said = "geluid" if language == "nl" else "sound"
+    line = f"{channel}: {said}: {mode_text(SoundMode(plan['mode']), language)}: "
+    line += explain_sound(SoundReason(plan["reason"]), language)
+    line += f" [{plan['article']}]" if plan["article"] else ""
+    line += f"; {', '.join(plan['people'])}" if plan["people"] else ""
+    if plan["mode"] == SoundMode.MUTE_SPEECH:
+        line += "; " + (", ".join(f"{_clock(a)} - {_clock(b)}" for a, b in plan["muted"]) or "-")
     return line
 
 
@@ -86,13 +105,15 @@ def _duplicate(body: dict[str, Any], _: str) -> Iterator[str]:
 def _decided(body: dict[str, Any], language: str) -> Iterator[str]:
     shown = {c: sum(v["shown"] for v in vs) for c, vs in body["verdicts"].items()}
     summary = ", ".join(f"{n} shown on {c}" for c, n in shown.items())
+    film = f", {_clock(body['film']['seconds'])}, {body['film']['frames']} frames" if "film" in body else ""
     yield (
         f"decided on {body['on']} by register version {body['register_version']}: {body['format']} "
-        f"{body['size'][0]} x {body['size'][1]}, {body['faces']} faces; {summary}"
+        f"{body['size'][0]} x {body['size'][1]}{film}, {body['faces']} faces; {summary}"
     )
     yield from (f"note: {note}" for note in body["notes"])
     for channel, verdicts in body["verdicts"].items():
         yield from (verdict_line(v, channel, language) for v in verdicts)
+    yield from (sound_line(plan, channel, language) for channel, plan in body.get("sound", {}).items())
     for channel, checks in body["checks"].items():
         failed = [c for c in checks if not c["passed"]]
         yield f"{channel}: {len(checks)} checks of the written file, {len(failed)} failed"

@@ -12,7 +12,8 @@ from consent_sync.evidence import Evidence, EvidenceError, resolve
 from pipeline.errors import BeeldwachtError, ChildError
 from pipeline.lab import Lab
 from pipeline.letter import Letter, write_html, write_pdf
-from pipeline.process import Parts, render_only
+from pipeline.parts import Parts
+from pipeline.process import render_only
 from pipeline.recall import carry_out, take_back
 from pipeline.report import about
 from pipeline.store.rights import Appearance

@@ -18,10 +18,11 @@ from pathlib import Path
 from pipeline import watch
 from pipeline.errors import BeeldwachtError, ChildError, StartupError
 from pipeline.intake import Intake, Taken
-from pipeline.lab import Lab, LabOptions
+from pipeline.lab import FilmOptions, Lab, LabOptions
 from pipeline.lifecycle import State
 from pipeline.log_files import LogFiles
-from pipeline.process import Parts
+from pipeline.parts import Parts
+from pipeline.process_film import look_name
 from pipeline.publish import Publisher
 from pipeline.recall import carry_out
 from pipeline.register_sync import RegisterTimer
@@ -84,7 +85,7 @@ class Service:
         self._confined = first.confined
         recovered = parts.store.items.recover(parts.clock(), living=())
         keep = {r.work_name for _, rs in parts.store.items.ready() for r in rs if r.state is State.READY}
-        parts.vault.clean_work(keep)
+        parts.vault.clean_work(keep | {look_name(i, parts) for i in parts.store.items.all(state=State.QUEUED)})
         parts.vault.clean_vault()
         matching: JsonObject = {"enabled": parts.settings.matching.enabled}
         if parts.settings.matching.enabled:
@@ -224,6 +225,10 @@ class Service:
         self._workers[number : number + 1] = [worker]
         worker.start()
 
+    def progress(self) -> list[JsonObject]:
+        """How far the films are that are in work."""
+        return [p.facts() for w in self._workers if (p := w.progress)]
+
     def _facts(self) -> JsonObject:
         settings = self._parts.settings
         return {
@@ -231,6 +236,7 @@ class Service:
             "events": self._events.alive() if settings.watch.events else False, "problem": self._problem,
             "waiting": len(self._waiting), "child_confined": list(self._confined),
             "working": [w.item.id for w in self._workers if w.item],
+            "progress": self.progress(),
         }  # fmt: skip
 
     def _guarded(self, step: Callable[[], None]) -> None:
@@ -255,5 +261,7 @@ def lab_options(parts: Parts) -> LabOptions:
     return LabOptions(
         s.path("weights"), s.detection.detectors, s.matching.embedders if s.matching.enabled else (),
         s.work.threads_per_slot, s.work.deadline_seconds, s.work.child_memory_mib << 20,
-        s.work.max_megapixels * 1_000_000, s.work.recycle_after,
+        s.work.max_megapixels * 1_000_000, s.work.recycle_after, s.work.max_file_mib << 20,
+        FilmOptions(s.film.max_minutes * 60, round(s.film.max_megapixels * 1e6), s.film.max_rate, s.film.threads,
+                    s.film.patience_seconds, s.film.slowest),
     )  # fmt: skip

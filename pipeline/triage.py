@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pipeline import mask
+from pipeline.film_plan import box_at
+from pipeline.film_types import Cover, Track
+from pipeline.track import CONVINCING
 from pipeline.types import Analysis, Box, Check, Detection, Region
 
-HELD_WHEN_REFUSED = frozenset({"film_not_supported", "sound_not_supported"})
-"""Reasons of the reader that hold a file for later work; every other one puts it into quarantine."""
-
 COVERED_ENOUGH = 0.6  # of a found box; a detector's box around a mosaic is wider than the mosaic's own face
+FAST_ENGINE = "yunet"
 SAME_FACE = 0.3  # overlap (IoU) from which a face found in the result is one that may be shown
 
 
@@ -32,3 +33,23 @@ def failed_checks(checks: Sequence[Check]) -> list[str]:
 
 def _is_shown(box: Box, shown: Mapping[int, Box]) -> bool:
     return any(box.iou(s) >= SAME_FACE for s in shown.values())
+
+
+def film_look_again(
+    found: Sequence[tuple[int, Detection]], covers: Sequence[Cover], shown: Sequence[Track]
+) -> tuple[list[tuple[int, Detection]], Check]:
+    """Faces in the frames of a written film that nobody decided on, each with its frame.
+
+    A single finding of the fast detector needs to be convincing: every frame was looked at before, with less.
+    """
+    extra = []
+    for frame, face in found:
+        if face.score < CONVINCING and face.engines == (FAST_ENGINE,):
+            continue
+        boxes = [box for c in covers if (box := c.at(frame))]
+        regions = [Region(-1, Box(*box), Box(*box)) for box in boxes]
+        seen = {t.index: Box(*place) for t in shown if (place := box_at(t, frame))}
+        if mask.covered_by(regions, face.box) < COVERED_ENOUGH and not _is_shown(face.box, seen):
+            extra.append((frame, face))
+    detail = f"{len(found)} found, {len(shown)} tracks may be shown" + (f", {len(extra)} undecided" if extra else "")
+    return extra, Check("no_undecided_face", not extra, detail)

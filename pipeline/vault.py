@@ -265,6 +265,22 @@ class Vault:
         """Delete a file in work/."""
         (self.work / name).unlink(missing_ok=True)
 
+    def keep(self, name: str, content: bytes) -> None:
+        """Write a note of the service's own into work/, whole or not at all."""
+        temporary = self.work / f"{name}.partial"
+        with temporary.open("wb") as f:
+            f.write(content)
+            f.flush()
+            os.fsync(f.fileno())
+        temporary.replace(self.work / name)
+
+    def kept(self, name: str) -> bytes | None:
+        """A note that was written by `keep`; None when there is none."""
+        try:
+            return (self.work / name).read_bytes()
+        except OSError:
+            return None
+
     def duplicate(self, name: str, other: str) -> None:
         """Copy one finished file in work/ to another name, durable."""
         shutil.copyfile(self.work / name, self.work / other)

@@ -6,14 +6,18 @@ import logging
 import threading
 from collections.abc import Callable
 
-from pipeline.errors import BeeldwachtError
+from pipeline.errors import BeeldwachtError, Cancelled
 from pipeline.lab import Lab
-from pipeline.process import Parts, process
+from pipeline.parts import Parts
+from pipeline.process import process
+from pipeline.progress import Progress, following, line
 from pipeline.publish import Publisher
 from pipeline.store.records import Item
 
 logger = logging.getLogger(__name__)
 _IDLE_SECONDS = 0.5
+_ASK_SECONDS = 1.0
+_LOG_SECONDS = 10.0
 
 
 class Worker(threading.Thread):
@@ -37,6 +41,9 @@ class Worker(threading.Thread):
         self._done = done
         self._stopping = threading.Event()
         self.item: Item | None = None
+        self.progress: Progress | None = None
+        self._logged = self._asked = 0.0
+        lab.on_progress = self._heard
 
     def run(self) -> None:
         """Work until `stop`. An error of the database or the disk makes it wait and go on, never end."""
@@ -71,5 +78,20 @@ class Worker(threading.Thread):
             self._publisher.publish_ready()
             self._done(item.id)
         finally:
-            self.item = None
+            self.item = self.progress = None
         return True
+
+    def _heard(self, step: str, done: int, total: int) -> None:
+        """Note how far the film is; raises Cancelled when somebody asked to give it up."""
+        item = self.item
+        if item is None:
+            return
+        at = self._parts.seconds()
+        self.progress = following(self.progress, item.id, step, done, total, at)
+        if at - self._asked >= _ASK_SECONDS:
+            self._asked = at
+            if who := self._parts.store.items.cancelled_by(item.id):
+                raise Cancelled(f"Given up: {who} asked for it.", "Drop the file again to have it taken up anew.")
+        if at - self._logged >= _LOG_SECONDS:
+            self._logged = at
+            logger.info("%s", line(self.progress.facts()))

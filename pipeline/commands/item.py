@@ -15,7 +15,7 @@ from pipeline.recall import show_anew
 from pipeline.report import reason_text, verdict_line
 from pipeline.wire import box_in
 
-app = typer.Typer(no_args_is_help=True, help="One photo: its faces, and who they are.")
+app = typer.Typer(no_args_is_help=True, help="One photo, film or recording: its faces, and who they are.")
 ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so; it is logged.")]
 RedoOption = Annotated[bool, typer.Option("--redo", help="When it is published: decide and publish it anew.")]
 
@@ -105,6 +105,28 @@ def item_redo(item: int, by: ByOption, config_file: ConfigOption = None, json_ou
         state = _again(application, item, found.state, True, who(application, by))
         application.write_log_files()
     _report(item, state, True, json_out)
+
+
+@app.command("cancel")
+def item_cancel(
+    item: int,
+    by: ByOption,
+    why: Annotated[str, typer.Option("--why", help="The reason; it is logged.")] = "",
+    config_file: ConfigOption = None,
+    json_out: JsonOption = False,
+) -> None:
+    """Give up the work on an item that is queued or in work, as a long film. The original goes to the quarantine.
+
+    Example: beeldwacht item cancel 12 --by "M. Bakker" --why "wrong film"
+    """
+    with opened(config_file) as application:
+        state = application.store.items.cancel(now(), item, who(application, by), why)
+        application.write_log_files()
+    if json_out:
+        screen.as_json({"item": item, "state": str(state), "cancel_asked": True})
+        return
+    when = "in a moment" if state is State.WORKING else "when it is next taken up"
+    screen.say(f"Asked. The work on item {item} is given up {when}; dropping the file again takes it up anew.", "green")
 
 
 def _again(application: App, item: int, state: State, redo: bool, actor: str) -> State:

@@ -15,6 +15,7 @@ from pipeline.config import Settings
 from pipeline.errors import BeeldwachtError
 from pipeline.intake import Taken
 from pipeline.lifecycle import SETTLED_STATES, State
+from pipeline.progress import line
 from pipeline.report import reason_text
 from pipeline.service import Service, walk
 
@@ -98,7 +99,12 @@ def process(
             with progress(json_out) as bar:
                 total = sum(1 for t in taken if t.outcome in {"new", "retry"})
                 task = bar.add_task("covering", total=total)
-                service.drain(lambda left: bar.update(task, completed=max(0, total - left)))
+
+                def update(left: int) -> None:
+                    films = "; ".join(line(f) for f in service.progress())
+                    bar.update(task, completed=max(0, total - left), description=f"covering {films}".strip())
+
+                service.drain(update)
         finally:
             service.close(application.settings.work.deadline_seconds * 2)
         _summary(application, taken, done, json_out)
@@ -117,6 +123,8 @@ def status(config_file: ConfigOption = None, json_out: JsonOption = False) -> No
         return
     service = facts["service"]
     screen.say(f"service: {service['summary']}", "green" if service["running"] else "yellow")
+    for film in service.get("progress", ()):
+        screen.say(f"  {line(film)}")
     register = facts["register"]
     screen.say(f"register: {register['summary']}")
     screen.table("files", ["state", "files"], [[s, str(n)] for s, n in facts["files"].items()])

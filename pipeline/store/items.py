@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select,
 
 from pipeline import lifecycle, names
 from pipeline.db import checks, heartbeats, items, register_versions, renditions, verdicts
-from pipeline.errors import LeaseLost, PublishError
+from pipeline.errors import BeeldwachtError, LeaseLost, PublishError
 from pipeline.lifecycle import State
 from pipeline.store import naming
 from pipeline.store.base import Database, stamp, to_json
@@ -131,6 +131,29 @@ class ItemStore:
             row = self._held_by(tx, item.id, owner)
             self._move(tx, now, row, State.QUEUED, attempts=row.attempts - (0 if blame else 1))
             self._journal.append(tx, now, "item.requeued", SERVICE, {"why": why, "attempt": row.attempts}, item.id)
+
+    def cancel(self, now: datetime, item_id: int, actor: str, why: str) -> State:
+        """Ask that the work on an item be given up, now or when it is next taken. Returns the state it is in.
+
+        Raises BeeldwachtError for an item that is neither queued nor in work.
+        """
+        with self._db.write() as tx:
+            row = tx.execute(select(items).where(items.c.id == item_id)).first()
+            if row is None or row.state not in (State.QUEUED, State.WORKING):
+                raise BeeldwachtError(
+                    f"Item {item_id} is {'not known' if row is None else row.state}: there is no work to give up.",
+                    "See `beeldwacht status`.",
+                )
+            tx.execute(update(items).where(items.c.id == item_id).values(
+                cancel_requested_by=actor, cancel_requested_at=stamp(now)))  # fmt: skip
+            self._journal.append(tx, now, "item.cancel_asked", actor, {"why": why}, item_id)
+            return State(row.state)
+
+    def cancelled_by(self, item_id: int) -> str:
+        """Who asked that the work on an item be given up; empty for nobody."""
+        with self._db.read() as tx:
+            found = tx.execute(select(items.c.cancel_requested_by).where(items.c.id == item_id)).scalar()
+        return str(found or "")
 
     # --- outcomes ---------------------------------------------------------------------------------------------
 
@@ -307,13 +330,15 @@ class ItemStore:
     def _move(self, tx: Connection, now: datetime, row: Row[Any], to: State, **values: Any) -> None:
         lifecycle.check(State(row.state), to)
         lease = {} if to is State.WORKING else {"lease_owner": None, "lease_until": None}
+        if to is not State.QUEUED or row.state == State.FAILED:  # a request to give it up is done with
+            lease |= {"cancel_requested_by": None, "cancel_requested_at": None}
         tx.execute(update(items).where(items.c.id == row.id).values(state=to, updated_at=stamp(now), **lease, **values))
 
     def _write_verdicts(self, tx: Connection, item_id: int, revision: int, d: Decision) -> None:
         rows = [
             {"item_id": item_id, "revision": revision, "channel": channel, "face": v.face,
              "box": to_json(box_out(d.analysis.faces[v.face].detection.box)), "shown": int(v.shown),
-             "reason": v.reason, "person_id": v.person_id, "facts": to_json(verdict_facts(v, d.analysis))}
+             "reason": v.reason, "person_id": v.person_id, "facts": to_json(verdict_facts(v, d.analysis, d.film))}
             for channel, vs in d.verdicts.items() for v in vs
         ]  # fmt: skip
         if rows:

@@ -43,8 +43,10 @@ class NamingStore:
         with self._db.write() as tx:
             row = _item(tx, item_id)
             for other in tx.execute(_standing(item_id)):
-                same_face = box_in(json.loads(other.box)).iou(box) >= 0.5
-                if not same_face and other.person_id == person_id:
+                # The faces of a film are tracks: many may be one person, and several may be in one place.
+                film = row.format.startswith("film")
+                same_face = box_in(json.loads(other.box)).iou(box) >= (0.98 if film else 0.5)
+                if not same_face and not film and other.person_id == person_id:
                     raise NamingError(
                         f"Item {item_id}: another face is {person_id} already, and nobody is in a photo twice.",
                         f"Take that name away first: beeldwacht item unname {item_id} FACE --by NAME.",

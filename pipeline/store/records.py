@@ -10,6 +10,8 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from pipeline.film_types import SoundPlan, Stretch
+from pipeline.film_wire import stretches_out
 from pipeline.lifecycle import State
 from pipeline.types import Analysis, Check, Event, JsonObject, Verdict
 from pipeline.wire import box_out
@@ -75,6 +77,24 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class FilmDecision:
+    """What a decision on a film or a sound recording has more than one on a photo: its faces are tracks.
+
+    `seconds` says for each track when it is seen (in seconds); `sound` per channel what became of the sound; `speech`
+    is how many seconds of speech were found.
+    """
+
+    frames: int
+    rate: str
+    duration: float
+    seconds: tuple[Stretch, ...]
+    sound: Mapping[str, SoundPlan]
+    speech: float = 0.0
+    best_frames: tuple[int, ...] = ()
+    """For each track the frame in which its box is the verdict's."""
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """Everything that one look at one original led to."""
 
@@ -89,6 +109,7 @@ class Decision:
     seconds: float
     names_mark: int = 0
     """Of the names given by hand that were used (pipeline.store.naming): it moves when one is given or taken away."""
+    film: FilmDecision | None = None
 
 
 def event_out(event: Event) -> JsonObject:
@@ -115,7 +136,7 @@ def item_in(row: Row[Any]) -> Item:
     )  # fmt: skip
 
 
-def verdict_facts(v: Verdict, analysis: Analysis) -> JsonObject:
+def verdict_facts(v: Verdict, analysis: Analysis, film: FilmDecision | None = None) -> JsonObject:
     """What a verdict rests on, without what has columns of its own; empty facts are left out."""
     s = v.sighting
     facts = {
@@ -124,6 +145,8 @@ def verdict_facts(v: Verdict, analysis: Analysis) -> JsonObject:
         "score": _rounded(s.score), "runner_up": _rounded(s.runner_up), "threshold": _rounded(s.threshold),
         "margin": _rounded(s.margin), "false_match_rate": s.false_match_rate,
         "engine_scores": {k: round(x, 4) for k, x in s.engine_scores.items()}, "named_by": s.named_by,
+        "seconds": stretches_out((film.seconds[v.face],))[0] if film else None,
+        "frame": film.best_frames[v.face] if film else None,
     }  # fmt: skip
     return {k: x for k, x in facts.items() if x not in (None, "", {}, [])}
 
@@ -141,7 +164,7 @@ def decision_out(row: Row[Any], d: Decision) -> JsonObject:
         "verdicts": {
             channel: [
                 {"face": v.face, "box": box_out(d.analysis.faces[v.face].detection.box), "shown": v.shown,
-                 "reason": v.reason, "person": v.person_id, **verdict_facts(v, d.analysis)}
+                 "reason": v.reason, "person": v.person_id, **verdict_facts(v, d.analysis, d.film)}
                 for v in vs
             ]
             for channel, vs in d.verdicts.items()
@@ -149,5 +172,22 @@ def decision_out(row: Row[Any], d: Decision) -> JsonObject:
         "checks": {ch: [{"name": c.name, "passed": c.passed, "detail": c.detail} for c in cs]
                    for ch, cs in d.checks.items()},
         "renditions": [{"channel": x.channel, "sha256": x.sha256, "bytes": x.size} for x in d.drafts],
-        "held": list(d.hold),
+        "held": list(d.hold), **(_film_out(d.film) if d.film else {}),
+    }  # fmt: skip
+
+
+def _film_out(film: FilmDecision) -> JsonObject:
+    """What became of a film and its sound, with the answer of the register for everyone who might be heard."""
+    return {
+        "film": {"frames": film.frames, "rate": film.rate, "seconds": round(film.duration, 3),
+                 "speech": round(film.speech, 2)},
+        "sound": {
+            channel: {
+                "mode": p.mode, "reason": p.reason, "article": p.article, "people": list(p.people),
+                "muted": stretches_out(p.muted),
+                "heard": [{"person": h.person_id, "allowed": h.allowed, "reason": h.reason, "article": h.article,
+                           "consent_row": h.consent_row} for h in p.heard],
+            }
+            for channel, p in film.sound.items()
+        },
     }  # fmt: skip

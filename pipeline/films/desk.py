@@ -1,0 +1,148 @@
+"""What the child process does with films and sound recordings, one request at a time.
+
+Nothing is remembered between two requests: each brings the path, what is known of the film, and what was decided, so a
+new process can go on where an ended one stopped.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from pipeline.film_types import FilmFacts, FilmLimits, Look, Sample, Stretch
+from pipeline.film_wire import covers_in, facts_in, facts_out, look_in, look_out, samples_in, stretches_in
+from pipeline.films import produce, sound
+from pipeline.films.frames import read_frames
+from pipeline.films.inspect_mp4 import scan_film
+from pipeline.films.look import look, rgb
+from pipeline.films.probe import probe
+from pipeline.films.tools import default_tools
+from pipeline.types import Box, Detection, Face, JsonObject, RgbImage, Style
+from pipeline.wire import check_out, face_out
+
+if TYPE_CHECKING:
+    from models.base import Detector
+
+Progress = Callable[[str, int, int], None]
+Describe = Callable[[RgbImage, Sequence[Detection]], "list[Face]"]
+_TELL_SECONDS = 0.5
+_SAME_FACE = 0.5
+_MOST_FOUND = 2000
+"""Faces of a result that are told: far fewer pass the checks, so a result with more is not published anyway."""
+
+
+class FilmDesk:
+    """Film operations. `describe` gives faces with embeddings; `tell` sends a step, what is done, and of how much."""
+
+    def __init__(self, detectors: Sequence[Detector], describe: Describe, options: JsonObject, tell: Progress) -> None:
+        self._detectors = detectors
+        self._describe = describe
+        self._tell = tell
+        self._tools = replace(default_tools(), threads=int(options["film_threads"]))
+        self._threads = int(options["film_threads"])
+        self._limits = FilmLimits(
+            float(options["film_seconds"]), int(options["film_pixels"]), int(options["film_rate"])
+        )
+
+    def facts(self, request: JsonObject) -> JsonObject:
+        """What the film is, before anything of it is decoded."""
+        return facts_out(probe(Path(request["path"]), self._limits, self._tools))
+
+    def look(self, request: JsonObject) -> JsonObject:
+        """The first pass: every frame, every face."""
+        path, facts = Path(request["path"]), facts_in(request["facts"])
+        told = self._progress("look", facts.expected_frames)
+        with closing(read_frames(path, facts, self._tools)) as frames:
+            seen = look(frames, float(facts.rate), facts.matrix, self._detectors, self._threads, told)
+        return look_out(seen)
+
+    def describe(self, request: JsonObject) -> JsonObject:
+        """Embeddings of some detections of the first pass, in the order in which they are asked for."""
+        path, facts, seen = Path(request["path"]), facts_in(request["facts"]), look_in(request["look"])
+        wanted: dict[int, list[tuple[int, Detection]]] = {}
+        samples = samples_in(request["samples"])
+        for number, sample in enumerate(samples):
+            frame, detection = _detection(seen, sample)
+            wanted.setdefault(frame, []).append((number, detection))
+        told = self._progress("recognise", max(1, len(wanted)))
+        faces: dict[int, Face] = {}
+        with closing(read_frames(path, facts, self._tools, only=frozenset(wanted))) as frames:
+            for done, (at, picture) in enumerate(frames):
+                own = wanted[at]
+                found = self._describe(rgb(picture, facts.matrix), [d for _, d in own])
+                faces |= {i: replace(face, index=i) for (i, _), face in zip(own, found, strict=True)}
+                told(done + 1)
+        return {"faces": [face_out(faces[i]) for i in range(len(samples))]}
+
+    def speech(self, request: JsonObject) -> JsonObject:
+        """Where somebody speaks. Voices are found, never compared."""
+        path, facts = Path(request["path"]), facts_in(request["facts"])
+        self._tell("listen", 0, 1)
+        return {"speech": [[s.start, s.end] for s in sound.find_speech(path, facts, self._tools)]}
+
+    def produce(self, request: JsonObject) -> JsonObject:
+        """The second pass: write the covered film, read it back, and look at it again."""
+        path, target, facts = Path(request["path"]), Path(request["target"]), facts_in(request["facts"])
+        covers, muted = covers_in(request["covers"]), stretches_in(request["muted"])
+        written_frames = produce.render(
+            path, facts, covers, Style(request["style"]), int(request["seed"]), target, self._tools,
+            self._sound(path, facts, muted), self._progress("render", facts.expected_frames),
+        )  # fmt: skip
+        result = probe(target, self._limits, self._tools)
+        found: list[JsonObject] = []
+        shown: dict[int, list[Box]] = {}
+        for frame, box in request["shown"]:
+            shown.setdefault(int(frame), []).append(Box(*(float(v) for v in box)))
+
+        def seen(face: produce.Found) -> None:
+            if len(found) < _MOST_FOUND:
+                allowed = any(b.iou(face.detection.box) >= _SAME_FACE for b in shown.get(face.frame, ()))
+                wanted = request["embed"] and not allowed
+                value = self._describe(face.image, [face.detection])[0] if wanted else Face(0, face.detection)
+                found.append({"frame": face.frame, "face": face_out(value)})
+
+        checks = [
+            *scan_film(target),
+            *produce.compare(
+                path, target, facts, result, written_frames, covers, frozenset(request["watched"]), self._detectors,
+                self._tools, self._progress("check", facts.expected_frames), seen,
+            ),
+            *(sound.check_sound(path, target, facts, result, muted, self._tools) if facts.sound else ()),
+        ]  # fmt: skip
+        return {"checks": [check_out(c) for c in checks], "frames": written_frames, "found": found}
+
+    def recording(self, request: JsonObject) -> JsonObject:
+        """Write a sound recording with some stretches silent, and listen to what was written."""
+        path, target, facts = Path(request["path"]), Path(request["target"]), facts_in(request["facts"])
+        muted = stretches_in(request["muted"])
+        self._tell("render", 0, 1)
+        sound.write_recording(path, facts, self._tools, muted, target)
+        result = probe(target, self._limits, self._tools)
+        checks = [*scan_film(target), *sound.check_sound(path, target, facts, result, muted, self._tools)]
+        return {"checks": [check_out(c) for c in checks], "frames": 0, "found": []}
+
+    def _sound(self, path: Path, facts: FilmFacts, muted: tuple[Stretch, ...]) -> Callable[[BinaryIO], None] | None:
+        if not facts.sound:
+            return None
+        return lambda sink: sound.write_muted(path, facts, self._tools, muted, sink)
+
+    def _progress(self, step: str, total: int) -> Callable[[int], None]:
+        told = [0.0]
+
+        def done(count: int) -> None:
+            if time.monotonic() - told[0] >= _TELL_SECONDS:
+                told[0] = time.monotonic()
+                self._tell(step, count, max(count, total))
+
+        return done
+
+
+def _detection(seen: Look, sample: Sample) -> tuple[int, Detection]:
+    track = seen.tracks[sample.track]
+    box = Box(*(float(v) for v in track.boxes[sample.at]))
+    a, b, c, d, e = ((float(x), float(y)) for x, y in track.marks[sample.at])
+    return int(track.frames[sample.at]), Detection(box, float(track.scores[sample.at]), (a, b, c, d, e), ())
