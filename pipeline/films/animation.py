@@ -101,6 +101,7 @@ def _first(image: Image.Image) -> int:
 
 
 def _milliseconds(image: Image.Image) -> int:
+    image.load()  # WebP tells only then
     said = image.info.get("duration", 0)
     value = round(said) if isinstance(said, (int, float)) and said == said else 0  # noqa: PLR0124 - NaN
     return value if value >= _SHORTEST else _UNSAID

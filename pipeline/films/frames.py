@@ -100,12 +100,12 @@ def filters(facts: FilmFacts) -> list[str]:
     chain += _TO_SDR if facts.hdr else []
     chain += [
         f"scale={width}:{height}:flags=bicubic:out_range=limited:out_color_matrix={facts.matrix}",
-        "format=yuv420p",
     ]
     if (width, height) != (facts.width, facts.height):  # the last column and row once more
         right, bottom = facts.width - width, facts.height - height
         chain += [
+            "format=yuv444p",  # with halved colours, these filters would cut what they are to repeat
             f"pad={facts.width}:{facts.height}:0:0",
             f"fillborders=right={right}:bottom={bottom}:mode=smear",
         ]
-    return chain
+    return [*chain, "format=yuv420p"]

@@ -199,27 +199,35 @@ def _unknown_codecs(description: JsonObject) -> UnsupportedFormat:
 def _walk(
     path: Path, family: str, index: int, limits: FilmLimits, tools: Tools
 ) -> tuple[NDArray[np.float64], dict[int, float]]:
-    """When each packet of one track is shown (seconds, sorted), and when the last packet of every track ends."""
+    """When each packet of one track is shown (seconds, sorted; none if not told), and when every track ends."""
     command = [*_ffprobe(family, limits, tools), "-show_entries",
                "packet=stream_index,pts_time,dts_time,duration_time,flags", "-of", "compact=p=0",
                f"file:{path}"]  # fmt: skip
-    times, ends = array("d"), dict[int, float]()
+    times, decoded = array("d"), array("d")
+    ends, lags = dict[int, float](), dict[int, float]()
     left = int(limits.seconds * _MAX_PACKETS_PER_SECOND)
     for line in lines_of(command, _WALK_SECONDS):
         left -= 1
         if left < 0:
             raise film_too_long(max(ends.values(), default=0.0), limits.seconds)
         entry = dict(part.split("=", 1) for part in line.decode("ascii", "replace").strip().split("|") if "=" in part)
-        shown = _number(entry.get("pts_time"), _number(entry.get("dts_time"), math.nan))
-        if math.isnan(shown) or "D" in entry.get("flags", ""):  # D: outside of the list of edits, never shown
+        if "D" in entry.get("flags", ""):  # outside of the list of edits, never shown
             continue
-        track = _whole(entry.get("stream_index"))
-        ends[track] = max(ends.get(track, 0.0), shown + max(0.0, _number(entry.get("duration_time"))))
+        track, read = _whole(entry.get("stream_index")), _number(entry.get("dts_time"), math.nan)
+        shown = _number(entry.get("pts_time"), math.nan)
         if track == index:
             times.append(shown)
-    if not times:
+            decoded.append(read)
+        if math.isnan(shown):  # MPEG and AVI do not tell it of every frame
+            shown = read + lags.get(track, 0.0)
+        elif not math.isnan(read):
+            lags.setdefault(track, shown - read)
+        if not math.isnan(shown):
+            ends[track] = max(ends.get(track, 0.0), shown + max(0.0, _number(entry.get("duration_time"))))
+    known = next((a for a in map(np.array, (times, decoded)) if len(a) and not np.isnan(a).any()), None)
+    if index not in ends or (known is None and not times):
         raise damaged_film("no frames")
-    return np.sort(np.frombuffer(times, np.float64)), ends
+    return np.sort(known) if known is not None else np.zeros(0), ends
 
 
 def _with_video(

@@ -29,10 +29,15 @@ def at_most(rate: Fraction, highest: int) -> Fraction:
 
 
 def variable_rate(times: NDArray[np.float64], highest: int) -> Fraction:
-    """The smallest standard rate that loses (nearly) none of the frames shown at these times (seconds, sorted)."""
+    """The smallest standard rate that loses (nearly) none of the frames shown at these times (seconds, sorted).
+
+    For a film that does not tell its times: 25.
+    """
+    if not len(times):
+        return min(Fraction(25), Fraction(highest))
     allowed = [r for r in STANDARD if r <= highest] or [Fraction(highest)]
     for rate in allowed:
-        moments = np.floor(times * float(rate) + 0.5)
+        moments = np.floor((times - times[0]) * float(rate) + 0.5)
         lost = len(times) - len(np.unique(moments))
         if lost <= _MAY_BE_LOST * len(times):
             return rate
