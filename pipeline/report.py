@@ -182,6 +182,11 @@ def _unnamed(body: dict[str, Any], _: str) -> Iterator[str]:
     yield f"face {body['face']} is no longer said to be {', '.join(body['people'])}"
 
 
+def _speakers(body: dict[str, Any], _: str) -> Iterator[str]:
+    who = ", ".join(body["people"]) or "nobody"
+    yield f"{who} can be heard in it, said by hand" + (f": {body['why']}" if body["why"] else "")
+
+
 def _due(body: dict[str, Any], _: str) -> Iterator[str]:
     people = sorted({f["person"] for f in body["files"]})
     yield f"{len(body['files'])} published files show people who may not be shown any more: {', '.join(people)}"
@@ -251,6 +256,7 @@ _LINES = {
     "templates.key_given_up": _key_given_up,
     "item.named": _named,
     "item.unnamed": _unnamed,
+    "item.speakers": _speakers,
     "item.recalled": _recalled,
     "item.redone": _recalled,
     "item.removed": _removed,

@@ -11,8 +11,10 @@ from pipeline.app import App, now
 from pipeline.commands.common import ConfigOption, JsonOption, opened, who
 from pipeline.errors import BeeldwachtError
 from pipeline.lifecycle import State
-from pipeline.recall import show_anew
+from pipeline.policy import may_in
+from pipeline.recall import carry_out, show_anew
 from pipeline.report import reason_text, verdict_line
+from pipeline.types import Medium
 from pipeline.wire import box_in
 
 app = typer.Typer(no_args_is_help=True, help="One photo, film or recording: its faces, and who they are.")
@@ -39,6 +41,8 @@ def item_show(item: int, config_file: ConfigOption = None, json_out: JsonOption 
         screen.say("  " + verdict_line(verdict, verdict["channel"], language))
     for name in facts["names"]:
         screen.say(f"  named by hand: {name['person']} by {name['by']} on {name['at'][:10]}")
+    if facts["speakers"] is not None:
+        screen.say(f"  can be heard, said by hand: {', '.join(facts['speakers']) or 'nobody'}")
 
 
 @app.command("name")
@@ -90,6 +94,44 @@ def item_unname(
         state = _again(application, item, state, redo or shown, actor)
         application.write_log_files()
     _report(item, state, redo or shown, json_out)
+
+
+@app.command("speakers")
+def item_speakers(
+    item: int,
+    by: ByOption,
+    why: Annotated[str, typer.Option("--why", help="How it is known; it is logged.")],
+    people: Annotated[list[str] | None, typer.Argument(metavar="PERSON...", help="Their ids in the register.")] = None,
+    nobody: Annotated[bool, typer.Option("--nobody", help="Nobody can be heard who could be named.")] = False,
+    redo: RedoOption = False,
+    config_file: ConfigOption = None,
+    json_out: JsonOption = False,
+) -> None:
+    """Say who can be heard in a film or recording, all of them; the register then decides whether the sound stays.
+
+    It takes the place of what was said before. With --nobody what sounds like speech is muted in a recording. When
+    it is published and one of them may not be heard, it is taken back and replaced at once.
+
+    Example: beeldwacht item speakers 12 P0042 P0007 --by "M. Bakker" --why "I made the recording"
+    """
+    named = frozenset(people or ())
+    if bool(named) == nobody:
+        raise BeeldwachtError("Say who can be heard: ids of the register, or --nobody.", "See `beeldwacht item show`.")
+    with opened(config_file) as application:
+        at, actor, store = now(), who(application, by), application.store
+        register = store.register.current()
+        if missing := sorted(named - register.people.keys()):
+            raise BeeldwachtError(f"{', '.join(missing)}: not in the register.", "Give ids of people who are.")
+        state = store.naming.say_speakers(at, item, named, actor, why)
+        refusing = [p for p in sorted(named) for c in application.settings.channels
+                    if not may_in(register, p, Medium.SOUND, c, at.date()).allowed]  # fmt: skip
+        recalled = state is State.PUBLISHED and bool(refusing)
+        if recalled and store.recall.begin(at, actor, item, refusing[0], "somebody in it may not be heard"):
+            carry_out(application.vault, store, at, actor)
+            state = State.QUEUED
+        state = _again(application, item, state, redo, actor)
+        application.write_log_files()
+    _report(item, state, redo or recalled, json_out)
 
 
 @app.command("redo")
@@ -162,10 +204,12 @@ def _facts(application: App, item: int) -> dict[str, Any]:
     if found is None:
         raise BeeldwachtError(f"There is no item {item}.", "See `beeldwacht status` or the log for its number.")
     names, _ = application.store.naming.names(item)
+    said = application.store.naming.speakers(item)
     return {
         **screen.item_json(found, application.store.items.verdict_rows(item)),
         "names": [{"box": [n.box.left, n.box.top, n.box.right, n.box.bottom], "person": n.person_id, "by": n.named_by,
                    "at": n.named_at} for n in names],
+        "speakers": None if said is None else [*sorted(said.people), *["(erased)"] * said.unknown],
         "places": [{"id": p.id, "channel": p.channel, "place": p.place, "state": p.state}
                    for p in application.store.recall.places(item_id=item)],
     }  # fmt: skip

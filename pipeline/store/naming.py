@@ -1,21 +1,25 @@
-"""Names that staff gave to faces by hand, and what is published anew: who said so, and when. Ended names are kept."""
+"""What staff said: who a face is, and who can be heard; with who said so, and when. What ended is kept."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, func, insert, select, update
 
 from pipeline import lifecycle
-from pipeline.db import face_names, items
+from pipeline.db import face_names, items, speakers
 from pipeline.errors import BeeldwachtError
+from pipeline.film_types import Speakers
 from pipeline.lifecycle import State
 from pipeline.store.base import Database, stamp, to_json
 from pipeline.store.journal import Journal
 from pipeline.types import Box, FaceName, JsonObject
 from pipeline.wire import box_in, box_out
+
+_FACE_CHANGED = "the name of a face changed"
 
 
 class NamingError(BeeldwachtError):
@@ -59,7 +63,7 @@ class NamingStore:
                 named_at=stamp(now)))  # fmt: skip
             body: JsonObject = {"face": face, "box": box_out(box), "person": person_id}
             self._journal.append(tx, now, "item.named", named_by, body, item_id, [person_id])
-            return self._again(tx, now, row, named_by)
+            return self._again(tx, now, row, named_by, _FACE_CHANGED)
 
     def unname(self, now: datetime, item_id: int, face: int, box: Box, by: str) -> State:
         """Take a name away. Returns the state of the item. Raises NamingError when the face has none."""
@@ -74,9 +78,39 @@ class NamingStore:
             people = sorted({r.person_id for r in ended})
             body: JsonObject = {"face": face, "box": box_out(box), "people": people}
             self._journal.append(tx, now, "item.unnamed", by, body, item_id, people)
-            return self._again(tx, now, row, by)
+            return self._again(tx, now, row, by, _FACE_CHANGED)
 
-    def _again(self, tx: Connection, now: datetime, row: Row[Any], by: str) -> State:
+    def speakers(self, item_id: int) -> Speakers | None:
+        """Who can be heard in a film or recording, as staff said last; None when they did not say."""
+        with self._db.read() as tx:
+            found = list(tx.execute(select(speakers.c.person_id).where(_speaking(item_id))).scalars())
+        if not found:
+            return None
+        return Speakers(frozenset(p for p in found if p), sum(p is None for p in found))
+
+    def say_speakers(self, now: datetime, item_id: int, people: Collection[str], by: str, why: str) -> State:
+        """Say who can be heard, all of them; an empty collection says nobody. Returns the state the item is left in.
+
+        It takes the place of what was said before. Raises NamingError for a photo, and for an item that is closed.
+        """
+        with self._db.write() as tx:
+            row = _row(tx, item_id)
+            closed = row.state in {State.REJECTED, State.FAILED}
+            if closed or (row.format and not row.format.startswith(("film", "sound"))):
+                what = row.state if closed else f"a photo ({row.format})"
+                raise NamingError(
+                    f"Item {item_id} is {what}: nobody can be heard in it.", "See `beeldwacht item show`."
+                )
+            tx.execute(update(speakers).where(_speaking(item_id)).values(ended_by=by, ended_at=stamp(now)))
+            named = sorted(set(people))
+            tx.execute(insert(speakers), [
+                {"item_id": item_id, "person_id": p, "said_by": by, "said_at": stamp(now)} for p in named or [""]
+            ])  # fmt: skip
+            body: JsonObject = {"people": named, "why": why}
+            self._journal.append(tx, now, "item.speakers", by, body, item_id, named)
+            return self._again(tx, now, row, by, "staff said who can be heard")
+
+    def _again(self, tx: Connection, now: datetime, row: Row[Any], by: str, why: str) -> State:
         """What is not published yet is decided again; what a worker holds it gives back by itself (the mark moved)."""
         state = State(row.state)
         if state not in {State.READY, State.HELD}:
@@ -90,7 +124,7 @@ class NamingStore:
             "lease_until": None,
         }
         tx.execute(update(items).where(items.c.id == row.id).values(**values))
-        self._journal.append(tx, now, "item.requeued", by, {"why": "the name of a face changed"}, row.id)
+        self._journal.append(tx, now, "item.requeued", by, {"why": why}, row.id)
         return State.QUEUED
 
 
@@ -101,11 +135,12 @@ def standing(tx: Connection, item_id: int) -> list[FaceName]:
 
 
 def mark(tx: Connection, item_id: int) -> int:
-    """A figure that grows with every act of naming on an item."""
-    row = tx.execute(
-        select(func.count(), func.count(face_names.c.ended_at)).where(face_names.c.item_id == item_id)
-    ).one()
-    return int(row[0]) + int(row[1])
+    """A figure that grows with every act of naming on an item, faces and speakers alike."""
+    total = 0
+    for table in (face_names, speakers):
+        query = select(func.count(), func.count(table.c.ended_at)).where(table.c.item_id == item_id)
+        total += sum(tx.execute(query).one())
+    return total
 
 
 def _standing(item_id: int) -> Any:
@@ -116,10 +151,19 @@ def _standing(item_id: int) -> Any:
     )
 
 
-def _item(tx: Connection, item_id: int) -> Row[Any]:
+def _speaking(item_id: int) -> Any:
+    return and_(speakers.c.item_id == item_id, speakers.c.ended_at.is_(None))
+
+
+def _row(tx: Connection, item_id: int) -> Row[Any]:
     row = tx.execute(select(items).where(items.c.id == item_id)).first()
     if row is None:
         raise NamingError(f"There is no item {item_id}.", "See `beeldwacht status` or the log for its number.")
+    return row
+
+
+def _item(tx: Connection, item_id: int) -> Row[Any]:
+    row = _row(tx, item_id)
     if row.state in {State.REJECTED, State.FAILED} or not row.revision:
         raise NamingError(f"Item {item_id} is {row.state}: it has no faces to name.", "See `beeldwacht item show`.")
     return row

@@ -18,6 +18,7 @@ from pipeline.db import (
     places,
     recalls,
     register_versions,
+    speakers,
     templates,
     verdicts,
 )
@@ -122,6 +123,8 @@ class RightsStore:
                 tx, lookalikes, or_(lookalikes.c.first == person_id, lookalikes.c.second == person_id)
             )
             counts["names_by_hand"] = _delete(tx, face_names, face_names.c.person_id == person_id)
+            # That somebody else can be heard stays known, else what is left would look as if all of them agreed.
+            tx.execute(update(speakers).where(speakers.c.person_id == person_id).values(person_id=None))
             tx.execute(update(places).where(places.c.person_id == person_id).values(person_id=None))
             tx.execute(update(recalls).where(recalls.c.person_id == person_id).values(person_id=""))
             version = (tx.execute(select(func.max(register_versions.c.version))).scalar() or 0) + 1
