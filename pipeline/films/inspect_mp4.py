@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.films.mp4_boxes import Forbidden, Reader, demand
 from pipeline.types import Check
 
 _MAX_INDEX = 256 << 20
@@ -42,10 +43,6 @@ _AAC_ROLL = bytes.fromhex("01000000726f6c6c0000000200000001ffff")
 _SLICE, _KEY_SLICE, _SEQUENCE, _PICTURE = 1, 5, 7, 8  # H.264 table 7-1
 
 
-class _Forbidden(Exception):
-    """Something that must not be in a published film. The text says what and where."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Track:
     picture: bool
@@ -69,75 +66,16 @@ def scan_film(path: Path) -> list[Check]:
             ]
     except OSError as error:
         return [Check("file_readable", False, f"{type(error).__name__} {error.errno}")]
-    except _Forbidden as error:
+    except Forbidden as error:
         return [Check("only_allowed_parts", False, str(error))]
     except (IndexError, struct.error, ValueError, OverflowError) as error:
         return [Check("only_allowed_parts", False, f"cut off or malformed ({type(error).__name__})")]
 
 
-class _Reader:
-    """Bytes of one box, taken from the front; what is left over at its end is forbidden."""
-
-    def __init__(self, data: bytes, name: str) -> None:
-        self._data, self._at, self.name = data, 0, name
-
-    def take(self, count: int) -> bytes:
-        piece = self._data[self._at : self._at + count]
-        _demand(len(piece) == count, f"{self.name} is cut off")
-        self._at += count
-        return piece
-
-    def number(self, count: int) -> int:
-        return int.from_bytes(self.take(count), "big")
-
-    def exactly(self, *allowed: bytes) -> None:
-        _demand(self.take(len(allowed[0])) in allowed, f"{self.name} holds something unusual")
-
-    def table(self, columns: int, width: int = 4) -> NDArray[np.int64]:
-        """A count and then so many rows of whole numbers, to the end of the box; shape (count, columns)."""
-        rows = self.number(4)
-        values = np.frombuffer(self.take(rows * columns * width), f">u{width}").astype(np.int64)
-        self.end()
-        return values.reshape(rows, columns)
-
-    def boxes(self) -> list[tuple[str, bytes]]:
-        """The boxes that fill the rest."""
-        found = []
-        while self.left:
-            size, name = self.number(4), self.take(4).decode("latin-1")
-            _demand(size >= 8, f"a box of {size} bytes in {self.name}")
-            found.append((name, self.take(size - 8)))
-        return found
-
-    def named(self, *expected: str) -> dict[str, _Reader]:
-        """The boxes that fill the rest: these names in this order, those in brackets may be missing."""
-        found = self.boxes()
-        wanted, got = iter(expected), {}
-        for name, body in found:
-            hit = next((w for w in wanted if w.strip("[]") == name or not w.startswith("[")), None)
-            _demand(hit is not None and hit.strip("[]") == name, f"box {name!r} in {self.name}")
-            got[name] = _Reader(body, name)
-        missing = next((w for w in wanted if not w.startswith("[")), None)
-        _demand(missing is None, f"no {missing} in {self.name}")
-        return got
-
-    @property
-    def left(self) -> int:
-        return len(self._data) - self._at
-
-    def end(self) -> None:
-        _demand(self.left == 0, f"{self.left} bytes more than {self.name} has")
-
-
-def _demand(condition: bool, what: str) -> None:
-    if not condition:
-        raise _Forbidden(what)
-
-
 def _attempt(name: str, look: Callable[[], str]) -> Check:
     try:
         return Check(name, True, look())
-    except _Forbidden as error:
+    except Forbidden as error:
         return Check(name, False, str(error))
 
 
@@ -146,61 +84,61 @@ def _file(fd: int, size: int) -> tuple[list[_Track], int, int]:
     at, seen, index, data = 0, [], b"", -1
     while data < 0:
         head = os.pread(fd, 16, at)
-        _demand(len(head) >= 8, "no data in it")
+        demand(len(head) >= 8, "no data in it")
         length, name = struct.unpack_from(">I4s", head)
         header = 8
         if length == 1 and name == b"mdat":
             length, header = struct.unpack_from(">Q", head, 8)[0], 16
-        _demand(length >= header and at + length <= size, f"box {name!r} is cut off or has no end")
+        demand(length >= header and at + length <= size, f"box {name!r} is cut off or has no end")
         seen.append(name)
         if name == b"mdat":
             data = at + header
         else:
-            _demand(length <= _MAX_INDEX, f"box {name!r} is too large")
+            demand(length <= _MAX_INDEX, f"box {name!r} is too large")
             body = os.pread(fd, length - 8, at + 8)
             if name == b"ftyp":
-                _demand(body in _BRANDS, "an unusual file type")
+                demand(body in _BRANDS, "an unusual file type")
                 picture = _BRANDS[body]
             elif name == b"moov":
                 index = body
             else:
-                _demand(name == b"free" and not body, f"box {name!r} with {len(body)} bytes")
+                demand(name == b"free" and not body, f"box {name!r} with {len(body)} bytes")
         at += length
-    _demand(seen in ([b"ftyp", b"moov", b"free", b"mdat"], [b"ftyp", b"moov", b"mdat"]), f"boxes {seen}")
-    return _movie(_Reader(index, "moov"), picture), data, at
+    demand(seen in ([b"ftyp", b"moov", b"free", b"mdat"], [b"ftyp", b"moov", b"mdat"]), f"boxes {seen}")
+    return _movie(Reader(index, "moov"), picture), data, at
 
 
-def _movie(moov: _Reader, picture: bool) -> list[_Track]:
+def _movie(moov: Reader, picture: bool) -> list[_Track]:
     boxes = moov.boxes()
     names = [n for n, _ in boxes]
     tracks = names.count("trak")
-    _demand(names in (["mvhd"] + ["trak"] * tracks + ["udta"], ["mvhd"] + ["trak"] * tracks), f"boxes {names} in moov")
-    _demand(tracks in ((1, 2) if picture else (1,)), f"{tracks} tracks")
-    head = _Reader(boxes[0][1], "mvhd")
+    demand(names in (["mvhd"] + ["trak"] * tracks + ["udta"], ["mvhd"] + ["trak"] * tracks), f"boxes {names} in moov")
+    demand(tracks in ((1, 2) if picture else (1,)), f"{tracks} tracks")
+    head = Reader(boxes[0][1], "mvhd")
     head.exactly(b"\0" * 12)  # version, flags, and no date
     scale, duration = head.number(4), head.number(4)
     head.exactly(b"\0\x01\0\0\x01\0" + b"\0" * 10)
     head.exactly(_IDENTITY)
     head.exactly(b"\0" * 24 + struct.pack(">I", tracks + 1))
     head.end()
-    _demand(scale > 0, "no time scale")
+    demand(scale > 0, "no time scale")
     found = [
-        _track(_Reader(body, "trak"), number, picture and number == 1, scale, duration)
+        _track(Reader(body, "trak"), number, picture and number == 1, scale, duration)
         for number, body in enumerate((b for n, b in boxes if n == "trak"), 1)
     ]
     for body in (b for n, b in boxes if n == "udta"):
-        tags = _Reader(body, "udta").named("meta")["meta"]
+        tags = Reader(body, "udta").named("meta")["meta"]
         tags.exactly(_EMPTY_META)
         tags.end()
     return found
 
 
-def _track(trak: _Reader, number: int, picture: bool, movie_scale: int, movie_duration: int) -> _Track:
+def _track(trak: Reader, number: int, picture: bool, movie_scale: int, movie_duration: int) -> _Track:
     parts = trak.named("tkhd", "edts", "mdia")
     head = parts["tkhd"]
     head.exactly(b"\0\0\0\x03" + b"\0" * 8 + struct.pack(">I", number) + b"\0" * 4)
     duration = head.number(4)
-    _demand(duration <= movie_duration, "a track is longer than the film")
+    demand(duration <= movie_duration, "a track is longer than the film")
     head.exactly(b"\0" * 10 + (b"\0\0" if picture else b"\0\x01"), b"\0" * 12)
     head.exactly(b"\0\0\0\0" if picture else b"\x01\0\0\0")
     head.exactly(_IDENTITY)
@@ -208,7 +146,7 @@ def _track(trak: _Reader, number: int, picture: bool, movie_scale: int, movie_du
     head.end()
     edit = parts["edts"].named("elst")["elst"]
     edit.exactly(struct.pack(">II", 0, 1))
-    _demand(abs(edit.number(4) - duration) <= 1, "an edit of another length")  # one of the two is rounded up
+    demand(abs(edit.number(4) - duration) <= 1, "an edit of another length")  # one of the two is rounded up
     delay = edit.number(4)
     edit.exactly(struct.pack(">I", 1 << 16))
     edit.end()
@@ -219,7 +157,7 @@ def _track(trak: _Reader, number: int, picture: bool, movie_scale: int, movie_du
     scale, length = clock.number(4), clock.number(4)
     clock.exactly(b"\x55\xc4\0\0")  # no language, "und"
     clock.end()
-    _demand(scale > 0, "no time scale")
+    demand(scale > 0, "no time scale")
     media["hdlr"].exactly(_HANDLERS[picture])
     media["hdlr"].end()
     kind = "vmhd" if picture else "smhd"
@@ -235,11 +173,11 @@ def _track(trak: _Reader, number: int, picture: bool, movie_scale: int, movie_du
     _description(tables["stsd"], picture, size)
     starts, sizes = _places(tables)
     first, last, span = _times(tables, len(sizes), picture)
-    _demand(delay == (first if picture else _AAC_DELAY), "the list of edits hides a part")
+    demand(delay == (first if picture else _AAC_DELAY), "the list of edits hides a part")
     # What is shown is all there is: no sample lies behind the end of the only edit.
-    _demand(length == span, "its duration is not that of its samples")
+    demand(length == span, "its duration is not that of its samples")
     behind = span - (0 if picture else delay) - duration * scale / movie_scale
-    _demand(abs(behind) <= max(last, scale / movie_scale), "samples behind the end of the film")
+    demand(abs(behind) <= max(last, scale / movie_scale), "samples behind the end of the film")
     if not picture:
         tables["sgpd"].exactly(_AAC_ROLL)
         tables["sgpd"].end()
@@ -248,7 +186,7 @@ def _track(trak: _Reader, number: int, picture: bool, movie_scale: int, movie_du
     return _Track(picture, starts, sizes)
 
 
-def _description(stsd: _Reader, picture: bool, size: tuple[int, int]) -> None:
+def _description(stsd: Reader, picture: bool, size: tuple[int, int]) -> None:
     stsd.exactly(b"\0\0\0\0\0\0\0\x01")
     form = "avc1" if picture else "mp4a"
     entry = stsd.named(form)[form]
@@ -256,7 +194,7 @@ def _description(stsd: _Reader, picture: bool, size: tuple[int, int]) -> None:
     if picture:
         entry.exactly(b"\0" * 16)
         width, height = entry.number(2), entry.number(2)
-        _demand(size == (width << 16, height << 16), "two sizes")
+        demand(size == (width << 16, height << 16), "two sizes")
         entry.exactly(struct.pack(">IIIH", 0x480000, 0x480000, 0, 1))
         entry.exactly(*_COMPRESSORS)
         entry.exactly(b"\0\x18\xff\xff")
@@ -269,9 +207,9 @@ def _description(stsd: _Reader, picture: bool, size: tuple[int, int]) -> None:
             inner["pasp"].exactly(struct.pack(">II", 1, 1))
             inner["pasp"].end()
     else:
-        _demand(size == (0, 0), "sound with a size")
+        demand(size == (0, 0), "sound with a size")
         entry.exactly(b"\0" * 8)
-        _demand(entry.number(2) in (1, 2), "more than two channels")
+        demand(entry.number(2) in (1, 2), "more than two channels")
         entry.exactly(b"\0\x10\0\0\0\0")
         entry.number(4)  # samples per second
         inner = entry.named("esds", "[btrt]")
@@ -281,7 +219,7 @@ def _description(stsd: _Reader, picture: bool, size: tuple[int, int]) -> None:
         inner["btrt"].end()
 
 
-def _parameter_sets(avcc: _Reader) -> None:
+def _parameter_sets(avcc: Reader) -> None:
     """One sequence and one picture parameter set, and the four bytes that the High profiles add."""
     avcc.exactly(b"\x01")
     profile = avcc.number(1)
@@ -289,13 +227,13 @@ def _parameter_sets(avcc: _Reader) -> None:
     for count, kind in ((b"\xff\xe1", _SEQUENCE), (b"\x01", _PICTURE)):
         avcc.exactly(count)
         unit = avcc.take(avcc.number(2))
-        _demand(len(unit) > 1 and len(unit) <= 256 and unit[0] == 0x60 | kind, "an odd parameter set")
+        demand(len(unit) > 1 and len(unit) <= 256 and unit[0] == 0x60 | kind, "an odd parameter set")
     if profile in (100, 110, 122, 144):
         avcc.exactly(b"\xfd\xf8\xf8\0")
     avcc.end()
 
 
-def _sound_settings(esds: _Reader) -> None:
+def _sound_settings(esds: Reader) -> None:
     """ISO/IEC 14496-1: one elementary stream, AAC, with settings of at most five bytes."""
     esds.exactly(b"\0" * 4)
     stream = _descriptor(esds, 3)
@@ -305,8 +243,8 @@ def _sound_settings(esds: _Reader) -> None:
     decoder.exactly(b"\x40\x15")
     decoder.take(11)
     settings = _descriptor(decoder, 5)
-    _demand(settings.left in (2, 5), "odd settings of the sound")
-    _demand(settings.number(2) >> 11 == 2, "not AAC-LC")
+    demand(settings.left in (2, 5), "odd settings of the sound")
+    demand(settings.number(2) >> 11 == 2, "not AAC-LC")
     if settings.left:
         settings.exactly(b"\x56\xe5\0")
     decoder.end()
@@ -316,7 +254,7 @@ def _sound_settings(esds: _Reader) -> None:
         reader.end()
 
 
-def _descriptor(reader: _Reader, tag: int) -> _Reader:
+def _descriptor(reader: Reader, tag: int) -> Reader:
     reader.exactly(bytes([tag]))
     size = 0
     for _ in range(4):
@@ -324,10 +262,10 @@ def _descriptor(reader: _Reader, tag: int) -> _Reader:
         size = size << 7 | byte & 0x7F
         if byte < 0x80:
             break
-    return _Reader(reader.take(size), f"descriptor {tag}")
+    return Reader(reader.take(size), f"descriptor {tag}")
 
 
-def _places(tables: dict[str, _Reader]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _places(tables: dict[str, Reader]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Where each sample begins in the file, and how many bytes it has."""
     sizes_box, runs_box = tables["stsz"], tables["stsc"]
     for box in (sizes_box, runs_box):
@@ -335,53 +273,53 @@ def _places(tables: dict[str, _Reader]) -> tuple[NDArray[np.int64], NDArray[np.i
     one_size = sizes_box.number(4)
     if one_size:
         count = sizes_box.number(4)
-        _demand(count <= _MAX_INDEX // 8, "too many samples")
+        demand(count <= _MAX_INDEX // 8, "too many samples")
         sizes = np.full(count, one_size, np.int64)
         sizes_box.end()
     else:
         sizes = sizes_box.table(1)[:, 0]
-    _demand(("stco" in tables) != ("co64" in tables), "no or two lists of places")
+    demand(("stco" in tables) != ("co64" in tables), "no or two lists of places")
     wide = "co64" in tables
     places = tables["co64" if wide else "stco"]
     places.exactly(b"\0" * 4)
     chunks = places.table(1, 8 if wide else 4)[:, 0]
     runs = runs_box.table(3)
-    _demand(len(runs) > 0 and len(chunks) > 0 and len(sizes) > 0, "no samples")
+    demand(len(runs) > 0 and len(chunks) > 0 and len(sizes) > 0, "no samples")
     firsts = np.append(runs[:, 0], len(chunks) + 1)
     lengths = np.diff(firsts)
-    _demand(firsts[0] == 1 and bool((lengths > 0).all()) and bool((runs[:, 2] == 1).all()), "odd runs of samples")
+    demand(firsts[0] == 1 and bool((lengths > 0).all()) and bool((runs[:, 2] == 1).all()), "odd runs of samples")
     per_chunk = np.repeat(runs[:, 1], lengths)
-    _demand(int(per_chunk.min()) > 0 and int(per_chunk.sum()) == len(sizes), "samples without a place")
+    demand(int(per_chunk.min()) > 0 and int(per_chunk.sum()) == len(sizes), "samples without a place")
     before = np.cumsum(sizes) - sizes
     firsts_of_chunk = np.cumsum(per_chunk) - per_chunk
     starts = before - np.repeat(before[firsts_of_chunk], per_chunk) + np.repeat(chunks, per_chunk)
     return starts, sizes
 
 
-def _times(tables: dict[str, _Reader], samples: int, picture: bool) -> tuple[int, int, int]:
+def _times(tables: dict[str, Reader], samples: int, picture: bool) -> tuple[int, int, int]:
     """The delay of the first sample, the longest step, and the sum of all steps, in units of the track."""
     steps_box = tables["stts"]
     steps_box.exactly(b"\0" * 4)
     steps = steps_box.table(2)
-    _demand(int(steps[:, 0].sum()) == samples and bool((steps[:, 1] > 0).all()), "samples without a time")
+    demand(int(steps[:, 0].sum()) == samples and bool((steps[:, 1] > 0).all()), "samples without a time")
     if picture:
-        _demand(len(steps) == 1, "the rate of the frames changes")
+        demand(len(steps) == 1, "the rate of the frames changes")
     else:
-        _demand(bool((steps[:-1, 1] == 1024).all()) and int(steps[-1, 1]) <= 1024, "odd frames of sound")
+        demand(bool((steps[:-1, 1] == 1024).all()) and int(steps[-1, 1]) <= 1024, "odd frames of sound")
     first = 0
     if "ctts" in tables:
         box = tables["ctts"]
         box.exactly(b"\0" * 4)
         delays = box.table(2)
-        _demand(int(delays[:, 0].sum()) == samples, "samples without a delay")
+        demand(int(delays[:, 0].sum()) == samples, "samples without a delay")
         shown = np.cumsum(np.full(samples, steps[0, 1])) + np.repeat(delays[:, 1], delays[:, 0])
         first = int(delays[0, 1])
         shown.sort()
-        _demand(bool((np.diff(shown) == steps[0, 1]).all()), "frames that are not shown, or shown together")
+        demand(bool((np.diff(shown) == steps[0, 1]).all()), "frames that are not shown, or shown together")
     if "stss" in tables:
         tables["stss"].exactly(b"\0" * 4)
         keys = tables["stss"].table(1)[:, 0]
-        _demand(len(keys) > 0 and keys[0] == 1 and bool((np.diff(keys) > 0).all()) and keys[-1] <= samples, "odd keys")
+        demand(len(keys) > 0 and keys[0] == 1 and bool((np.diff(keys) > 0).all()) and keys[-1] <= samples, "odd keys")
     return first, int(steps[:, 1].max()), int((steps[:, 0] * steps[:, 1]).sum())
 
 
@@ -391,11 +329,11 @@ def _tiling(tracks: list[_Track], data: int, end: int) -> str:
     sizes = np.concatenate([t.sizes for t in tracks])
     order = np.argsort(starts, kind="stable")
     starts, sizes = starts[order], sizes[order]
-    _demand(bool((sizes > 0).all()), "an empty sample")
+    demand(bool((sizes > 0).all()), "an empty sample")
     ends = starts + sizes
-    _demand(int(starts[0]) == data and int(ends[-1]) == end, "data before the first or behind the last sample")
+    demand(int(starts[0]) == data and int(ends[-1]) == end, "data before the first or behind the last sample")
     gaps = np.flatnonzero(starts[1:] != ends[:-1])
-    _demand(len(gaps) == 0, f"a gap or an overlap at byte {int(ends[gaps[0]]) if len(gaps) else 0}")
+    demand(len(gaps) == 0, f"a gap or an overlap at byte {int(ends[gaps[0]]) if len(gaps) else 0}")
     return f"{end - data} bytes of samples"
 
 
@@ -407,11 +345,11 @@ def _units(fd: int, tracks: list[_Track]) -> str:
             at, stop = start, start + size
             while at < stop:
                 head = os.pread(fd, 5, at)
-                _demand(len(head) == 5, f"an odd sample at byte {start}")
+                demand(len(head) == 5, f"an odd sample at byte {start}")
                 length = int.from_bytes(head[:4], "big")
-                _demand(length > 1 and at + 4 + length <= stop, f"an odd unit at byte {at}")
+                demand(length > 1 and at + 4 + length <= stop, f"an odd unit at byte {at}")
                 kind = head[4] & 0x9F
-                _demand(kind in (_SLICE, _KEY_SLICE), f"a unit of type {kind} at byte {at}")
+                demand(kind in (_SLICE, _KEY_SLICE), f"a unit of type {kind} at byte {at}")
                 at += 4 + length
                 count += 1
     return f"{count} slices"
