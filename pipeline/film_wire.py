@@ -34,10 +34,14 @@ def facts_in(value: JsonObject) -> FilmFacts:
             ("family", ""), ("width", 0), ("height", 0), ("duration", 0.0), ("sound", False), ("video_codec", ""),
             ("sound_codec", ""), ("video_stream", 0), ("sound_stream", 0), ("sound_rate", 0), ("sound_channels", 0),
             ("hdr", False), ("matrix", ""), ("video_end", 0.0), ("interlaced", False),
+            ("sound_end", 0.0),
         )
     }  # fmt: skip
-    facts = FilmFacts(rate=rate, notes=tuple(str(n) for n in value["notes"]), **plain)
-    if not (0 <= facts.width <= 1 << 16 and 0 <= facts.height <= 1 << 16 and 0 < rate <= 1000):
+    width, height = value["upright"]
+    notes = tuple(str(n) for n in value["notes"])
+    facts = FilmFacts(rate=rate, notes=notes, upright=(int(width), int(height)), **plain)
+    still = not facts.width and not rate  # a sound recording
+    if not (0 <= facts.width <= 1 << 16 and 0 <= facts.height <= 1 << 16 and (still or 0 < rate <= 1000)):
         raise ValueError("a film has a size and a rate")
     return facts
 
