@@ -27,6 +27,8 @@ BLOCKS = 200
 """Blocks per second in which levels are measured."""
 
 _LONG_SECONDS = 2.0  # the sound may last this much longer than its container said
+_SHORT_SECONDS = 1.0  # ... and end this much, or 2 %, before its packets do
+_SHORT_PART = 0.02
 _IN_STEP = "aresample=async=1:min_hard_comp=0.05:first_pts=0"
 
 
@@ -35,10 +37,10 @@ def read_sound(
 ) -> Generator[Samples, None, None]:
     """All samples in pieces of up to a second (the last may be shorter), at `rate` Hz, with 1 or 2 channels.
 
-    Close it to end ffmpeg early. Raises `DamagedFilm` for sound that does not decode without errors, that lasts longer
-    than the film, or when ffmpeg makes no progress.
+    Close it to end ffmpeg early. Raises `DamagedFilm` for sound that does not decode without errors to about the end
+    its packets have, for more than that, or when ffmpeg makes no progress.
     """
-    most = int((facts.duration + _LONG_SECONDS) * rate)
+    most = int((max(facts.duration, facts.sound_end) + _LONG_SECONDS) * rate)
     count = 0
     with running(_command(path, facts, tools, rate, channels), stall_seconds=stall_seconds) as tool:
         while True:
@@ -55,6 +57,8 @@ def read_sound(
         status = tool.finish()
         if status != 0 or got % (2 * channels):
             raise tool.blame(status)
+        if count < (facts.sound_end - max(_SHORT_SECONDS, _SHORT_PART * facts.sound_end)) * rate:
+            raise damaged_film(f"{count / rate:.2f} s of sound of the {facts.sound_end:.2f} s that its packets promise")
 
 
 def levels(path: Path, facts: FilmFacts, tools: Tools) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -141,7 +141,7 @@ def test_muted_stretches_are_exactly_silent_and_the_rest_is_untouched(talk: Path
 
 def test_muted_to_the_end_is_muted_beyond_what_the_container_says(talk: Path) -> None:
     facts = probe(talk, LIMITS, tools())
-    short = replace(facts, duration=facts.duration - 1)
+    short = replace(facts, duration=facts.duration - 1, sound_end=facts.sound_end - 1)
     for muted in ([Stretch(0.0, short.duration)], [Stretch(0.0, 3.0), Stretch(2.0, short.duration)]):
         sink = io.BytesIO()
         write_muted(talk, short, tools(), muted, sink)
@@ -232,8 +232,10 @@ def test_sound_that_cannot_be_read_to_its_end_is_damaged(talk: Path, tmp_path: P
     with pytest.raises(MediaError):
         write_recording(source, facts, tools(), [], target)
     assert not target.exists()
-    with pytest.raises(DamagedFilm, match="damaged"):
-        samples(talk, replace(probe(talk, LIMITS, tools()), duration=5.0))  # more sound than was promised
+    found = probe(talk, LIMITS, tools())
+    for promised in (5.0, 30.0):  # more sound than was promised, and less
+        with pytest.raises(DamagedFilm, match="damaged"):
+            samples(talk, replace(found, duration=promised, sound_end=promised))
 
 
 # --- real films -----------------------------------------------------------------------------------------------
