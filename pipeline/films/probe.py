@@ -76,7 +76,7 @@ def probe(path: Path, limits: FilmLimits, tools: Tools) -> FilmFacts:
     if video is None and (sound is None or unreadable):  # a film whose picture is not read is no sound recording
         raise _unknown_codecs(description)
     begin = max(0.0, _number(description["format"].get("start_time")))
-    claims = 0.0 if family in _NO_CLAIM else max(0.0, _number(description["format"].get("duration")))
+    claims = _claim(family, description)
     if claims > limits.seconds:
         raise film_too_long(claims, limits.seconds)
     chosen = [s for s in (video, sound) if s is not None]
@@ -87,7 +87,7 @@ def probe(path: Path, limits: FilmLimits, tools: Tools) -> FilmFacts:
     for stream in chosen:
         held, own = ends.get(stream["index"], 0.0), _number(stream.get("duration"))
         late = max(0.0, _number(stream.get("start_time")) - begin)
-        claimed = own + late if own > 0 and family not in _NO_CLAIM else 0.0
+        claimed = own + late if own > 0 and family not in _NO_CLAIM and family != "asf" else 0.0
         _demand_whole(claimed, held)
         whole = max(whole, held, claimed)
     if whole > limits.seconds:
@@ -96,6 +96,15 @@ def probe(path: Path, limits: FilmLimits, tools: Tools) -> FilmFacts:
     if video is not None:
         facts = _with_video(facts, video, times - begin, ends[video["index"]], limits)
     return _with_sound(facts, sound, ends) if sound is not None else facts
+
+
+def _claim(family: str, description: JsonObject) -> float:
+    """Seconds that the container says it lasts; 0 where it does not say."""
+    if family in _NO_CLAIM:
+        return 0.0
+    if family == "asf":  # every track is given the duration of the file, and the file that of its latest track
+        return max(_number(s.get("duration")) for s in description["streams"])
+    return max(0.0, _number(description["format"].get("duration")))
 
 
 def _demand_whole(claimed: float, held: float) -> None:
