@@ -99,7 +99,9 @@ def filters(facts: FilmFacts) -> list[str]:
     chain.append(f"fps={facts.rate}")
     chain += _TO_SDR if facts.hdr else []
     chain += [
-        f"scale={width}:{height}:flags=bicubic:out_range=limited:out_color_matrix={facts.matrix}",
+        # Both matrices named: for a film that names none, ffmpeg would take that of standard definition.
+        f"scale={width}:{height}:flags=bicubic:out_range=limited"
+        f":in_color_matrix={facts.matrix}:out_color_matrix={facts.matrix}",
     ]
     if (width, height) != (facts.width, facts.height):  # the last column and row once more
         right, bottom = facts.width - width, facts.height - height

@@ -258,7 +258,8 @@ def _with_video(
     if rate is None:
         rate = variable_rate(times, limits.rate)
         notes.append(f"variable frame rate, read at {float(rate):g} a second")
-    hdr = video.get("color_transfer") in _WIDE_CURVES
+    curve = video.get("color_transfer")
+    hdr = curve in _WIDE_CURVES or (curve == "bt709" and video.get("color_space") == "bt2020nc")
     if hdr:
         notes.append("wide range of colours reduced to standard")
     if video.get("field_order") in ("tt", "bb", "tb", "bt"):

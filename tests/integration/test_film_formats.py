@@ -65,6 +65,7 @@ FORMATS = {
         "-pix_fmt",
         "yuvj420p",
     ),
+    "rgb.mkv": ("-c:v", "libx264rgb", "-preset", "ultrafast", "-c:a", "libopus"),
     "silent.mp4": (*H264, "-an"),
 }
 SOUNDS = {
@@ -128,6 +129,19 @@ def test_high_dynamic_range_becomes_standard(curve: str, tmp_path: Path) -> None
     for got, wanted in zip(corners(frames[5], facts), (RED, GREEN, BLUE, WHITE), strict=True):
         assert np.abs(got - wanted).max() < 80, (got, wanted)
         assert int(np.argmax(got)) == int(np.argmax(wanted)) or wanted == WHITE
+
+
+@pytest.mark.parametrize("size", ["320x240", "1280x720"])
+@pytest.mark.parametrize("named", ["unknown", "bt709", "smpte170m"])
+def test_ordinary_colours_are_not_touched(size: str, named: str, tmp_path: Path) -> None:
+    """A film of standard range comes through bit by bit, whether it names its colour matrix or not."""
+    picture = f"testsrc2=s={size}:r=25:d=0.08,format=yuv420p,setparams=colorspace={named}"
+    ffmpeg("-f", "lavfi", "-i", picture, *H264, "-qp", "0", tmp_path / "a.mp4")
+    ffmpeg("-i", tmp_path / "a.mp4", "-frames:v", "1", "-f", "rawvideo", tmp_path / "raw")
+    facts, frames = look(tmp_path / "a.mp4")
+    assert frames[0].tobytes() == (tmp_path / "raw").read_bytes()
+    small = size == "320x240"
+    assert facts.matrix == {"unknown": "smpte170m" if small else "bt709"}.get(named, named)
 
 
 def test_odd_size_is_made_even_by_its_last_column_and_row(tmp_path: Path) -> None:
