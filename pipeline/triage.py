@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from pipeline import mask
 from pipeline.film_plan import box_at
 from pipeline.film_types import Cover, Track
-from pipeline.track import CONVINCING
+from pipeline.track import SECOND_ALONE
 from pipeline.types import Analysis, Box, Check, Detection, Region
 
 COVERED_ENOUGH = 0.6  # of a found box; a detector's box around a mosaic is wider than the mosaic's own face
 FAST_ENGINE = "yunet"
+NEW_FACE = 0.8  # score of the fast detector alone in a film's result
 SAME_FACE = 0.3  # overlap (IoU) from which a face found in the result is one that may be shown
 
 
@@ -40,11 +41,12 @@ def film_look_again(
 ) -> tuple[list[tuple[int, Detection]], Check]:
     """Faces in the frames of a written film that nobody decided on, each with its frame.
 
-    A single finding of the fast detector needs to be convincing: every frame was looked at before, with less.
+    A finding of one detector alone needs to be convincing: every frame was looked at before, and asked for less. What
+    is new in the result are the edges of covers, in which detectors see faces at times.
     """
     extra = []
     for frame, face in found:
-        if face.score < CONVINCING and face.engines == (FAST_ENGINE,):
+        if face.score < (NEW_FACE if face.engines == (FAST_ENGINE,) else SECOND_ALONE):
             continue
         boxes = [box for c in covers if (box := c.at(frame))]
         regions = [Region(-1, Box(*box), Box(*box)) for box in boxes]

@@ -109,7 +109,7 @@ class FilmDesk:
             *scan_film(target),
             *produce.compare(
                 path, target, facts, result, written_frames, covers, frozenset(request["watched"]), self._detectors,
-                self._tools, self._progress("check", facts.expected_frames), seen,
+                self._threads, self._tools, self._progress("check", facts.expected_frames), seen,
             ),
             *(sound.check_sound(path, target, facts, result, muted, self._tools) if facts.sound else ()),
         ]  # fmt: skip

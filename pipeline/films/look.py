@@ -38,8 +38,9 @@ _BT709 = np.array(
 _SMALL = (32, 18)
 _LEAST_SIDE = 240
 _LARGE = 40
+_LARGE_EVERY = 3  # frames between two looks for faces that are too large for full size; the frames between are bridged
 _SAME = 0.45
-_LEAST_PIECE = 160
+_LEAST_PIECE, _MOST_PIECE = 160, 256  # sides in pixels; faces in them are 64 and more, or as they are
 _WORTH = 0.6
 _CUT = 28.0
 _CUT_WITHOUT_LIKENESS = 12.0
@@ -104,15 +105,20 @@ def second_look(image: RgbImage, others: Sequence[Detector], doubt: Doubt) -> li
     """What the slower detectors find, in the whole image or around the places that are in doubt."""
     height, width = image.shape[:2]
     pieces = [_surroundings(box, width, height) for box in doubt.places]
-    if doubt.whole or sum(p.area for p in pieces) > _WORTH * width * height:
+    if doubt.whole or sum(min(p.area, _MOST_PIECE**2) for p in pieces) > _WORTH * width * height:
         return find_faces(image, others, SECOND)
     found: list[Detection] = []
     for piece in pieces:
         left, top = int(piece.left), int(piece.top)
         part = np.ascontiguousarray(image[top : int(piece.bottom), left : int(piece.right)])
+        factor = max(1.0, max(part.shape[:2]) / _MOST_PIECE)
+        if factor > 1:
+            size = (max(1, round(part.shape[1] / factor)), max(1, round(part.shape[0] / factor)))
+            part = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
         for face in find_faces(part, others, SECOND):
-            if not any(face_at.box.iou(_moved(face, left, top).box) > _SAME for face_at in found):
-                found.append(_moved(face, left, top))
+            moved = _moved(_scaled(face, factor), left, top)
+            if not any(other.box.iou(moved.box) > _SAME for other in found):
+                found.append(moved)
     return found
 
 
@@ -154,7 +160,13 @@ def threshold(fast: Detector) -> float:
 
 
 def _one(number: int, frame: Frame, matrix: str, fast: Detector) -> _Seen:
-    return _Seen(number, frame, thumbnail(frame), every_scale(rgb(frame, matrix), fast))
+    image = rgb(frame, matrix)
+    found = every_scale(image, fast) if number % _LARGE_EVERY == 0 else _hints(image, fast)
+    return _Seen(number, frame, thumbnail(frame), found)
+
+
+def _hints(image: RgbImage, fast: Detector) -> list[Detection]:
+    return [d for d in fast.detect(image) if d.score >= HINT and d.box.area > 0]
 
 
 def every_scale(image: RgbImage, fast: Detector) -> list[Detection]:
@@ -162,7 +174,7 @@ def every_scale(image: RgbImage, fast: Detector) -> list[Detection]:
 
     A face that is found twice is one finding, with the box that holds both.
     """
-    found = [d for d in fast.detect(image) if d.score >= HINT and d.box.area > 0]
+    found = _hints(image, fast)
     sure = threshold(fast) - _MARGIN
     factor, level = 1, image
     while max(level.shape[:2]) > 2 * _LEAST_SIDE:
@@ -186,7 +198,7 @@ def _join(found: list[Detection], large: Detection, sure: float) -> None:
     found[best] = Detection(box, max(small.score, large.score), landmarks, small.engines)
 
 
-def _scaled(found: Detection, factor: int) -> Detection:
+def _scaled(found: Detection, factor: float) -> Detection:
     box = found.box
     larger = Box(box.left * factor, box.top * factor, box.right * factor, box.bottom * factor)
     points = tuple((x * factor, y * factor) for x, y in found.landmarks or ())

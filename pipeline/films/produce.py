@@ -6,7 +6,9 @@ not read back: same frames, every cover in every frame, the rest as it was, and 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,6 +65,7 @@ def compare(
     covers: Sequence[Cover],
     watched: frozenset[int],
     detectors: Sequence[Detector],
+    threads: int,
     tools: Tools,
     progress: Callable[[int], None],
     seen: Callable[[Found], None],
@@ -73,7 +76,9 @@ def compare(
     open_places = 0
     first_open = ""
     worst, worst_at, count, following = 0.0, 0, 0, 0
+    looks: deque[Future[list[Found]]] = deque()
     with (
+        ThreadPoolExecutor(max(1, threads), "look") as pool,
         closing(read_frames(path, facts, tools)) as first,
         closing(read_frames(target, written, tools)) as second,
     ):
@@ -91,11 +96,16 @@ def compare(
             if (apart := strayed(before, after, boxes)) > worst:
                 worst, worst_at = apart, number
             if number in watched:
-                for face in _faces(number, after, facts, detectors):
+                looks.append(pool.submit(_faces, number, after, facts, detectors))
+            while len(looks) > threads or (looks and looks[0].done()):
+                for face in looks.popleft().result():
                     seen(face)
             count = number + 1
             progress(count)
         ended = next(second, None) is None and next(first, None) is None
+        for look in looks:
+            for face in look.result():
+                seen(face)
     total = sum(len(c.boxes) for c in covers)
     return [
         Check("same_size", True),
