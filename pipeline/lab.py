@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import select
@@ -48,6 +49,15 @@ class Product:
     analysis: Analysis
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A small JPEG for a screen, and the size in pixels of the picture that it was made from."""
+
+    jpeg: bytes
+    width: int
+    height: int
+
+
 class Lab:
     """One child process. Not for use by two threads at once; `kill` may be called from any thread."""
 
@@ -90,6 +100,18 @@ class Lab:
             return Product(
                 str(value["extension"]), tuple(check_in(c) for c in value["checks"]), analysis_in(value["analysis"])
             )
+        except (KeyError, TypeError, ValueError) as e:
+            raise self._nonsense(e) from e
+
+    def preview(self, path: Path, longest: int, box: Box | None = None) -> Preview:
+        """A file, or the part of it in a box, as a JPEG of at most `longest` pixels. Raises ChildError."""
+        self._files += 1
+        request: JsonObject = {"op": "preview", "path": str(path), "longest": longest,
+                               "box": box_out(box) if box else None}  # fmt: skip
+        try:
+            value = self._ask(request)
+            jpeg = base64.b64decode(value["jpeg"], validate=True)
+            return Preview(jpeg, int(value["width"]), int(value["height"]))
         except (KeyError, TypeError, ValueError) as e:
             raise self._nonsense(e) from e
 

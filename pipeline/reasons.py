@@ -65,6 +65,8 @@ ARTICLES: Mapping[Reason, str] = MappingProxyType(
         Reason.OUTSIDE_GROUPS: DOUBT,
         Reason.NO_MATCHING_CONSENT: BIOMETRIC,
         Reason.COVERED_BEFORE: PERMANENCE,
+        Reason.DENIED: DOUBT,
+        Reason.COVERED_BY_HAND: DOUBT,
         Reason.ERROR: BY_DEFAULT,
     }
 )
@@ -185,6 +187,14 @@ _SENTENCES: Mapping[Reason, tuple[str, str]] = MappingProxyType(
         Reason.COVERED_BEFORE: (
             "covered when this was published first, and a later yes uncovers nothing by itself: staff may ask for it",
             "afgedekt toen dit voor het eerst werd gepubliceerd; een later ja onthult niets vanzelf: vraag het aan",
+        ),
+        Reason.DENIED: (
+            "staff said that at this event somebody who resembles this person is not that person",
+            "een medewerker zei dat iemand die op deze persoon lijkt, dat bij deze gebeurtenis niet is",
+        ),
+        Reason.COVERED_BY_HAND: (
+            "a privacy officer asked for this to be covered",
+            "een privacyfunctionaris heeft gevraagd dit af te dekken",
         ),
         Reason.ERROR: (
             "the decision could not be taken, so the face is covered",

@@ -11,6 +11,7 @@ from pipeline.reasons import HoldReason, explain
 from pipeline.types import Reason
 
 _HELD = {
+    "refused_by_officer": "refused by an officer",
     "film_not_supported": "films are not supported yet",
     "sound_not_supported": "sound recordings are not supported yet",
 }
@@ -154,11 +155,39 @@ def _key_given_up(body: dict[str, Any], _: str) -> Iterator[str]:
 
 
 def _named(body: dict[str, Any], _: str) -> Iterator[str]:
-    yield f"face {body['face']} is {body['person']}, said by hand"
+    yield f"face {body['face']} is {body['person']}, said by hand" + (f": {body['why']}" if body.get("why") else "")
 
 
 def _unnamed(body: dict[str, Any], _: str) -> Iterator[str]:
     yield f"face {body['face']} is no longer said to be {', '.join(body['people'])}"
+
+
+def _marked(body: dict[str, Any], _: str) -> Iterator[str]:
+    what = {
+        "not_person": f"a face is not {body.get('person')}: nobody is named so by likeness in this event",
+        "cover": "a face is covered by hand",
+        "region": "a region is covered that was drawn by hand",
+        "widen": "the cover of a face is made wider",
+        "figure": "a whole figure is covered",
+    }.get(body["mark"], str(body["mark"]))
+    where = " ({:.0f},{:.0f} - {:.0f},{:.0f})".format(*body["box"]) if "box" in body else ""
+    yield f"{what}{where}: {body['why']}"
+
+
+def _unmarked(body: dict[str, Any], _: str) -> Iterator[str]:
+    yield f"what was done by hand as number {body['mark']} was taken back: {body['why']}"
+
+
+def _approved(body: dict[str, Any], language: str) -> Iterator[str]:
+    yield f"approved, although {'; '.join(reason_text(r, language) for r in body['reasons'])}: {body['why']}"
+
+
+def _viewed(_: dict[str, Any], __: str) -> Iterator[str]:
+    yield "the original was looked at"
+
+
+def _incident_closed(body: dict[str, Any], _: str) -> Iterator[str]:
+    yield f"incident {body['incident']} was closed: {body['outcome']}"
 
 
 def _due(body: dict[str, Any], _: str) -> Iterator[str]:
@@ -230,6 +259,11 @@ _LINES = {
     "templates.key_given_up": _key_given_up,
     "item.named": _named,
     "item.unnamed": _unnamed,
+    "item.marked": _marked,
+    "item.unmarked": _unmarked,
+    "item.approved": _approved,
+    "original.viewed": _viewed,
+    "incident.closed": _incident_closed,
     "item.recalled": _recalled,
     "item.redone": _recalled,
     "item.removed": _removed,

@@ -344,6 +344,8 @@ class Reason(StrEnum):
     OUTSIDE_GROUPS = "outside_groups"
     NO_MATCHING_CONSENT = "no_matching_consent"
     COVERED_BEFORE = "covered_before"
+    DENIED = "denied"
+    COVERED_BY_HAND = "covered_by_hand"
     ERROR = "error"
 
 

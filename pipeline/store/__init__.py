@@ -9,6 +9,7 @@ from pipeline.store.journal import Journal
 from pipeline.store.naming import NamingStore
 from pipeline.store.recall import RecallStore
 from pipeline.store.register import RegisterStore
+from pipeline.store.review import ReviewStore
 from pipeline.store.rights import RightsStore
 from pipeline.store.templates import TemplateStore
 from pipeline.types import Rules
@@ -28,6 +29,7 @@ class Store:
         self.templates = TemplateStore(self.database, self.journal)
         self.naming = NamingStore(self.database, self.journal)
         self.recall = RecallStore(self.database, self.journal)
+        self.review = ReviewStore(self.database, self.journal)
         self.rights = RightsStore(self.database, self.journal)
 
     def close(self) -> None:

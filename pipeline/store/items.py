@@ -140,7 +140,7 @@ class ItemStore:
             row = self._held_by(tx, item.id, owner)
             self._move(tx, now, row, state, reasons=to_json(list(reasons)))
             body = {"reasons": list(reasons), "message": message, "sha256": row.sha256}
-            self._journal.append(tx, now, f"item.{state}", SERVICE, body, item.id)
+            self._journal.append(tx, now, f"item.{state}", SERVICE, body, item.id, reasons=reasons)
 
     def record(self, now: datetime, item: Item, owner: str, decision: Decision) -> Item:
         """Commit a decision: verdicts, checks, places, state and log entry, in one transaction.
@@ -166,9 +166,11 @@ class ItemStore:
                 register_version=decision.register_version, seconds=decision.seconds,
             )  # fmt: skip
             people = {v.person_id for vs in decision.verdicts.values() for v in vs if v.person_id}
-            self._journal.append(tx, now, "item.decided", SERVICE, decision_out(row, decision), item.id, people)
+            why = {str(v.reason) for vs in decision.verdicts.values() for v in vs}
+            self._journal.append(tx, now, "item.decided", SERVICE, decision_out(row, decision), item.id, people, why)
             if decision.hold:
-                self._journal.append(tx, now, "item.held", SERVICE, {"reasons": list(decision.hold)}, item.id)
+                held: JsonObject = {"reasons": list(decision.hold)}
+                self._journal.append(tx, now, "item.held", SERVICE, held, item.id, reasons=decision.hold)
             return item_in(tx.execute(select(items).where(items.c.id == item.id)).one())
 
     def ready(self) -> list[tuple[Item, list[Rendition]]]:

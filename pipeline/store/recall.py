@@ -21,6 +21,7 @@ from pipeline.lifecycle import State
 from pipeline.store.base import Database, stamp
 from pipeline.store.journal import Journal
 from pipeline.store.records import Rendition
+from pipeline.store.review import open_incident
 from pipeline.types import Box, JsonObject
 from pipeline.wire import box_in
 
@@ -112,11 +113,12 @@ class RecallStore:
         why: str,
         uncover: bool = False,
         replace: bool = True,
+        incident: str = "",
     ) -> bool:
         """Take an item back: from now on it is not published, and nobody has to remember to remove its files.
 
-        Places that staff noted become tasks, unless it is only to be shown anew (`uncover`). Returns False when it is
-        not published (any more).
+        Places that staff noted become tasks, unless it is only to be shown anew (`uncover`). `incident` opens one with
+        this text. Returns False when it is not published (any more).
         """
         with self._db.write() as tx:
             row = tx.execute(select(items).where(items.c.id == item_id)).first()
@@ -140,6 +142,8 @@ class RecallStore:
                 "why": why, "person": person_id, "replace": replace, "places": opened,
                 "files": [{"channel": f.channel, "path": f.path, "sha256": f.sha256} for f in files],
             }  # fmt: skip
+            if incident:
+                body["incident"] = open_incident(tx, now, actor, item_id, incident)
             kind = "item.redone" if uncover else "item.recalled"
             self._journal.append(tx, now, kind, actor, body, item_id, [person_id] if person_id else [])
         return True

@@ -21,6 +21,7 @@ from pipeline.db import (
     templates,
     verdicts,
 )
+from pipeline.db_console import marks
 from pipeline.store.base import Database, stamp
 from pipeline.store.journal import Journal
 from pipeline.types import Box, JsonObject
@@ -122,6 +123,7 @@ class RightsStore:
                 tx, lookalikes, or_(lookalikes.c.first == person_id, lookalikes.c.second == person_id)
             )
             counts["names_by_hand"] = _delete(tx, face_names, face_names.c.person_id == person_id)
+            counts["marks"] = _delete(tx, marks, marks.c.person_id == person_id)
             tx.execute(update(places).where(places.c.person_id == person_id).values(person_id=None))
             tx.execute(update(recalls).where(recalls.c.person_id == person_id).values(person_id=""))
             version = (tx.execute(select(func.max(register_versions.c.version))).scalar() or 0) + 1
