@@ -95,8 +95,12 @@ class Journal:
 
 
 def last_of(tx: Connection, item_id: int) -> int:
-    """The number of the newest entry about what became of an item: its version, as a page shows it."""
-    query = select(func.max(log.c.seq)).where(log.c.item_id == item_id, log.c.kind.like("item.%"))
+    """The number of the newest entry of what a person did with an item: its version, as a page shows it.
+
+    What the service does with it does not count: it carries out what people asked for, and takes nothing of it away.
+    """
+    by_people = log.c.kind.like("item.%"), log.c.actor != "service"
+    query = select(func.max(log.c.seq)).where(log.c.item_id == item_id, *by_people)
     return tx.execute(query).scalar() or 0
 
 

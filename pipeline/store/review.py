@@ -53,7 +53,7 @@ class ReviewStore:
         self._journal = journal
 
     def version(self, item_id: int) -> int:
-        """The version of an item, which every decision about it and every act on it raises."""
+        """The version of an item, which every act of a person on it raises."""
         with self._db.read() as tx:
             return last_of(tx, item_id)
 
