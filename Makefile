@@ -24,7 +24,7 @@ lint: .venv/ready
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-models/weights/ready: .venv/ready models/weights.toml
+models/weights/ready: .venv/ready models/weights.toml pipeline/console/assets.toml
 	.venv/bin/beeldwacht models fetch
 	@touch $@
 

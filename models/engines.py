@@ -1,6 +1,6 @@
 """Builds engines by the names that the configuration uses, importing only those that are asked for.
 
-A build without recognition needs neither the weights of SFace and dlib nor the dlib library.
+A build without recognition needs neither the weights of SFace nor those of dlib.
 """
 
 from __future__ import annotations

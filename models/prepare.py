@@ -2,7 +2,8 @@
 
 `dequantise` undoes block quantisation (DequantizeLinear with a block size), which onnxruntime refuses to run for
 int8 and OpenCV 5 computes wrongly: each quantised constant becomes a float32 constant, (q - zero point) x scale.
-`dynamic-input` lets height and width of the image vary; `dynamic-batch` the number of images.
+`dynamic-input` lets height and width of the image vary; `dynamic-batch` the number of images. `dlib-resnet` and
+`dlib-landmarks` rewrite dlib's own files (models/dlib_files.py), so that dlib itself is not needed.
 
 The result is written with protobuf's deterministic serialisation, so its SHA-256 can be pinned.
 """
@@ -16,6 +17,8 @@ import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from models import dlib_files
+
 
 class PrepareError(Exception):
     """A file does not have the form that a step expects, or the step is unknown."""
@@ -26,13 +29,18 @@ def prepare(data: bytes, steps: str) -> bytes:
     names = steps.split()
     if not names:
         return data
+    if len(names) == 1 and names[0] in WHOLE:
+        try:
+            return WHOLE[names[0]](data)
+        except dlib_files.DlibFileError as error:
+            raise PrepareError(f"not dlib's file: {error}") from error
     try:
         model = onnx.load_model_from_string(data)
     except Exception as error:
         raise PrepareError(f"not an ONNX model: {error}") from error
     for name in names:
         if name not in STEPS:
-            raise PrepareError(f"unknown step {name!r}; known are {', '.join(sorted(STEPS))}")
+            raise PrepareError(f"unknown step {name!r}; known are {', '.join(sorted([*STEPS, *WHOLE]))}")
         STEPS[name](model)
     _drop_stale(model.graph)
     return bytes(model.SerializeToString(deterministic=True))
@@ -116,3 +124,9 @@ STEPS: dict[str, Callable[[onnx.ModelProto], None]] = {
     "dynamic-input": _dynamic_input,
     "dynamic-batch": _dynamic_batch,
 }
+
+WHOLE: dict[str, Callable[[bytes], bytes]] = {
+    "dlib-resnet": dlib_files.resnet_model,
+    "dlib-landmarks": dlib_files.cascade_table,
+}
+"""Steps that make another format of a file; each stands alone."""

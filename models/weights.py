@@ -31,8 +31,9 @@ VOICES = Path(__file__).with_name("voices.toml")
 FOLDER = Path(__file__).with_name("weights")
 """Where weights are kept unless the configuration says otherwise."""
 
-ALLOWED = (".onnx", ".dat", ".jpg", ".png", ".wav")
-"""Formats that hold data only. Pickles (.pt, .pth, .pkl, .npy with objects) can run code and are refused."""
+ALLOWED = (".onnx", ".dat", ".jpg", ".png", ".wav", ".js")
+"""Formats that hold data only. Pickles (.pt, .pth, .pkl, .npy with objects) can run code and are refused. A script
+runs in the browser of who opens the console, never on this machine."""
 
 MAX_MEMBER = 512 * 1024 * 1024
 """No file of a manifest is larger than this: a larger member is not what was pinned."""

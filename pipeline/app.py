@@ -14,6 +14,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from consent_sync.evidence import Evidence
 from consent_sync.loader import Spec, configured
 from consent_sync.model import RegisterError
 from consent_sync.settle import Brakes
@@ -21,6 +22,7 @@ from consent_sync.table import Translation
 from models.engines import WEIGHTS_OF
 from models.weights import WEIGHTS, item
 from pipeline import log_files as files
+from pipeline import names
 from pipeline.audit import Flaw, differences, flaws
 from pipeline.config import Settings, Sheet
 from pipeline.enroller import Enroller
@@ -32,6 +34,8 @@ from pipeline.keys import TemplateKeys, source_of
 from pipeline.lab import Lab
 from pipeline.log_files import LogFiles
 from pipeline.parts import Parts
+from pipeline.policy import may_match
+from pipeline.reasons import explain
 from pipeline.register_sync import ENROLLED, Outcome, RegisterTimer, portraits_mark, sync
 from pipeline.service import Service, lab_options
 from pipeline.store import Store
@@ -204,15 +208,46 @@ class App:
         return Enroller(self.store, self.vault, lab, self.keys, self.embedders, s.matching.rules.engines, s.templates,
                         now, actor)  # fmt: skip
 
+    def register_folder(self) -> Path | None:
+        """Where the portraits and forms of the register are; None when they are nowhere that is known."""
+        folder = self.settings.root / (self.settings.register.folder or "register")
+        return folder if folder.is_dir() else None
+
+    def enrol_portrait(self, person_id: str, data: bytes, suffix: str, actor: str) -> str:
+        """Keep a portrait of somebody who agreed to be matched, and enrol it. Returns why it cannot be used, or "".
+
+        A portrait that cannot be used is not kept. Raises BeeldwachtError when nobody may be enrolled like this.
+        """
+        register, folder = self.store.register.current(), self.register_folder()
+        if person_id not in register.people or names.safe(person_id) != person_id:
+            raise BeeldwachtError(f"{person_id} is not in the register.", "Load the register first.")
+        if folder is None or not self.settings.matching.enabled:
+            raise BeeldwachtError("Portraits are not used here.", "Matching is off, or the register's folder is away.")
+        permission = may_match(register, person_id, now().date())
+        if not permission.allowed:
+            raise BeeldwachtError(f"{person_id}: {explain(permission.reason, self.settings.language)}.",
+                                  "Enter the form into the register first.")  # fmt: skip
+        path = self.vault.portrait(folder, person_id, data, suffix)
+        own = Evidence(folder)
+        portraits = {p: found for p in register.people if (found := own.portraits(p)[0])}
+        with self._enrolling(actor) as enroller:
+            result = enroller.enrol(register, portraits, lambda *_: None)
+        why = next((w for p, name, w in result.portraits_refused if p == person_id and name == path.name), "")
+        why = why or next((str(n.sentence) for n in result.not_enrolled if n.person_id == person_id), "")
+        if why or result.problem:
+            self.vault.erase(path, "")
+        return why or result.problem
+
     def write_log_files(self) -> None:
         """Bring the files under log/ up to the table."""
-        self.log_files.append(self.store.journal.entries(self.log_files.last_seq()))
+        self.log_files.append(self.store.journal.entries)
 
     def log_flaws(self) -> list[Flaw]:
         """Every place where the log is not what it was: the chain in the table, and the copies in the files."""
         found = list(flaws(self.store.journal.entries()))
-        try:
-            found += differences(self.store.journal.entries(), files.read(self.settings.path("log")))
-        except ValueError as e:
-            found.append(Flaw(0, str(e)))
+        with self.log_files.locked():  # else an entry could come into both between reading one and the other
+            try:
+                found += differences(self.store.journal.entries(), files.read(self.settings.path("log")))
+            except ValueError as e:
+                found.append(Flaw(0, str(e)))
         return sorted(set(found), key=lambda f: f.seq)

@@ -7,6 +7,7 @@ pipeline.films.desk does with films.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sys
@@ -81,6 +82,16 @@ class Bench:
             "analysis": wire.analysis_out(Analysis(width, height, written.format, faces, written.notes)),
         }
 
+    def preview(self, request: JsonObject) -> JsonObject:
+        """Decode a file and give it back upright and small, as a JPEG for a screen; `box` limits it to a part."""
+        from pipeline import media  # noqa: PLC0415
+
+        self._photo = None
+        pixels = media.decode(Path(request["path"]), self._options["max_pixels"]).pixels
+        height, width = pixels.shape[:2]
+        data = media.small_jpeg(pixels, request["longest"], request["box"])
+        return {"jpeg": base64.b64encode(data).decode("ascii"), "width": width, "height": height}
+
     def _faces(self, pixels: RgbImage, embed: bool, skip: Sequence[Box], **settings: Any) -> tuple[Face, ...]:
         from models.detect import DetectSettings, find_faces  # noqa: PLC0415
 
@@ -138,7 +149,9 @@ def serve(options: JsonObject, source: TextIO, sink: TextIO) -> None:
         answer({"error": {"reason": "engine_error", "message": str(e)}})
         return
     answer({"ok": {"confined": options["confined"]}})
-    operations = {"identify": bench.identify, "analyse": bench.analyse, "produce": bench.produce}
+    operations = {
+        "identify": bench.identify, "analyse": bench.analyse, "produce": bench.produce, "preview": bench.preview
+    }  # fmt: skip
     desk: FilmDesk | None = None
     for line in source:
         request = json.loads(line)

@@ -11,7 +11,19 @@ from consent_sync.model import RegisterError
 from models.base import EngineError
 from models.weights import WeightsError
 from pipeline import screen
-from pipeline.commands import item, log, models, person, publication, recall, records, register, service, templates
+from pipeline.commands import (
+    console,
+    item,
+    log,
+    models,
+    person,
+    publication,
+    recall,
+    records,
+    register,
+    service,
+    templates,
+)
 from pipeline.errors import BeeldwachtError
 
 app = typer.Typer(
@@ -31,6 +43,8 @@ app.add_typer(person.app, name="person")
 app.add_typer(records.app, name="records")
 app.add_typer(publication.app, name="publication")
 app.add_typer(templates.app, name="templates")
+app.command("serve")(console.serve)
+app.add_typer(console.app, name="account")
 
 
 def main() -> None:

@@ -168,6 +168,62 @@ class Register(Sheet):
     at_16: At16 = At16.LAPSE
 
 
+class Oidc(_Section):
+    """Signing in with the school's own accounts (OpenID Connect). Without `issuer` there is none."""
+
+    issuer: str = ""
+    client_id: str = ""
+    secret_variable: str = Field(default="BEELDWACHT_OIDC_SECRET", pattern=r"^[A-Z][A-Z0-9_]*$")
+    scope: str = "openid profile"
+    name_claim: str = "preferred_username"
+    groups_claim: str = "groups"
+    groups: dict[str, tuple[Literal["uploader", "communicator", "officer", "administrator"], ...]] = Field(
+        default_factory=dict
+    )
+    """Group of the school's directory -> the roles that its members have."""
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.issuer and not (self.client_id and self.groups):
+            raise ValueError("with an issuer, client_id and at least one group are needed")
+        local = self.issuer.startswith(("http://127.0.0.1:", "http://localhost:"))
+        if self.issuer and not (self.issuer.startswith("https://") or local):
+            raise ValueError("the issuer must be an https address")
+        return self
+
+
+class Console(_Section):
+    """The console in the browser. It shows originals to officers, so it listens on this machine only by default."""
+
+    enabled: bool = False
+    """Whether `beeldwacht run` serves it; `beeldwacht serve` does in any case."""
+    host: str = "127.0.0.1"
+    port: int = Field(default=8700, ge=0, le=65535)
+    address: str = ""
+    """As people type it, such as https://beeldwacht.school.example; empty: what host and port say."""
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    behind_proxy: bool = False
+    """A proxy on this machine ends TLS and passes on who asks (X-Forwarded-For)."""
+    idle_minutes: float = Field(default=20.0, ge=1, le=480)
+    session_hours: float = Field(default=10.0, ge=0.1, le=24)
+    oidc: Oidc = Field(default_factory=Oidc)
+
+    @model_validator(mode="after")
+    def _not_in_the_clear(self) -> Self:
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ValueError("name both tls_certificate and tls_key, or neither")
+        if self.host not in {"127.0.0.1", "::1", "localhost"} and not self.secure:
+            raise ValueError("passwords and originals do not travel in the clear: name tls_certificate and tls_key, "
+                             "or an address that begins with https:// and a proxy that serves it")  # fmt: skip
+        return self
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach it by https."""
+        return self.tls_certificate is not None or self.address.startswith("https://")
+
+
 class Database(_Section):
     """Where decisions live. Empty: `beeldwacht.db` in the data folder."""
 
@@ -198,6 +254,7 @@ class Settings(BaseSettings):
     redaction: Redaction = Field(default_factory=Redaction)
     register: Register = Field(default_factory=Register)
     database: Database = Field(default_factory=Database)
+    console: Console = Field(default_factory=Console)
 
     @field_validator("channels")
     @classmethod

@@ -34,7 +34,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.errors import StoreError
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest schema; a test holds it against pipeline/migrations."""
 
 metadata = MetaData(
@@ -246,6 +246,18 @@ speakers = Table(
     Column("said_at", String(32), nullable=False),
     Column("ended_by", Text),
     Column("ended_at", String(32)),
+)  # fmt: skip
+
+heard = Table(
+    "heard", metadata,                                  # whose consent to be heard a decision asked for, per channel
+    Column("id", Integer, primary_key=True),
+    Column("item_id", ForeignKey("items.id"), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("channel", String(31), nullable=False),
+    Column("person_id", Text, nullable=False, index=True),
+    Column("kept", Integer, nullable=False),            # 1: the sound stayed as it was
+    Column("reason", String(32), nullable=False),       # the register's answer for this person
+    Index("ix_heard_item", "item_id", "revision"),
 )  # fmt: skip
 
 recalls = Table(

@@ -31,6 +31,10 @@ class LeaseLost(BeeldwachtError):
     """Another worker took the item over, or the register changed: what was made is thrown away."""
 
 
+class Conflict(BeeldwachtError):
+    """Somebody else did something with the item after it was looked at: nothing of this act was kept."""
+
+
 class IntakeError(BeeldwachtError):
     """A file in the inbox cannot be taken now; it stays where it is."""
 

@@ -17,6 +17,7 @@ from scipy.ndimage import maximum_filter1d, minimum_filter1d
 from pipeline.film_types import Boxes, Cover, Look, Sample, Stretch, Track
 from pipeline.mask import FOREHEAD, MINIMUM, SIDE
 from pipeline.track import SECOND_LOOK
+from pipeline.types import Region
 
 LINGER = 0.4
 """Seconds that a cover begins earlier and ends later than the detections."""
@@ -37,6 +38,14 @@ _SPEED_OVER = 5
 def covers(look: Look, hidden: Set[int], width: int, height: int, rate: float) -> tuple[Cover, ...]:
     """One cover for every track whose index is in `hidden`, for frames of this size at this rate."""
     return tuple(_cover(t, look.frames, width, height, rate) for t in look.tracks if t.index in hidden)
+
+
+def standing(drawn: Iterable[Region], frames: int, width: int, height: int) -> tuple[Cover, ...]:
+    """Covers that stay in one place through all frames: what an officer drew in one of them."""
+    boxes = (np.array([[b.left, b.top, b.right, b.bottom]], np.float64) for b in (r.box for r in drawn))
+    return tuple(
+        Cover(-1 - n, 0, np.repeat(_whole(box, width, height), frames, axis=0), 0) for n, box in enumerate(boxes)
+    )
 
 
 def regions(track: Track) -> Boxes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import select
@@ -60,6 +61,15 @@ class Product:
     extension: str
     checks: tuple[Check, ...]
     analysis: Analysis
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A small JPEG for a screen, and the size in pixels of the picture that it was made from."""
+
+    jpeg: bytes
+    width: int
+    height: int
 
 
 class Lab:
@@ -122,6 +132,18 @@ class Lab:
             return Product(
                 str(value["extension"]), tuple(check_in(c) for c in value["checks"]), analysis_in(value["analysis"])
             )
+        except (KeyError, TypeError, ValueError) as e:
+            raise self._nonsense(e) from e
+
+    def preview(self, path: Path, longest: int, box: Box | None = None) -> Preview:
+        """A file, or the part of it in a box, as a JPEG of at most `longest` pixels. Raises ChildError."""
+        self._files += 1
+        request: JsonObject = {"op": "preview", "path": str(path), "longest": longest,
+                               "box": box_out(box) if box else None}  # fmt: skip
+        try:
+            value = self._ask(request)
+            jpeg = base64.b64decode(value["jpeg"], validate=True)
+            return Preview(jpeg, int(value["width"]), int(value["height"]))
         except (KeyError, TypeError, ValueError) as e:
             raise self._nonsense(e) from e
 

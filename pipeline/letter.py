@@ -119,7 +119,7 @@ def write_pdf(letter: Letter, path: Path) -> None:
     from fpdf import FPDF  # noqa: PLC0415 - seldom needed
 
     pdf = FPDF()
-    pdf.set_title(_western(letter.say("title", school=letter.school)))
+    pdf.set_title(western(letter.say("title", school=letter.school)))
     pdf.set_lang(letter.language)
     pdf.add_page()
     sizes = {"title": (18, "B"), "heading": (13, "B")}
@@ -128,7 +128,7 @@ def write_pdf(letter: Letter, path: Path) -> None:
         pdf.set_font("Helvetica", style, size)
         if kind == "heading":
             pdf.ln(3)
-        pdf.multi_cell(0, size * 0.5, _western(("- " if kind == "line" else "") + text), new_x="LMARGIN", new_y="NEXT")
+        pdf.multi_cell(0, size * 0.5, western(("- " if kind == "line" else "") + text), new_x="LMARGIN", new_y="NEXT")
         pdf.ln(1)
     pdf.output(str(path))
 
@@ -188,7 +188,7 @@ def _appearance(letter: Letter, a: Appearance) -> str:
     return f"item {a.item_id}, {where}: " + "; ".join(said)
 
 
-def _western(text: str) -> str:
+def western(text: str) -> str:
     """The text in Latin-1, which PDF's own letters cover: other letters without their accents, or as "?"."""
     out = []
     for c in text:

@@ -11,7 +11,7 @@ import io
 import os
 import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +38,7 @@ from pipeline.media_errors import (
 )
 from pipeline.types import Medium, RgbImage
 
-__all__ = ["Kind", "MediaError", "Photo", "decode", "encode", "identify", "scan_output"]
+__all__ = ["Kind", "MediaError", "Photo", "decode", "encode", "identify", "scan_output", "small_jpeg"]
 
 MAX_BYTES = 512 * 1024 * 1024
 MAX_SIDE = 65_500
@@ -273,6 +273,19 @@ def encode(pixels: RgbImage, output_format: str, path: Path) -> None:
             "The checked photo could not be written. Check that the disk is not full and the folder may be written to.",
             f"{type(error).__name__} {error.errno}: {error.strerror}",
         ) from error
+
+
+def small_jpeg(pixels: RgbImage, longest: int, box: Sequence[float] | None = None) -> bytes:
+    """A JPEG for a screen, at most `longest` pixels on its longer side; `box` limits it to a part of the picture."""
+    height, width = pixels.shape[:2]
+    image = Image.frombuffer("RGB", (width, height), np.ascontiguousarray(pixels), "raw", "RGB", 0, 1)
+    if box is not None:
+        left, top, right, bottom = (round(v) for v in box)
+        image = image.crop((max(0, left), max(0, top), min(image.width, right), min(image.height, bottom)))
+    image.thumbnail((longest, longest), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
 
 
 def _encoded(pixels: RgbImage, output_format: str) -> bytes:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from pipeline import mask, policy
+from pipeline import marks, mask, policy
 from pipeline.errors import BeeldwachtError, Cancelled, ChildRefused, LeaseLost
 from pipeline.gallery import SAME_BOX, Gallery, as_before, with_names
 from pipeline.lab import Lab, Product
@@ -91,13 +91,16 @@ def _decide(item: Item, owner: str, lab: Lab, parts: Parts) -> State:
     before = parts.store.recall.shown_before(item.id)
     if before is not None:
         verdicts = {c: as_before(own, analysis.faces, before.get(c, ())) for c, own in verdicts.items()}
+    by_hand, size = parts.store.review.marks(item.id), (analysis.width, analysis.height)
+    verdicts = {c: marks.reviewed(own, analysis.faces, by_hand, size) for c, own in verdicts.items()}
     seen = _Seen(analysis, gallery, verdicts, started, on, secrets.randbits(63), names_mark)
-    hold: list[str] = list(policy.hold_reasons(item.event, register))
+    lifted = marks.lifted(by_hand)
+    hold: list[str] = [r for r in policy.hold_reasons(item.event, register) if r not in lifted]
     if hold:
         return _record(item, owner, register, seen, {}, [], hold, parts)
     checks: dict[str, Sequence[Check]] = {}
     drafts: list[Draft] = []
-    for plan, channels in _plans(analysis, verdicts).items():
+    for plan, channels in _plans(analysis, verdicts, by_hand).items():
         name = f"{item.id}-{item.revision + 1}-{channels[0]}.partial"
         product = _produce(plan, name, lab, seen, parts)
         failed = failed_checks(product.checks)
@@ -115,12 +118,16 @@ def _decide(item: Item, owner: str, lab: Lab, parts: Parts) -> State:
     return _record(item, owner, register, seen, checks, drafts, hold, parts)
 
 
-def _plans(analysis: Analysis, verdicts: Mapping[str, Sequence[Verdict]]) -> dict[Plan, list[str]]:
+def _plans(
+    analysis: Analysis, verdicts: Mapping[str, Sequence[Verdict]], by_hand: Sequence[marks.Mark]
+) -> dict[Plan, list[str]]:
     """What to do, and for which channels: those that hide the same faces share one rendering."""
     plans: dict[Plan, list[str]] = {}
     for channel, own in verdicts.items():
         shown = frozenset(v.face for v in own if v.shown)
-        plans.setdefault(Plan(mask.plan_regions(analysis, shown), shown), []).append(channel)
+        hidden = [f.detection for f in analysis.faces if f.index not in shown]
+        extra = marks.extra_regions(by_hand, hidden, (analysis.width, analysis.height))
+        plans.setdefault(Plan(mask.add(mask.plan_regions(analysis, shown), extra), shown), []).append(channel)
     return plans
 
 

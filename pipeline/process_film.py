@@ -19,9 +19,9 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import film_plan, policy
+from pipeline import film_plan, marks, policy
 from pipeline.errors import ChildError
-from pipeline.film_types import FilmFacts, Look, SoundMode, SoundPlan, Stretch, Track
+from pipeline.film_types import FilmFacts, Look, SoundMode, SoundPlan, Speakers, Stretch, Track
 from pipeline.film_wire import covers_out, facts_in, look_in, look_out, samples_out, stretches_in, stretches_out
 from pipeline.gallery import Gallery, as_before
 from pipeline.hearing import recording_plan, sound_plan
@@ -41,6 +41,7 @@ from pipeline.types import (
     JsonObject,
     Medium,
     Reason,
+    Region,
     Register,
     Sighting,
     Verdict,
@@ -93,10 +94,13 @@ def decide_film(item: Item, owner: str, lab: Lab, parts: Parts) -> State:
     before = parts.store.recall.shown_before(item.id)
     if before is not None:
         verdicts = {c: as_before(v, analysis.faces, before.get(c, ()), SAME_TRACK) for c, v in verdicts.items()}
+    by_hand, size = parts.store.review.marks(item.id), (film.facts.width, film.facts.height)
+    verdicts = {c: marks.reviewed(v, analysis.faces, by_hand, size) for c, v in verdicts.items()}
     people = {s.person_id for s in sightings if s.person_id is not None}
     unknown = sum(1 for t, s in zip(look.tracks, sightings, strict=True) if t.sure and s.person_id is None)
     speech, sound = _hear(film, item, people, unknown, register, on, parts)
-    hold: list[str] = list(policy.hold_reasons(item.event, register))
+    lifted = marks.lifted(by_hand)
+    hold: list[str] = [r for r in policy.hold_reasons(item.event, register) if r not in lifted]
     checks: dict[str, Sequence[Check]] = {}
     drafts: list[Draft] = []
     if not hold:
@@ -107,7 +111,9 @@ def decide_film(item: Item, owner: str, lab: Lab, parts: Parts) -> State:
         seed = secrets.randbits(63)
 
         def make(key: tuple[frozenset[int], tuple[Stretch, ...]], name: str) -> Product:
-            return _produce(film, look, key[0], key[1], seed, name, gallery, parts)
+            hidden = [f.detection for f in analysis.faces if f.index not in key[0]]
+            drawn = marks.extra_regions(by_hand, hidden, size)
+            return _produce(film, look, key[0], key[1], seed, name, gallery, parts, drawn)
 
         checks, drafts, hold = _renditions(item, plans, make, parts)
     seconds = tuple(film_plan.seconds_of(t, float(film.facts.rate)) for t in look.tracks)
@@ -129,6 +135,9 @@ def decide_recording(item: Item, owner: str, lab: Lab, parts: Parts) -> State:
     _, mark = parts.store.naming.names(item.id)
     speakers = parts.store.naming.speakers(item.id)
     channels, strict = parts.settings.channels, parts.settings.film.sound == "strict"
+    lifted = marks.lifted(parts.store.review.marks(item.id))
+    if speakers is None and HoldReason.SPEAKERS_UNKNOWN in lifted:
+        speakers = Speakers(frozenset())  # an officer let it go without anybody named: with its speech muted
 
     def planned(speech: tuple[Stretch, ...]) -> dict[str, SoundPlan | HoldReason]:
         length = _length(film.facts)
@@ -140,7 +149,7 @@ def decide_recording(item: Item, owner: str, lab: Lab, parts: Parts) -> State:
         speech = stretches_in(film.ask("film_speech")["speech"])
         found = planned(speech)
     sound = {c: p for c, p in found.items() if isinstance(p, SoundPlan)}
-    hold: list[str] = [*policy.hold_reasons(item.event, register)]
+    hold: list[str] = [r for r in policy.hold_reasons(item.event, register) if r not in lifted]
     hold += sorted({str(p) for p in found.values() if isinstance(p, HoldReason)})
     checks: dict[str, Sequence[Check]] = {}
     drafts: list[Draft] = []
@@ -207,7 +216,7 @@ def _look(film: _Film, name: str, parts: Parts) -> Look:
         look = look_in(raw)
     except (KeyError, TypeError, ValueError) as e:
         raise ChildError(f"The reader of media gave tracks that make no sense ({e}).") from e
-    parts.vault.keep(name, gzip.compress(json.dumps(raw).encode(), 1))
+    parts.vault.keep(gzip.compress(json.dumps(raw).encode(), 1), parts.vault.work_file(name))
     return look
 
 
@@ -289,13 +298,18 @@ def _produce(
     name: str,
     gallery: Gallery,
     parts: Parts,
+    drawn: Sequence[Region] = (),
 ) -> Product:
-    """Render and verify; what the detectors find in the result that nobody decided on becomes a track of its own."""
+    """Render and verify; what the detectors find in the result that nobody decided on becomes a track of its own.
+
+    What an officer drew covers its place from the first frame to the last.
+    """
     rate, facts = float(film.facts.rate), film.facts
     visible = [look.tracks[i] for i in sorted(shown)]
     for left in range(ROUNDS, 0, -1):
         hidden = {t.index for t in look.tracks} - shown
         covers = film_plan.covers(look, hidden, facts.width, facts.height, rate)
+        covers += film_plan.standing(drawn, look.frames, facts.width, facts.height)
         watched = film_plan.boundaries(look, rate)
         value = film.ask(
             "film_produce", covers=covers_out(covers), muted=stretches_out(muted),

@@ -69,6 +69,8 @@ ARTICLES: Mapping[Reason, str] = MappingProxyType(
         Reason.LOOKS_DISAGREE: DOUBT,
         Reason.TOO_FEW_LOOKS: DOUBT,
         Reason.FACES_OVERLAP: DOUBT,
+        Reason.DENIED: DOUBT,
+        Reason.COVERED_BY_HAND: DOUBT,
         Reason.ERROR: BY_DEFAULT,
     }
 )
@@ -202,6 +204,14 @@ _SENTENCES: Mapping[Reason, tuple[str, str]] = MappingProxyType(
         Reason.FACES_OVERLAP: (
             "another face overlaps this one here, so nobody can say which is which",
             "een ander gezicht overlapt dit hier, dus niemand kan zeggen wie wie is",
+        ),
+        Reason.DENIED: (
+            "staff said that at this event somebody who resembles this person is not that person",
+            "een medewerker zei dat iemand die op deze persoon lijkt, dat bij deze gebeurtenis niet is",
+        ),
+        Reason.COVERED_BY_HAND: (
+            "a privacy officer asked for this to be covered",
+            "een privacyfunctionaris heeft gevraagd dit af te dekken",
         ),
         Reason.ERROR: (
             "the decision could not be taken, so the face is covered",

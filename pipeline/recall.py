@@ -12,7 +12,7 @@ from datetime import date, datetime
 from pipeline.policy import may_in
 from pipeline.store import Store
 from pipeline.store.recall import Recall, Showing
-from pipeline.types import Medium, Reason, Register
+from pipeline.types import Reason, Register
 from pipeline.vault import Vault
 
 _ABOUT_CONSENT = frozenset(
@@ -74,4 +74,4 @@ def carry_out(vault: Vault, store: Store, now: datetime, actor: str) -> list[Rec
 
 
 def _may(s: Showing, register: Register, on: date) -> bool:
-    return may_in(register, s.person_id, Medium.PHOTO, s.channel, on).allowed
+    return may_in(register, s.person_id, s.medium, s.channel, on).allowed

@@ -12,7 +12,10 @@ from pipeline.hearing import SoundReason, explain_sound, mode_text
 from pipeline.reasons import HoldReason, explain
 from pipeline.types import Reason
 
-_ENDED = {"cancelled": ("the work was given up on request", "het werk is op verzoek gestaakt")}
+_ENDED = {
+    "cancelled": ("the work was given up on request", "het werk is op verzoek gestaakt"),
+    "refused_by_officer": ("refused by an officer", "geweigerd door een functionaris"),
+}
 
 _ENGLISH = ("face", "SHOWN", "covered", "is", "closest", "named by hand by", "needed", "runner-up")
 _DUTCH = ("gezicht", "ZICHTBAAR", "afgedekt", "is", "het dichtst bij", "met de hand benoemd door", "nodig", "tweede")
@@ -175,7 +178,7 @@ def _key_given_up(body: dict[str, Any], _: str) -> Iterator[str]:
 
 
 def _named(body: dict[str, Any], _: str) -> Iterator[str]:
-    yield f"face {body['face']} is {body['person']}, said by hand"
+    yield f"face {body['face']} is {body['person']}, said by hand" + (f": {body['why']}" if body.get("why") else "")
 
 
 def _unnamed(body: dict[str, Any], _: str) -> Iterator[str]:
@@ -185,6 +188,34 @@ def _unnamed(body: dict[str, Any], _: str) -> Iterator[str]:
 def _speakers(body: dict[str, Any], _: str) -> Iterator[str]:
     who = ", ".join(body["people"]) or "nobody"
     yield f"{who} can be heard in it, said by hand" + (f": {body['why']}" if body["why"] else "")
+
+
+def _marked(body: dict[str, Any], _: str) -> Iterator[str]:
+    what = {
+        "not_person": f"a face is not {body.get('person')}: nobody is named so by likeness in this event",
+        "cover": "a face is covered by hand",
+        "region": "a region is covered that was drawn by hand",
+        "widen": "the cover of a face is made wider",
+        "figure": "a whole figure is covered",
+    }.get(body["mark"], str(body["mark"]))
+    where = " ({:.0f},{:.0f} - {:.0f},{:.0f})".format(*body["box"]) if "box" in body else ""
+    yield f"{what}{where}: {body['why']}"
+
+
+def _unmarked(body: dict[str, Any], _: str) -> Iterator[str]:
+    yield f"what was done by hand as number {body['mark']} was taken back: {body['why']}"
+
+
+def _approved(body: dict[str, Any], language: str) -> Iterator[str]:
+    yield f"approved, although {'; '.join(reason_text(r, language) for r in body['reasons'])}: {body['why']}"
+
+
+def _viewed(_: dict[str, Any], __: str) -> Iterator[str]:
+    yield "the original was looked at"
+
+
+def _incident_closed(body: dict[str, Any], _: str) -> Iterator[str]:
+    yield f"incident {body['incident']} was closed: {body['outcome']}"
 
 
 def _due(body: dict[str, Any], _: str) -> Iterator[str]:
@@ -257,6 +288,11 @@ _LINES = {
     "item.named": _named,
     "item.unnamed": _unnamed,
     "item.speakers": _speakers,
+    "item.marked": _marked,
+    "item.unmarked": _unmarked,
+    "item.approved": _approved,
+    "original.viewed": _viewed,
+    "incident.closed": _incident_closed,
     "item.recalled": _recalled,
     "item.redone": _recalled,
     "item.removed": _removed,

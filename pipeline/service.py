@@ -76,7 +76,7 @@ class Service:
         """Recover what an earlier run left, prove that the engines load, start the workers. Raises StartupError."""
         parts = self._parts
         parts.vault.prepare()
-        self._log_files.append(parts.store.journal.entries(self._log_files.last_seq()))
+        self._log_files.append(parts.store.journal.entries)
         first = Lab(self._lab_options)
         try:
             first.start()
@@ -139,7 +139,7 @@ class Service:
         parts = self._parts
         parts.store.items.recover(parts.clock(), living=())
         parts.store.journal.note(parts.clock(), "service.stopped", "service", {})
-        self._log_files.append(parts.store.journal.entries(self._log_files.last_seq()))
+        self._log_files.append(parts.store.journal.entries)
         parts.store.items.silence(HEARTBEAT)
 
     # --- the loop ---------------------------------------------------------------------------------------------
@@ -197,7 +197,7 @@ class Service:
             if carry_out(parts.vault, parts.store, parts.clock(), "service"):
                 self._wake.set()
             self._publisher.publish_ready()  # what a full disk or a locked folder kept back
-            self._log_files.append(parts.store.journal.entries(self._log_files.last_seq()))
+            self._log_files.append(parts.store.journal.entries)
             parts.store.items.beat(parts.clock(), HEARTBEAT, self._facts())
 
     def _prune_daily(self) -> None:

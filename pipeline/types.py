@@ -347,6 +347,8 @@ class Reason(StrEnum):
     LOOKS_DISAGREE = "looks_disagree"
     TOO_FEW_LOOKS = "too_few_looks"
     FACES_OVERLAP = "faces_overlap"
+    DENIED = "denied"
+    COVERED_BY_HAND = "covered_by_hand"
     ERROR = "error"
 
 

@@ -194,6 +194,67 @@ class Vault:
             return False
         return True
 
+    # --- uploads through the console --------------------------------------------------------------------------
+
+    def write_piece(self, folder: Path, key: str, offset: int, data: bytes) -> None:
+        """Write a piece of an upload where it belongs. Again does no harm."""
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        with os.fdopen(os.open(folder / f".upload-{key}", flags, 0o600), "wb") as f:
+            f.seek(offset)
+            f.write(data)
+            f.truncate()
+
+    def deliver(self, folder: Path, key: str, event: str, name: str) -> str:
+        """Lay a whole upload into the inbox, which may be a share, by one rename that replaces nothing.
+
+        Returns its SHA-256. Until the rename it has a name that the inbox leaves alone.
+        """
+        upload, target = folder / f".upload-{key}", self.inbox / event
+        target.mkdir(parents=True, exist_ok=True)
+        source = target / f".~tmp~{key}"
+        shutil.copyfile(upload, source)
+        _sync_file(source)
+        digest = _digest(source)
+        stem, dot, extension = name.rpartition(".")
+        for number in range(1, 10_000):
+            middle = "" if number == 1 else f"-{number}"
+            free = f"{stem}{middle}{dot}{extension}" if stem else f"{extension}{middle}"
+            try:
+                rename_no_replace(source, target / free)
+            except FileExistsError:
+                continue
+            sync_folder(target)
+            upload.unlink(missing_ok=True)
+            return digest
+        source.unlink(missing_ok=True)
+        raise IntakeError(f"{names.shown(name)}: there are too many of this name in {event}.", "Rename it.")
+
+    def discard_piece(self, folder: Path, key: str) -> None:
+        """Delete an upload that nobody goes on with."""
+        (folder / f".upload-{key}").unlink(missing_ok=True)
+
+    def describe(self, event: str, name: str, text: str) -> None:
+        """Write an event's description into the inbox, unless there is one: what was said first stands."""
+        folder = self.inbox / event
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.path.lexists(folder / name):
+            _write_text(folder / name, text)
+
+    def portrait(self, folder: Path, person_id: str, data: bytes, suffix: str) -> Path:
+        """Keep a portrait beside the register, under a name of its hash."""
+        place = folder / "portraits" / person_id
+        place.mkdir(parents=True, exist_ok=True)
+        target = place / f"console-{hashlib.sha256(data).hexdigest()[:16]}{suffix}"
+        self.keep(data, target)
+        return target
+
+    def keep(self, data: bytes, target: Path) -> None:
+        """Write a small file of the service's own by one rename, so that nobody reads half of it."""
+        partial = target.with_name(f".{target.name}-{os.urandom(4).hex()}.partial")
+        partial.write_bytes(data)
+        partial.replace(target)
+
     def hand_over(self, work_name: str, target: Path) -> None:
         """Move a finished file out of work/ to where a person may have it, for its owner alone."""
         shutil.move(self.work / work_name, target)
@@ -264,15 +325,6 @@ class Vault:
     def discard(self, name: str) -> None:
         """Delete a file in work/."""
         (self.work / name).unlink(missing_ok=True)
-
-    def keep(self, name: str, content: bytes) -> None:
-        """Write a note of the service's own into work/, whole or not at all."""
-        temporary = self.work / f"{name}.partial"
-        with temporary.open("wb") as f:
-            f.write(content)
-            f.flush()
-            os.fsync(f.fileno())
-        temporary.replace(self.work / name)
 
     def kept(self, name: str) -> bytes | None:
         """A note that was written by `keep`; None when there is none."""

@@ -26,6 +26,7 @@ class Past:
     event: Event
     reasons: Sequence[str]
     verdicts: Sequence[Mapping[str, Any]]
+    medium: Medium = Medium.PHOTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,12 @@ def what_if(
     """
     found: list[Change] = []
     for item in past:
+        once = item.medium is Medium.PHOTO
         channels = dict.fromkeys(str(v["channel"]) for v in item.verdicts)
         for channel in channels:
             rows = [v for v in item.verdicts if v["channel"] == channel]
-            before = judge([_sighting(v, {}) for v in rows], now, item.event, channel, Medium.PHOTO, on)
-            after = judge([_sighting(v, shift or {}) for v in rows], then, item.event, channel, Medium.PHOTO, on)
+            before = judge([_sighting(v, {}) for v in rows], now, item.event, channel, item.medium, on, once)
+            after = judge([_sighting(v, shift or {}) for v in rows], then, item.event, channel, item.medium, on, once)
             for b, a in zip(before, after, strict=True):
                 if (b.shown, b.reason) != (a.shown, a.reason):
                     found.append(Change(item.item_id, item.state, channel, b.face, a.person_id or b.person_id,

@@ -6,13 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline import screen
-from pipeline.app import App, now
+from pipeline import review, screen
+from pipeline.app import App
 from pipeline.commands.common import ConfigOption, JsonOption, opened, who
 from pipeline.errors import BeeldwachtError
 from pipeline.lifecycle import State
+from pipeline.marks import MarkKind
 from pipeline.policy import may_in
-from pipeline.recall import carry_out, show_anew
+from pipeline.recall import carry_out
 from pipeline.report import reason_text, verdict_line
 from pipeline.types import Medium
 from pipeline.wire import box_in
@@ -60,13 +61,7 @@ def item_name(
     Example: beeldwacht item name 12 3 P0042 --by "M. Bakker"
     """
     with opened(config_file) as application:
-        register = application.store.register.current()
-        if person not in register.people:
-            raise BeeldwachtError(f"{person} is not in the register.", "Give the id of somebody who is.")
-        actor = who(application, by)
-        box = box_in(_face(application, item, face)["box"])
-        state = application.store.naming.name(now(), item, face, box, person, actor)
-        state = _again(application, item, state, redo, actor)
+        state = review.name_face(application.parts, item, face, person, who(application, by), redo)
         application.write_log_files()
     _report(item, state, redo, json_out)
 
@@ -87,13 +82,9 @@ def item_unname(
     Example: beeldwacht item unname 12 3 --by "M. Bakker"
     """
     with opened(config_file) as application:
-        actor = who(application, by)
-        box = box_in(_face(application, item, face)["box"])
-        state = application.store.naming.unname(now(), item, face, box, actor)
-        shown = any(v["shown"] and v["face"] == face for v in application.store.items.verdict_rows(item))
-        state = _again(application, item, state, redo or shown, actor)
+        state = review.unname_face(application.parts, item, face, who(application, by), redo)
         application.write_log_files()
-    _report(item, state, redo or shown, json_out)
+    _report(item, state, redo or state is State.QUEUED, json_out)
 
 
 @app.command("speakers")
@@ -118,7 +109,7 @@ def item_speakers(
     if bool(named) == nobody:
         raise BeeldwachtError("Say who can be heard: ids of the register, or --nobody.", "See `beeldwacht item show`.")
     with opened(config_file) as application:
-        at, actor, store = now(), who(application, by), application.store
+        at, actor, store = application.parts.clock(), who(application, by), application.store
         register = store.register.current()
         if missing := sorted(named - register.people.keys()):
             raise BeeldwachtError(f"{', '.join(missing)}: not in the register.", "Give ids of people who are.")
@@ -129,7 +120,7 @@ def item_speakers(
         if recalled and store.recall.begin(at, actor, item, refusing[0], "somebody in it may not be heard"):
             carry_out(application.vault, store, at, actor)
             state = State.QUEUED
-        state = _again(application, item, state, redo, actor)
+        state = review.decide_anew(application.parts, item, state, actor, redo)
         application.write_log_files()
     _report(item, state, redo or recalled, json_out)
 
@@ -144,7 +135,7 @@ def item_redo(item: int, by: ByOption, config_file: ConfigOption = None, json_ou
         found = application.store.items.get(item)
         if found is None or found.state is not State.PUBLISHED:
             raise BeeldwachtError(f"Item {item} is not published.", "Only a published item can be shown anew.")
-        state = _again(application, item, found.state, True, who(application, by))
+        state = review.decide_anew(application.parts, item, found.state, who(application, by), True)
         application.write_log_files()
     _report(item, state, True, json_out)
 
@@ -162,7 +153,7 @@ def item_cancel(
     Example: beeldwacht item cancel 12 --by "M. Bakker" --why "wrong film"
     """
     with opened(config_file) as application:
-        state = application.store.items.cancel(now(), item, who(application, by), why)
+        state = application.store.items.cancel(application.parts.clock(), item, who(application, by), why)
         application.write_log_files()
     if json_out:
         screen.as_json({"item": item, "state": str(state), "cancel_asked": True})
@@ -171,11 +162,72 @@ def item_cancel(
     screen.say(f"Asked. The work on item {item} is given up {when}; dropping the file again takes it up anew.", "green")
 
 
-def _again(application: App, item: int, state: State, redo: bool, actor: str) -> State:
-    if state is State.PUBLISHED and redo:
-        show_anew(item, application.vault, application.store, now(), actor, "staff asked for it")
-        return State.QUEUED
-    return state
+WhyOption = Annotated[str, typer.Option("--why", metavar="TEXT", help="Why; it is logged.")]
+
+
+@app.command("deny")
+def item_deny(
+    item: int, face: int, by: ByOption, why: WhyOption, config_file: ConfigOption = None, json_out: JsonOption = False
+) -> None:
+    """Say that a face is not the person it was taken for: in this event nobody is named so by likeness again.
+
+    Example: beeldwacht item deny 12 3 --by "M. Bakker" --why "that is her sister"
+    """
+    with opened(config_file) as application:
+        state = review.deny(application.parts, item, face, who(application, by), why)
+        application.write_log_files()
+    _report(item, state, False, json_out)
+
+
+@app.command("cover")
+def item_cover(
+    item: int,
+    face: int,
+    by: ByOption,
+    why: WhyOption,
+    wider: Annotated[bool, typer.Option("--wider", help="Cover more around the face.")] = False,
+    figure: Annotated[bool, typer.Option("--figure", help="Cover the whole figure.")] = False,
+    config_file: ConfigOption = None,
+    json_out: JsonOption = False,
+) -> None:
+    """Cover a face on every channel, whatever was agreed to. A published file is taken back and replaced.
+
+    Example: beeldwacht item cover 12 3 --figure --by "M. Bakker" --why "asked for on the phone"
+    """
+    kind = MarkKind.FIGURE if figure else MarkKind.WIDEN if wider else MarkKind.COVER
+    with opened(config_file) as application:
+        box = box_in(review.face_of(application.parts, item, face)["box"])
+        state = review.cover(application.parts, item, kind, box, who(application, by), why)
+        application.write_log_files()
+    _report(item, state, False, json_out)
+
+
+@app.command("approve")
+def item_approve(
+    item: int, by: ByOption, why: WhyOption, config_file: ConfigOption = None, json_out: JsonOption = False
+) -> None:
+    """Let a held item go that its event holds back. It is decided and checked again first.
+
+    Example: beeldwacht item approve 12 --by "M. Bakker" --why "the teacher allowed it on 3 June"
+    """
+    with opened(config_file) as application:
+        state = review.approve(application.parts, item, who(application, by), why)
+        application.write_log_files()
+    _report(item, state, False, json_out)
+
+
+@app.command("reject")
+def item_reject(
+    item: int, by: ByOption, why: WhyOption, config_file: ConfigOption = None, json_out: JsonOption = False
+) -> None:
+    """Refuse a held item for good.
+
+    Example: beeldwacht item reject 12 --by "M. Bakker" --why "a child in distress"
+    """
+    with opened(config_file) as application:
+        state = review.reject(application.parts, item, who(application, by), why)
+        application.write_log_files()
+    _report(item, state, False, json_out)
 
 
 def _report(item: int, state: State, redo: bool, json_out: bool) -> None:
@@ -189,20 +241,8 @@ def _report(item: int, state: State, redo: bool, json_out: bool) -> None:
         screen.say(f"Noted. Item {item} is {state}: the running service, or `beeldwacht process`, decides it.", "green")
 
 
-def _face(application: App, item: int, face: int) -> dict[str, Any]:
-    rows = application.store.items.verdict_rows(item)
-    for row in rows:
-        if row["face"] == face:
-            return row
-    numbers = sorted({r["face"] for r in rows})
-    what = f"its faces are {numbers[0]} to {numbers[-1]}" if numbers else "no faces are known of it"
-    raise BeeldwachtError(f"Item {item} has no face {face}: {what}.", "See `beeldwacht item show`.")
-
-
 def _facts(application: App, item: int) -> dict[str, Any]:
-    found = application.store.items.get(item)
-    if found is None:
-        raise BeeldwachtError(f"There is no item {item}.", "See `beeldwacht status` or the log for its number.")
+    found = review.item_of(application.parts, item)
     names, _ = application.store.naming.names(item)
     said = application.store.naming.speakers(item)
     return {

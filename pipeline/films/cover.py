@@ -57,7 +57,7 @@ class Painter:
 
     def _colours_of(self, cover: Cover, number: int, frame: Frame, box: Rows) -> NDArray[np.uint8]:
         if id(cover) not in self._colours or number == cover.seen:
-            moment = [self._seed & (2**64 - 1), cover.track, number]
+            moment = [self._seed & (2**64 - 1), cover.track & (2**64 - 1), number]
             self._colours[id(cover)] = _colours(frame, box, self._style, np.random.default_rng(moment))
         return self._colours[id(cover)]
 

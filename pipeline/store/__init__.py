@@ -3,14 +3,19 @@
 Every method that changes something is one transaction and writes the log entry of what it did in it.
 """
 
+from pipeline.store.accounts import AccountStore
 from pipeline.store.base import Database
 from pipeline.store.items import ItemStore
 from pipeline.store.journal import Journal
 from pipeline.store.naming import NamingStore
 from pipeline.store.recall import RecallStore
 from pipeline.store.register import RegisterStore
+from pipeline.store.review import ReviewStore
 from pipeline.store.rights import RightsStore
+from pipeline.store.spot import SpotStore
 from pipeline.store.templates import TemplateStore
+from pipeline.store.uploads import UploadStore
+from pipeline.store.views import Views
 from pipeline.types import Rules
 
 __all__ = ["Database", "ItemStore", "Journal", "RegisterStore", "Store", "TemplateStore"]
@@ -28,6 +33,11 @@ class Store:
         self.templates = TemplateStore(self.database, self.journal)
         self.naming = NamingStore(self.database, self.journal)
         self.recall = RecallStore(self.database, self.journal)
+        self.review = ReviewStore(self.database, self.journal)
+        self.accounts = AccountStore(self.database, self.journal)
+        self.uploads = UploadStore(self.database, self.journal)
+        self.spot = SpotStore(self.database, self.journal)
+        self.views = Views(self.database)
         self.rights = RightsStore(self.database, self.journal)
 
     def close(self) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
 
 from pipeline import lifecycle, names
-from pipeline.db import checks, heartbeats, items, register_versions, renditions, verdicts
+from pipeline.db import checks, heard, heartbeats, items, register_versions, renditions, verdicts
 from pipeline.errors import BeeldwachtError, LeaseLost, PublishError
+from pipeline.film_types import SoundMode
 from pipeline.lifecycle import State
 from pipeline.store import naming
 from pipeline.store.base import Database, stamp, to_json
@@ -163,7 +164,7 @@ class ItemStore:
             row = self._held_by(tx, item.id, owner)
             self._move(tx, now, row, state, reasons=to_json(list(reasons)))
             body = {"reasons": list(reasons), "message": message, "sha256": row.sha256}
-            self._journal.append(tx, now, f"item.{state}", SERVICE, body, item.id)
+            self._journal.append(tx, now, f"item.{state}", SERVICE, body, item.id, reasons=reasons)
 
     def record(self, now: datetime, item: Item, owner: str, decision: Decision) -> Item:
         """Commit a decision: verdicts, checks, places, state and log entry, in one transaction.
@@ -175,7 +176,8 @@ class ItemStore:
             row = self._held_by(tx, item.id, owner)
             self._same_register(tx, decision.register_version)
             if naming.mark(tx, item.id) != decision.names_mark:
-                raise LeaseLost("The name of a face changed meanwhile.", "The item is decided again.")
+                why = "Somebody named a face or a voice, or covered something, meanwhile."
+                raise LeaseLost(why, "The item is decided again.")
             revision = row.revision + 1
             tx.execute(delete(renditions).where(renditions.c.item_id == item.id, renditions.c.state == State.READY))
             self._write_verdicts(tx, item.id, revision, decision)
@@ -189,9 +191,12 @@ class ItemStore:
                 register_version=decision.register_version, seconds=decision.seconds,
             )  # fmt: skip
             people = {v.person_id for vs in decision.verdicts.values() for v in vs if v.person_id}
-            self._journal.append(tx, now, "item.decided", SERVICE, decision_out(row, decision), item.id, people)
+            people |= self._write_heard(tx, item.id, revision, decision)
+            why = {str(v.reason) for vs in decision.verdicts.values() for v in vs}
+            self._journal.append(tx, now, "item.decided", SERVICE, decision_out(row, decision), item.id, people, why)
             if decision.hold:
-                self._journal.append(tx, now, "item.held", SERVICE, {"reasons": list(decision.hold)}, item.id)
+                held: JsonObject = {"reasons": list(decision.hold)}
+                self._journal.append(tx, now, "item.held", SERVICE, held, item.id, reasons=decision.hold)
             return item_in(tx.execute(select(items).where(items.c.id == item.id)).one())
 
     def ready(self) -> list[tuple[Item, list[Rendition]]]:
@@ -350,6 +355,17 @@ class ItemStore:
         ]  # fmt: skip
         if looks:
             tx.execute(insert(checks), looks)
+
+    def _write_heard(self, tx: Connection, item_id: int, revision: int, d: Decision) -> set[str]:
+        """Whose consent to be heard was asked for, with the answer; returns their ids."""
+        rows = [
+            {"item_id": item_id, "revision": revision, "channel": channel, "person_id": h.person_id,
+             "kept": int(plan.mode is SoundMode.KEEP), "reason": h.reason}
+            for channel, plan in (d.film.sound if d.film else {}).items() for h in plan.heard
+        ]  # fmt: skip
+        if rows:
+            tx.execute(insert(heard), rows)
+        return {str(r["person_id"]) for r in rows}
 
     def _place(self, tx: Connection, item: Row[Any], revision: int, draft: Draft) -> None:
         path = self._own_path(tx, item, draft) or self._free_path(tx, item, draft.channel, draft.extension)

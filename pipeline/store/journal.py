@@ -10,6 +10,8 @@ from sqlalchemy import Connection, func, insert, select, text
 from pipeline import audit
 from pipeline.audit import Entry
 from pipeline.db import log, log_people
+from pipeline.db_console import log_reasons
+from pipeline.errors import Conflict
 from pipeline.store.base import Database, stamp
 from pipeline.types import JsonObject
 
@@ -31,8 +33,12 @@ class Journal:
         body: JsonObject,
         item_id: int | None = None,
         people: Iterable[str] = (),
+        reasons: Iterable[str] = (),
     ) -> None:
-        """Add one entry to the chain. Must be called in the write transaction of what it records."""
+        """Add one entry to the chain; `people` and `reasons` are what it can be found by.
+
+        Must be called in the write transaction of what it records.
+        """
         if tx.dialect.name == "postgresql":
             tx.execute(text("LOCK TABLE log IN EXCLUSIVE MODE"))  # SQLite's writers already queue
         last = tx.execute(select(log.c.seq, log.c.hash).order_by(log.c.seq.desc()).limit(1)).first()
@@ -46,6 +52,8 @@ class Journal:
         )  # fmt: skip
         if named := sorted(set(people)):
             tx.execute(insert(log_people), [{"person_id": p, "seq": entry.seq} for p in named])
+        if given := sorted({r[:48] for r in reasons}):
+            tx.execute(insert(log_reasons), [{"reason": r, "seq": entry.seq} for r in given])
 
     def note(self, now: datetime, kind: str, actor: str, body: JsonObject, people: Sequence[str] = ()) -> None:
         """An entry that stands by itself, such as the start of the service."""
@@ -84,3 +92,19 @@ class Journal:
         query = select(func.max(log.c.seq))
         with self._db.read() as tx:
             return tx.execute(query if kind is None else query.where(log.c.kind == kind)).scalar() or 0
+
+
+def last_of(tx: Connection, item_id: int) -> int:
+    """The number of the newest entry of what a person did with an item: its version, as a page shows it.
+
+    What the service does with it does not count: it carries out what people asked for, and takes nothing of it away.
+    """
+    by_people = log.c.kind.like("item.%"), log.c.actor != "service"
+    query = select(func.max(log.c.seq)).where(log.c.item_id == item_id, *by_people)
+    return tx.execute(query).scalar() or 0
+
+
+def unchanged(tx: Connection, item_id: int, seen: int | None) -> None:
+    """Let an act pass when the item is still as it was `seen`; None asks for no such care. Raises Conflict."""
+    if seen is not None and last_of(tx, item_id) != seen:
+        raise Conflict(f"Item {item_id} was changed by somebody else meanwhile.", "Look at it again, then decide.")

@@ -7,15 +7,16 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 
 from pipeline import lifecycle
 from pipeline.db import face_names, items, speakers
+from pipeline.db_console import marks
 from pipeline.errors import BeeldwachtError
 from pipeline.film_types import Speakers
 from pipeline.lifecycle import State
 from pipeline.store.base import Database, stamp, to_json
-from pipeline.store.journal import Journal
+from pipeline.store.journal import Journal, unchanged
 from pipeline.types import Box, FaceName, JsonObject
 from pipeline.wire import box_in, box_out
 
@@ -38,13 +39,25 @@ class NamingStore:
         with self._db.read() as tx:
             return standing(tx, item_id), mark(tx, item_id)
 
-    def name(self, now: datetime, item_id: int, face: int, box: Box, person_id: str, named_by: str) -> State:
+    def name(
+        self,
+        now: datetime,
+        item_id: int,
+        face: int,
+        box: Box,
+        person_id: str,
+        named_by: str,
+        why: str = "",
+        seen: int | None = None,
+    ) -> State:
         """Say that a face is a person. Returns the state that the item is left in.
 
         Another name of the same face ends. Raises NamingError when another face of the photo has this person's name
-        (a person is in a photo once), or when the item has no faces to name.
+        (a person is in a photo once), or when the item has no faces to name, and Conflict when the item is not as it
+        was `seen` any more.
         """
         with self._db.write() as tx:
+            unchanged(tx, item_id, seen)
             row = _item(tx, item_id)
             for other in tx.execute(_standing(item_id)):
                 # The faces of a film are tracks: many may be one person, and several may be in one place.
@@ -62,12 +75,17 @@ class NamingStore:
                 item_id=item_id, box=to_json(box_out(box)), person_id=person_id, named_by=named_by,
                 named_at=stamp(now)))  # fmt: skip
             body: JsonObject = {"face": face, "box": box_out(box), "person": person_id}
+            if why:
+                body["why"] = why
             self._journal.append(tx, now, "item.named", named_by, body, item_id, [person_id])
-            return self._again(tx, now, row, named_by, _FACE_CHANGED)
+            return again(self._journal, tx, now, row, named_by, _FACE_CHANGED)
 
-    def unname(self, now: datetime, item_id: int, face: int, box: Box, by: str) -> State:
+    def unname(
+        self, now: datetime, item_id: int, face: int, box: Box, by: str, seen: int | None = None
+    ) -> State:
         """Take a name away. Returns the state of the item. Raises NamingError when the face has none."""
         with self._db.write() as tx:
+            unchanged(tx, item_id, seen)
             row = _item(tx, item_id)
             ended = [r for r in tx.execute(_standing(item_id)) if box_in(json.loads(r.box)).iou(box) >= 0.5]
             if not ended:
@@ -78,7 +96,7 @@ class NamingStore:
             people = sorted({r.person_id for r in ended})
             body: JsonObject = {"face": face, "box": box_out(box), "people": people}
             self._journal.append(tx, now, "item.unnamed", by, body, item_id, people)
-            return self._again(tx, now, row, by, _FACE_CHANGED)
+            return again(self._journal, tx, now, row, by, _FACE_CHANGED)
 
     def speakers(self, item_id: int) -> Speakers | None:
         """Who can be heard in a film or recording, as staff said last; None when they did not say."""
@@ -108,24 +126,19 @@ class NamingStore:
             ])  # fmt: skip
             body: JsonObject = {"people": named, "why": why}
             self._journal.append(tx, now, "item.speakers", by, body, item_id, named)
-            return self._again(tx, now, row, by, "staff said who can be heard")
+            return again(self._journal, tx, now, row, by, "staff said who can be heard")
 
-    def _again(self, tx: Connection, now: datetime, row: Row[Any], by: str, why: str) -> State:
-        """What is not published yet is decided again; what a worker holds it gives back by itself (the mark moved)."""
-        state = State(row.state)
-        if state not in {State.READY, State.HELD}:
-            return state
-        lifecycle.check(state, State.QUEUED)
-        values = {
-            "state": State.QUEUED,
-            "attempts": 0,
-            "updated_at": stamp(now),
-            "lease_owner": None,
-            "lease_until": None,
-        }
-        tx.execute(update(items).where(items.c.id == row.id).values(**values))
-        self._journal.append(tx, now, "item.requeued", by, {"why": why}, row.id)
-        return State.QUEUED
+
+def again(journal: Journal, tx: Connection, now: datetime, row: Row[Any], by: str, why: str) -> State:
+    """Decide an item again that is not published yet; what a worker holds it gives back by itself (the mark moved)."""
+    state = State(row.state)
+    if state not in {State.READY, State.HELD}:
+        return state
+    lifecycle.check(state, State.QUEUED)
+    tx.execute(update(items).where(items.c.id == row.id).values(
+        state=State.QUEUED, attempts=0, updated_at=stamp(now), lease_owner=None, lease_until=None))  # fmt: skip
+    journal.append(tx, now, "item.requeued", by, {"why": why}, row.id)
+    return State.QUEUED
 
 
 def standing(tx: Connection, item_id: int) -> list[FaceName]:
@@ -135,11 +148,16 @@ def standing(tx: Connection, item_id: int) -> list[FaceName]:
 
 
 def mark(tx: Connection, item_id: int) -> int:
-    """A figure that grows with every act of naming on an item, faces and speakers alike."""
+    """A figure that grows with every act by hand that concerns an item: names, speakers, covers, denials."""
+    event = select(items.c.event).where(items.c.id == item_id).scalar_subquery()
     total = 0
-    for table in (face_names, speakers):
-        query = select(func.count(), func.count(table.c.ended_at)).where(table.c.item_id == item_id)
-        total += sum(tx.execute(query).one())
+    for table, concerns in (
+        (face_names, face_names.c.item_id == item_id),
+        (speakers, speakers.c.item_id == item_id),
+        (marks, or_(marks.c.item_id == item_id, marks.c.event == event)),
+    ):
+        row = tx.execute(select(func.count(), func.count(table.c.ended_at)).where(concerns)).one()
+        total += int(row[0]) + int(row[1])
     return total
 
 

@@ -15,13 +15,14 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, insert, select, update
 
 from pipeline import lifecycle
-from pipeline.db import items, places, recalls, renditions, verdicts
+from pipeline.db import heard, items, places, recalls, renditions, verdicts
 from pipeline.errors import BeeldwachtError
 from pipeline.lifecycle import State
 from pipeline.store.base import Database, stamp
 from pipeline.store.journal import Journal
 from pipeline.store.records import Rendition
-from pipeline.types import Box, JsonObject
+from pipeline.store.review import open_incident
+from pipeline.types import Box, JsonObject, Medium
 from pipeline.wire import box_in
 
 
@@ -41,6 +42,8 @@ class Showing:
     person_id: str
     visible: bool
     reason: str
+    medium: Medium = Medium.PHOTO
+    """What they appear in: a photo, the picture of a film, or its sound (`visible`: it was left as it was)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +88,29 @@ class RecallStore:
         self._journal = journal
 
     def showing(self, person_id: str | None = None, item_id: int | None = None) -> list[Showing]:
-        """Every published file in which this person (or anybody) is visible or was named, oldest first."""
-        same = and_(verdicts.c.item_id == renditions.c.item_id, verdicts.c.revision == renditions.c.revision,
-                    verdicts.c.channel == renditions.c.channel)  # fmt: skip
-        query = (
-            select(renditions, verdicts.c.person_id, verdicts.c.shown, verdicts.c.reason)
-            .join(verdicts, same)
-            .where(renditions.c.state == State.PUBLISHED, verdicts.c.person_id.is_not(None))
-            .order_by(renditions.c.item_id, renditions.c.id, verdicts.c.face)
-        )
-        if person_id is not None:
-            query = query.where(verdicts.c.person_id == person_id)
-        if item_id is not None:
-            query = query.where(renditions.c.item_id == item_id)
-        with self._db.read() as tx:
-            return [Showing(r.item_id, r.channel, r.path, r.sha256, r.published_at, r.person_id, bool(r.shown),
-                            r.reason)
-                    for r in tx.execute(query)]  # fmt: skip
+        """Every published file in which this person (or anybody) is seen, was named, or can be heard, oldest first."""
+        found = []
+        for table, visible in ((verdicts, verdicts.c.shown), (heard, heard.c.kept)):
+            same = and_(table.c.item_id == renditions.c.item_id, table.c.revision == renditions.c.revision,
+                        table.c.channel == renditions.c.channel)  # fmt: skip
+            query = (
+                select(renditions, items.c.format, table.c.person_id, visible.label("visible"), table.c.reason)
+                .join(table, same)
+                .join(items, items.c.id == renditions.c.item_id)
+                .where(renditions.c.state == State.PUBLISHED, table.c.person_id.is_not(None))
+                .order_by(renditions.c.item_id, renditions.c.id, table.c.id)
+            )
+            if person_id is not None:
+                query = query.where(table.c.person_id == person_id)
+            if item_id is not None:
+                query = query.where(renditions.c.item_id == item_id)
+            with self._db.read() as tx:
+                for r in tx.execute(query):
+                    seen = Medium.FILM if r.format.startswith("film") else Medium.PHOTO
+                    medium = seen if table is verdicts else Medium.SOUND
+                    found.append(Showing(r.item_id, r.channel, r.path, r.sha256, r.published_at, r.person_id,
+                                         bool(r.visible), r.reason, medium))  # fmt: skip
+        return sorted(found, key=lambda s: s.item_id)
 
     def begin(
         self,
@@ -112,11 +121,12 @@ class RecallStore:
         why: str,
         uncover: bool = False,
         replace: bool = True,
+        incident: str = "",
     ) -> bool:
         """Take an item back: from now on it is not published, and nobody has to remember to remove its files.
 
-        Places that staff noted become tasks, unless it is only to be shown anew (`uncover`). Returns False when it is
-        not published (any more).
+        Places that staff noted become tasks, unless it is only to be shown anew (`uncover`). `incident` opens one with
+        this text. Returns False when it is not published (any more).
         """
         with self._db.write() as tx:
             row = tx.execute(select(items).where(items.c.id == item_id)).first()
@@ -140,6 +150,8 @@ class RecallStore:
                 "why": why, "person": person_id, "replace": replace, "places": opened,
                 "files": [{"channel": f.channel, "path": f.path, "sha256": f.sha256} for f in files],
             }  # fmt: skip
+            if incident:
+                body["incident"] = open_incident(tx, now, actor, item_id, incident)
             kind = "item.redone" if uncover else "item.recalled"
             self._journal.append(tx, now, kind, actor, body, item_id, [person_id] if person_id else [])
         return True

@@ -85,6 +85,14 @@ class RegisterStore:
             rows = tx.execute(select(register_versions).order_by(register_versions.c.version)).all()
         return [Version(r.version, r.loaded_at, r.actor, r.source, r.sha256, r.rows, r.confirmed_by) for r in rows]
 
+    def row_number(self, version: int, row_id: str) -> int:
+        """The row of the source in which a consent stood at a version; 0 when that is not known."""
+        own = (consents.c.person_id == row_id.partition("/")[0], consents.c.row_id == row_id)
+        holds = or_(consents.c.until_version.is_(None), consents.c.until_version > version)
+        with self._db.read() as tx:
+            query = select(consents.c.row_number).where(*own, consents.c.from_version <= version, holds)
+            return tx.execute(query).scalar() or 0
+
     def replace(
         self,
         now: datetime,

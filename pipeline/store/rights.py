@@ -12,6 +12,7 @@ from pipeline.db import (
     consents,
     face_names,
     guardians,
+    heard,
     items,
     lookalikes,
     people,
@@ -22,6 +23,7 @@ from pipeline.db import (
     templates,
     verdicts,
 )
+from pipeline.db_console import marks
 from pipeline.store.base import Database, stamp
 from pipeline.store.journal import Journal
 from pipeline.types import Box, JsonObject
@@ -125,6 +127,8 @@ class RightsStore:
             counts["names_by_hand"] = _delete(tx, face_names, face_names.c.person_id == person_id)
             # That somebody else can be heard stays known, else what is left would look as if all of them agreed.
             tx.execute(update(speakers).where(speakers.c.person_id == person_id).values(person_id=None))
+            counts["heard"] = _delete(tx, heard, heard.c.person_id == person_id)
+            counts["marks"] = _delete(tx, marks, marks.c.person_id == person_id)
             tx.execute(update(places).where(places.c.person_id == person_id).values(person_id=None))
             tx.execute(update(recalls).where(recalls.c.person_id == person_id).values(person_id=""))
             version = (tx.execute(select(func.max(register_versions.c.version))).scalar() or 0) + 1

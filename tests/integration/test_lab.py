@@ -1,5 +1,6 @@
 """The real child process: what it is denied, and what the service does when it crashes, hangs or lies."""
 
+import io
 import os
 import signal
 import time
@@ -14,7 +15,7 @@ from PIL import Image
 from pipeline import mask
 from pipeline.errors import ChildDied, ChildError, ChildRefused, ChildTimeout
 from pipeline.lab import Lab, LabOptions
-from pipeline.types import Style
+from pipeline.types import Box, Style
 
 
 @pytest.fixture
@@ -146,3 +147,18 @@ def test_weights_that_were_changed_do_not_load(options: LabOptions, weights: Pat
     (tmp_path / "yunet.onnx").write_bytes(data)
     with pytest.raises(ChildError, match=r"yunet\.onnx"):
         Lab(replace(options, weights=tmp_path, embedders=())).start()
+
+
+def test_a_preview_is_small_upright_and_nothing_but_pixels(lab: Lab, samples: Path, tmp_path: Path) -> None:
+    photo = Image.open(samples / "obama2.jpg").convert("RGB")
+    exif = Image.Exif()
+    exif[274], exif[270] = 6, "secret words"
+    photo.save(tmp_path / "turned.jpg", exif=exif, comment=b"secret words")
+    lab.start()
+    small = lab.preview(tmp_path / "turned.jpg", 200)
+    shown = Image.open(io.BytesIO(small.jpeg))
+    assert (small.width, small.height) == (photo.height, photo.width)
+    assert max(shown.size) == 200 and shown.height == 200 if photo.width > photo.height else shown.width == 200
+    assert b"secret" not in small.jpeg and not shown.getexif()
+    part = Image.open(io.BytesIO(lab.preview(tmp_path / "turned.jpg", 200, Box(10, 20, 60, 120)).jpeg))
+    assert part.size == (50, 100)

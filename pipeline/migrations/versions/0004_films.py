@@ -1,4 +1,4 @@
-"""Who can be heard in a film or recording, as staff said it; and that a running piece of work is to be given up."""
+"""Who can be heard in a film or recording, said by staff and as decided; and that work is to be given up."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -27,3 +27,17 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_speakers_item_id"), "speakers", ["item_id"], unique=False)
     op.create_index(op.f("ix_speakers_person_id"), "speakers", ["person_id"], unique=False)
+    op.create_table(
+        "heard",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("item_id", sa.Integer(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("channel", sa.String(length=31), nullable=False),
+        sa.Column("person_id", sa.Text(), nullable=False),
+        sa.Column("kept", sa.Integer(), nullable=False),
+        sa.Column("reason", sa.String(length=32), nullable=False),
+        sa.ForeignKeyConstraint(["item_id"], ["items.id"], name=op.f("fk_heard_item_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_heard")),
+    )
+    op.create_index("ix_heard_item", "heard", ["item_id", "revision"], unique=False)
+    op.create_index(op.f("ix_heard_person_id"), "heard", ["person_id"], unique=False)

@@ -1,0 +1,1 @@
+"""The console in the browser: what the command line does, on pages, for those whom their account allows it."""

@@ -1,0 +1,162 @@
+"""Signing in: passwords (argon2id), one-time codes and sessions. What is stored is in pipeline.store.accounts."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from pipeline.config import Console
+from pipeline.errors import BeeldwachtError
+from pipeline.store import Store
+from pipeline.store.accounts import Account, AccountError, AccountRole, Session
+
+SHORTEST = 12
+LONGEST = 200
+_ADDRESS_TRIES = 20
+"""Failures from one address before it waits: a school sits behind one address."""
+_TOUCH = timedelta(seconds=30)
+_ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
+CODE_VALID = timedelta(hours=1)
+
+
+class SignInError(BeeldwachtError):
+    """Nobody is signed in. The message never tells whether the name exists."""
+
+
+class Auth:
+    """The door. For use by several threads; at most two passwords are hashed at a time (64 MiB each)."""
+
+    def __init__(self, store: Store, clock: Callable[[], datetime], settings: Console) -> None:
+        self._store = store.accounts
+        self._clock = clock
+        self._idle = timedelta(minutes=settings.idle_minutes)
+        self._longest = timedelta(hours=settings.session_hours)
+        self._hasher = PasswordHasher()
+        self._nobody = self._hasher.hash(secrets.token_hex(16))
+        self._hashing = threading.BoundedSemaphore(2)
+
+    # --- passwords --------------------------------------------------------------------------------------------
+
+    def sign_in(self, name: str, password: str, address: str) -> str:
+        """A session's token for the right name and password. Raises SignInError, after ever longer waits."""
+        now = self._clock()
+        key = " ".join(name.split()).casefold()[:64]
+        keys = (f"name:{key}", f"address:{address}")
+        if (until := self._store.blocked(now, keys)) is not None:
+            seconds = int((until - now).total_seconds()) + 1
+            raise SignInError("blocked", str(seconds))
+        try:
+            account = self._store.find(name)
+        except AccountError:
+            account = None
+        right = self._verify(account.password if account else None, password)
+        if not right or account is None or account.locked_at:
+            self._store.failed(now, keys[0])
+            self._store.failed(now, keys[1], _ADDRESS_TRIES)
+            raise SignInError("wrong")
+        if account.password and self._hasher.check_needs_rehash(account.password):
+            self._store.rehash(account, self._hash(password))
+        return self.begin(account, "password")
+
+    def set_password(self, account: Account, old: str, new: str) -> None:
+        """Change one's own password. Raises SignInError when the old one is wrong, AccountError for a weak new one."""
+        if not self._verify(account.password, old):
+            self._store.failed(self._clock(), f"name:{account.name}")
+            raise SignInError("wrong")
+        self._store.set_password(self._clock(), account.actor, account, self._hash(checked(new, account.name)))
+
+    def _verify(self, hashed: str | None, password: str) -> bool:
+        """As slow for a name that does not exist as for one that does."""
+        try:
+            with self._hashing:
+                self._hasher.verify(hashed or self._nobody, password[:LONGEST])
+        except (VerificationError, InvalidHashError):
+            return False
+        return hashed is not None
+
+    def _hash(self, password: str) -> str:
+        with self._hashing:
+            return self._hasher.hash(password)
+
+    # --- one-time codes ---------------------------------------------------------------------------------------
+
+    def invite(self, actor: str, name: str | None) -> str:
+        """A one-time code for an account, or for the first administrator (None). It is shown once and not kept."""
+        code = "-".join("".join(secrets.choice(_ALPHABET) for _ in range(5)) for _ in range(4))
+        self._store.invite(self._clock(), actor, _digest(code), name, CODE_VALID)
+        return code
+
+    def invited(self, code: str) -> Account | bool | None:
+        """Whom a code is for: an account, True for the first administrator, None when it is not good."""
+        return self._store.invited(self._clock(), _digest(_typed(code)))
+
+    def accept(self, code: str, name: str, password: str, address: str) -> str:
+        """Use a code to set a password, and sign in. Raises AccountError, or SignInError when it was guessed at."""
+        now, key = self._clock(), f"code:{address}"
+        if (until := self._store.blocked(now, [key])) is not None:
+            raise SignInError("blocked", str(int((until - now).total_seconds()) + 1))
+        if self.invited(code) is None:
+            self._store.failed(now, key)
+            raise AccountError("The code is not good, or not good any more.", "Ask for a new one.")
+        account = self._store.accept(now, _digest(_typed(code)), name, self._hash(checked(password, name)))
+        return self.begin(account, "one-time code")
+
+    # --- sessions ---------------------------------------------------------------------------------------------
+
+    def begin(self, account: Account, how: str) -> str:
+        """A new session; returns its token, which only the browser keeps."""
+        now, token = self._clock(), secrets.token_urlsafe(32)
+        self._store.tidy(now, now - self._longest, now - self._idle)
+        self._store.begin(now, account, _digest(token), how)
+        return token
+
+    def session(self, token: str) -> Session | None:
+        """The session of a token, unless it is over: too long idle, too old, or its account is locked."""
+        found = self._store.session(_digest(token)) if token else None
+        now = self._clock()
+        if found is None or now - found.seen_at > self._idle or now - found.begun_at > self._longest:
+            return None
+        if now - found.seen_at > _TOUCH:
+            self._store.touch(now, _digest(token))
+        return found
+
+    def end(self, token: str) -> None:
+        """Sign out."""
+        self._store.end(_digest(token))
+
+
+def csrf_of(cookie: str) -> str:
+    """The token that a form must carry: only who knows the cookie can know it, and it does not tell the cookie."""
+    return hashlib.sha256(b"csrf\0" + cookie.encode()).hexdigest()
+
+
+def checked(password: str, name: str) -> str:
+    """A password that may be used (NIST SP 800-63B: length counts). Raises AccountError."""
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise AccountError(f"A password has {SHORTEST} to {LONGEST} characters.", "Four words in a row are good.")
+    if name.casefold() in password.casefold() or len(set(password)) < 5:
+        raise AccountError("This password is too easy to guess.", "Four words in a row are good.")
+    return password
+
+
+def roles_of(names: list[str]) -> list[AccountRole]:
+    """Roles by their names. Raises AccountError for one that does not exist."""
+    try:
+        return sorted({AccountRole(n) for n in names})
+    except ValueError as e:
+        raise AccountError(f"{e}.", f"Roles are {', '.join(AccountRole)}.") from e
+
+
+def _typed(code: str) -> str:
+    """A code as somebody types it."""
+    return "".join(code.split()).casefold()
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

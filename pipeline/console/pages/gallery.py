@@ -1,0 +1,184 @@
+"""What is published, for those who use it: by channel and event, to download, to note where it went, and to report."""
+
+from __future__ import annotations
+
+import io
+import mimetypes
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+from starlette.responses import FileResponse, Response, StreamingResponse
+
+from pipeline import review
+from pipeline.console.routing import Call, NotFound
+from pipeline.errors import BeeldwachtError, ChildError
+from pipeline.store.views import PAGE, Published
+
+MOST_AT_ONCE = 500
+_LARGE = 1400
+
+
+def gallery(c: Call) -> Response:
+    """Published files of a channel and an event, newest first."""
+    channels = c.console.app.settings.channels
+    channel = c.query.get("channel", channels[0])
+    event = c.query.get("event", "")
+    before = int(c.query["before"]) if c.query.get("before", "").isdecimal() else None
+    found = c.console.store.views.published(channel, event, before, limit=PAGE + 1)
+    return c.page(
+        "gallery_files.html" if c.partial else "gallery.html", files=found[:PAGE], channel=channel, event=event,
+        more=found[PAGE - 1].rendition.id if len(found) > PAGE else None, channels=channels,
+        events=c.console.store.views.events() if not c.partial else [],
+    )  # fmt: skip
+
+
+def one(c: Call) -> Response:
+    """One published file: where it went, and what can be done with it."""
+    found = _file(c)
+    places = [p for p in c.console.store.recall.places(item_id=found.item_id)
+              if p.channel in {"", found.rendition.channel}]  # fmt: skip
+    return c.page("gallery_one.html", file=found, places=places, problem="")
+
+
+def thumbnail(c: Call) -> Response:
+    """A small picture of a published file."""
+    return _picture(c, lambda f: c.console.darkroom.thumbnail(f.rendition))
+
+
+def picture(c: Call) -> Response:
+    """A published file, for a screen."""
+    return _picture(c, lambda f: c.console.darkroom.published(f.rendition, _LARGE))
+
+
+def download(c: Call) -> Response:
+    """The published file itself."""
+    found = _file(c)
+    try:
+        path = c.console.darkroom.file(found.rendition)
+    except OSError as e:
+        raise _gone(found) from e
+    media = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    return FileResponse(path, media_type=media, headers={"content-disposition": _attached(path.name)})
+
+
+def together(c: Call) -> Response:
+    """Several files as one zip, sent while it is made."""
+    ids = [int(x) for x in c.many.get("file", []) if x.isdecimal()][:MOST_AT_ONCE]
+    files = c.console.store.views.published(ids=ids, limit=MOST_AT_ONCE)
+    if not files:
+        raise BeeldwachtError(c._("No file was chosen."), c._("Tick some, then download them."))
+    name = f"{files[0].event}.zip" if len({f.event for f in files}) == 1 else "beeldwacht.zip"
+    return StreamingResponse(_zipped(c, files), media_type="application/zip",
+                             headers={"content-disposition": _attached(name)})  # fmt: skip
+
+
+def place(c: Call) -> Response:
+    """Note where a file was used, so that a recall reaches it there."""
+    found, where = _file(c), " ".join(c.form.get("where", "").split())
+    if not where:
+        return c.page("gallery_one.html", 400, file=found, problem=c._("Say where it was used."),
+                      places=c.console.store.recall.places(item_id=found.item_id))  # fmt: skip
+    r = found.rendition
+    c.console.store.recall.note_place(c.console.clock(), c.account.actor, r.item_id, r.channel, r.sha256, where[:500])
+    c.console.app.write_log_files()
+    return c.go(f"/gallery/{r.id}", c._("Noted."))
+
+
+def report(c: Call) -> Response:
+    """A problem with a published file: it is withdrawn at once, on every channel, and an incident is opened."""
+    found = _file(c)
+    review.report_problem(c.console.parts, found.item_id, c.account.actor, c.form.get("what", ""))
+    c.console.app.write_log_files()
+    return c.go("/gallery/withdrawn", c._("Withdrawn. The privacy officer has an incident to look at."))
+
+
+def withdrawn(c: Call) -> Response:
+    """What was withdrawn of late, what is to be taken down where, and incidents."""
+    store = c.console.store
+    return c.page("withdrawn.html", files=store.views.withdrawn(c.console.clock() - timedelta(days=60)),
+                  tasks=store.recall.places(open_only=True), incidents=store.review.incidents())  # fmt: skip
+
+
+def done(c: Call) -> Response:
+    """A file was taken down at a place."""
+    c.console.store.recall.done(c.console.clock(), c.account.actor, c.number("task"))
+    c.console.app.write_log_files()
+    return c.go("/gallery/withdrawn", c._("Noted as taken down."))
+
+
+def close_incident(c: Call) -> Response:
+    """How an incident ended."""
+    outcome = review.reason(c.form.get("outcome", ""))
+    c.console.store.review.close_incident(c.console.clock(), c.account.actor, c.number("incident"), outcome)
+    c.console.app.write_log_files()
+    return c.go("/gallery/withdrawn", c._("The incident is closed."))
+
+
+def _file(c: Call) -> Published:
+    """The published file of the path; what is not published any more is not found."""
+    found = c.console.store.views.published(ids=[c.number("file")])
+    if not found:
+        raise NotFound
+    return found[0]
+
+
+def _picture(c: Call, make: Callable[[Published], bytes]) -> Response:
+    found = _file(c)
+    try:
+        data = make(found)
+    except (ChildError, OSError):
+        return Response(c._("The file cannot be shown."), 415, media_type="text/plain; charset=utf-8")
+    # Revalidated each time: what is withdrawn is seen no more.
+    return Response(data, media_type="image/jpeg", headers={"cache-control": "private, no-cache"})
+
+
+def _zipped(c: Call, files: list[Published]) -> Iterator[bytes]:
+    """A zip as it grows. A file that was withdrawn or altered meanwhile is left out."""
+    sink = _Sink()
+    with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as z:
+        for f in files:
+            try:
+                path = c.console.darkroom.file(f.rendition)
+                with path.open("rb") as source, z.open(f"{f.rendition.channel}/{f.rendition.path}", "w") as target:
+                    while chunk := source.read(1 << 18):
+                        target.write(chunk)
+                        yield sink.taken()
+            except OSError:
+                continue
+    yield sink.taken()
+
+
+class _Sink(io.RawIOBase):
+    """What a zip is written to, and taken from piece by piece; it cannot be searched in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts: list[bytes] = []
+
+    def writable(self) -> bool:
+        """It is for writing."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Hold back a piece until it is taken."""
+        self._parts.append(bytes(data))
+        return len(data)
+
+    def taken(self) -> bytes:
+        """What was written since the last time."""
+        parts, self._parts = self._parts, []
+        return b"".join(parts)
+
+
+def _attached(name: str) -> str:
+    """A header that carries any name (RFC 6266)."""
+    plain = "".join(ch if ch.isascii() and (ch.isalnum() or ch in "._-") else "_" for ch in name)
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def _gone(found: Published) -> BeeldwachtError:
+    return BeeldwachtError(f"{found.rendition.path} is not in the publish folder as it was published.",
+                           "Tell the privacy officer.")  # fmt: skip

@@ -1,0 +1,240 @@
+"""The officer's review queue: one item at a time, what the machine made of each face, and what a person says of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.responses import Response
+
+from pipeline import review
+from pipeline.console.alike import MOST_ITEMS
+from pipeline.console.routing import Call, NotFound, Refused
+from pipeline.console.words import evidence, sentence
+from pipeline.errors import BeeldwachtError, ChildError, Conflict
+from pipeline.lifecycle import State
+from pipeline.marks import MarkKind
+from pipeline.policy import may_in
+from pipeline.reasons import HoldReason
+from pipeline.store.records import Item
+from pipeline.types import Box, JsonObject, Medium
+from pipeline.wire import box_in
+
+_MOST_FOUND = 12
+_HEAD = 240
+
+
+@dataclass(frozen=True, slots=True)
+class FaceView:
+    """One face of an item: where, what was decided per channel, and on what evidence."""
+
+    number: int
+    box: Box
+    shown: bool
+    lines: tuple[str, ...]
+    evidence: tuple[str, ...]
+    person: str
+    candidate: str
+    named_by: str
+
+
+def queue(c: Call) -> Response:
+    """What waits for an officer."""
+    doubts = c.query.get("which") == "doubts"
+    views = c.console.store.views
+    after = _int(c.query.get("after", "0"))
+    items = views.waiting(doubts, after)
+    return c.page("queue.html", items=items, doubts=doubts, counts=(views.count_waiting(), views.count_waiting(True)),
+                  more=items[-1].id if len(items) == 50 else None)  # fmt: skip
+
+
+def item(c: Call) -> Response:
+    """One item, to decide on."""
+    return _item(c, c.number("item"))
+
+
+def original(c: Call) -> Response:
+    """The original, for the eyes of an officer: logged, and cached by nobody."""
+    found = review.item_of(c.console.parts, c.number("item"))
+    c.console.store.review.viewed(c.console.clock(), c.account.actor, found.id)
+    return _jpeg(c, found)
+
+
+def face(c: Call) -> Response:
+    """One face of the original, larger."""
+    found = review.item_of(c.console.parts, c.number("item"))
+    verdict = review.face_of(c.console.parts, found.id, c.number("face"))
+    return _jpeg(c, found, box_in(verdict["box"]).grow(0.6), _HEAD)
+
+
+def people(c: Call) -> Response:
+    """People of the register whose name or id holds what was typed; those of the event's groups first."""
+    number = c.number("item")
+    found = review.item_of(c.console.parts, number)
+    face = _int(c.query.get("face", "0"))
+    wanted = " ".join(c.query.get(f"person-{face}", "").split()).casefold()
+    register = c.console.store.register.current()
+    hits = [p for p in register.people.values() if wanted in p.name.casefold() or wanted == p.person_id.casefold()]
+    groups = set(found.event.groups)
+    hits.sort(key=lambda p: (groups.isdisjoint(p.groups), p.name.casefold()))
+    on = c.console.clock().date()
+    channels = c.console.app.settings.channels
+    medium = Medium.FILM if found.format.startswith("film") else Medium.PHOTO
+    rows = [
+        (p, [(ch, may_in(register, p.person_id, medium, ch, on)) for ch in channels])
+        for p in (hits[:_MOST_FOUND] if len(wanted) >= 2 else [])
+    ]
+    return c.page("review_people.html", rows=rows, face=face, more=len(hits) > _MOST_FOUND,
+                  wanted=wanted)  # fmt: skip
+
+
+def act(c: Call) -> Response:
+    """Carry out what a button says, such as `cover:3` or `name:3:P0042`, and show the item again, or the next one."""
+    number = c.number("item")
+    following = c.console.store.views.neighbours(number)[1]
+    try:
+        done = _act(c, number, c.form.get("act", ""))
+    except Conflict:
+        return _item(c, number, 409, c._("Somebody else did something with this item while you looked at it. "
+                                         "Nothing of yours was kept: look again, then decide."))  # fmt: skip
+    except BeeldwachtError as e:
+        return _item(c, number, 409, str(e))
+    c.console.app.write_log_files()
+    ends = c.form.get("act") in {"approve", "reject"}
+    target = f"/review/{following}" if ends and following else "/review" if ends else f"/review/{number}"
+    return c.go(target, done)
+
+
+def alike(c: Call) -> Response:
+    """Faces of the same event that resemble this one; looks for a few seconds, and says how much is left."""
+    parts, settings = c.console.parts, c.console.app.settings
+    found, face = review.item_of(parts, c.number("item")), c.number("face")
+    if not settings.matching.enabled:
+        return c.page("review_alike.html", item=found, face=face, found=[], left=0, off=True)
+    others = c.console.store.views.of_event(found.event.name, MOST_ITEMS)
+    left = c.console.memory.look(c.token, found, others)
+    hits = [] if left else c.console.memory.alike(c.token, found, face, others, settings.matching.rules)
+    return c.page("review_alike.html", item=found, face=face, found=hits, left=left, off=False)
+
+
+def together(c: Call) -> Response:
+    """Give the faces that were ticked one name; what changed meanwhile is left alone, and said."""
+    person, why = c.form.get("person", "").strip(), review.reason(c.form.get("why", ""))
+    done, not_done = 0, []
+    for pair in c.many.get("face", [])[:MOST_ITEMS]:
+        number, _, face = pair.partition(":")
+        try:
+            found = review.item_of(c.console.parts, _int(number))
+            redo = found.state is State.PUBLISHED
+            review.name_face(c.console.parts, found.id, _int(face), person, c.account.actor, redo, why)
+            done += 1
+        except BeeldwachtError as e:
+            not_done.append(e.message)
+    c.console.app.write_log_files()
+    said = c._("{n} faces were named.").format(n=done) + " " + " ".join(not_done)
+    return c.go(f"/review/{c.number('item')}", said.strip())
+
+
+def _act(c: Call, number: int, what: str) -> str:
+    """One act; returns what was done, for the person."""
+    parts, by, why = c.console.parts, c.account.actor, c.form.get("why", "")
+    seen = _int(c.form.get("seen", "-1"))
+    verb, _, rest = what.partition(":")
+    if verb in {"cover", "widen", "figure"}:
+        box = box_in(review.face_of(parts, number, _int(rest))["box"])
+        review.cover(parts, number, MarkKind(verb), box, by, why, seen)
+    elif verb == "region":
+        review.cover(parts, number, MarkKind.REGION, _drawn(c), by, why, seen)
+    elif verb == "deny":
+        review.deny(parts, number, _int(rest), by, why, seen)
+    elif verb == "name":
+        face, _, person = rest.partition(":")
+        person = person or c.form.get(f"person-{face}", "").strip()
+        review.name_face(parts, number, _int(face), person, by, _published(c, number), review.reason(why), seen)
+    elif verb == "unname":
+        review.reason(why)
+        review.unname_face(parts, number, _int(rest), by, _published(c, number), seen)
+    elif verb == "unmark":
+        review.uncover(parts, number, _int(rest), by, why, seen)
+    elif verb in {"approve", "reject", "retry"}:
+        {"approve": review.approve, "reject": review.reject, "retry": review.retry}[verb](parts, number, by, why, seen)
+    else:
+        raise Refused(400, c._("This is not known."))
+    return {
+        "approve": c._("Approved: it is decided and checked again, then published."), "reject": c._("Refused."),
+    }.get(verb, c._("Noted. The file is decided again."))  # fmt: skip
+
+
+def _published(c: Call, number: int) -> bool:
+    return review.item_of(c.console.parts, number).state is State.PUBLISHED
+
+
+def _drawn(c: Call) -> Box:
+    try:
+        sides = [float(c.form.get(k, "")) for k in ("left", "top", "right", "bottom")]
+    except ValueError:
+        raise Refused(400, c._("Draw the region first, or type its four sides in pixels.")) from None
+    if not all(math.isfinite(s) for s in sides):
+        raise Refused(400, c._("Draw the region first, or type its four sides in pixels."))
+    left, top, right, bottom = sides
+    return Box(min(left, right), min(top, bottom), max(left, right), max(top, bottom))
+
+
+def _item(c: Call, number: int, status: int = 200, problem: str = "") -> Response:
+    store = c.console.store
+    found = store.items.get(number)
+    if found is None:
+        raise NotFound
+    doubts = found.state is State.PUBLISHED
+    before, after = store.views.neighbours(number, doubts)
+    names = {p: person.name for p, person in store.register.current().people.items()}
+    size = store.views.size(number) or _measured(c, found)
+    return c.page(
+        "review.html", status, item=found, problem=problem, faces=_faces(store.items.verdict_rows(number), c),
+        size=size, marks=store.review.marks(number), names=names, seen=store.review.version(number), before=before,
+        after=after, why=c.form.get("why", ""), approvable=_approvable(found),
+        moving=found.state in {State.QUEUED, State.WORKING, State.READY},
+        renditions=[r for r in store.items.renditions(number) if r.state is State.PUBLISHED],
+    )  # fmt: skip
+
+
+def _measured(c: Call, found: Item) -> tuple[int, int] | None:
+    try:
+        seen = c.console.darkroom.original(found, None, 16)
+    except (ChildError, OSError):
+        return None
+    return seen.width, seen.height
+
+
+def _approvable(found: Item) -> bool:
+    """Held by what its event says, and by nothing that a machine found wrong."""
+    return found.state is State.HELD and bool(found.reasons) and {*found.reasons} <= {str(h) for h in HoldReason}
+
+
+def _faces(rows: Sequence[JsonObject], c: Call) -> list[FaceView]:
+    by_face: dict[int, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        by_face.setdefault(int(row["face"]), []).append(row)
+    return [
+        FaceView(
+            number, box_in(own[0]["box"]), any(r["shown"] for r in own),
+            tuple(sentence(r, c.language, c.console.store.register) for r in own),
+            tuple(dict.fromkeys(x for r in own for x in evidence(r, c.language))), str(own[0].get("person") or ""),
+            str(own[0].get("candidate") or ""), str(own[0].get("named_by") or ""),
+        )
+        for number, own in sorted(by_face.items())
+    ]  # fmt: skip
+
+
+def _jpeg(c: Call, found: Item, box: Box | None = None, longest: int = 1600) -> Response:
+    try:
+        seen = c.console.darkroom.original(found, box, longest)
+    except (ChildError, OSError):
+        return Response(c._("The original cannot be shown."), 415, media_type="text/plain; charset=utf-8")
+    return Response(seen.jpeg, media_type="image/jpeg", headers={"cache-control": "no-store, private"})
+
+
+def _int(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 12 else -1

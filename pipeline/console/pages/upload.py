@@ -1,0 +1,148 @@
+"""Dropping files on a page, for those without the shared folder: in pieces, so that a lost connection loses nothing.
+
+A whole file is laid into the inbox by one rename, where the service takes it like any other. People see the outcome of
+their own files only.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from datetime import date, timedelta
+from pathlib import Path
+
+from starlette.responses import JSONResponse, Response
+
+from pipeline import event_file, names
+from pipeline.console.routing import Call, NotFound, Refused
+from pipeline.errors import BeeldwachtError
+from pipeline.lifecycle import State
+from pipeline.names import EVENT_FILE
+from pipeline.store.uploads import Upload, UploadError
+from pipeline.types import Event
+
+PIECE = 4 << 20
+KINDS = ("excursion", "celebration", "sports", "lesson", "other")
+_KEPT = timedelta(days=3)
+_PERMISSION = "lesson"
+
+
+def upload(c: Call) -> Response:
+    """The page: which event, which files, and what became of one's own."""
+    register = c.console.store.register.current()
+    groups = sorted({g for p in register.people.values() for g in p.groups})
+    events = [name for name in _events(c) if not _described(c, name).problem]
+    return c.page("upload.html", groups=groups, events=events, kinds=KINDS, piece=PIECE, mine=_mine(c),
+                  most=c.console.app.settings.work.max_file_mib, today=c.console.clock().date())  # fmt: skip
+
+
+def mine(c: Call) -> Response:
+    """What became of one's own files."""
+    return c.page("upload_mine.html", mine=_mine(c))
+
+
+def begin(c: Call) -> Response:
+    """A new upload, or the unfinished one of the same file; says from where to go on."""
+    name = names.safe(c.form.get("name", ""), "file")
+    size = int(c.form["size"]) if c.form.get("size", "").isdecimal() and len(c.form["size"]) < 14 else 0
+    most = c.console.app.settings.work.max_file_mib << 20
+    if not 0 < size <= most:
+        raise Refused(413, c._("A file has at most {} MiB, and something in it.").format(most >> 20))
+    if names.ignored(name):
+        raise Refused(400, c._("A file of this name is not taken: {}").format(name))
+    event = _event(c)
+    for key in c.console.store.uploads.abandoned(c.console.clock() - _KEPT):
+        c.console.parts.vault.discard_piece(_pieces(c), key)
+    found = c.console.store.uploads.begin(c.console.clock(), c.account.id, secrets.token_hex(16), name, event, size)
+    return _told(found)
+
+
+def state(c: Call) -> Response:
+    """How far an upload is."""
+    return _told(_own(c))
+
+
+def piece(c: Call) -> Response:
+    """The next piece; with the last one the file goes into the inbox."""
+    store, vault, key = c.console.store.uploads, c.console.parts.vault, c.request.path_params["key"]
+    found = _own(c)
+    offset = c.request.headers.get("upload-offset", "")
+    if not offset.isdecimal() or int(offset) != found.received or found.done_at:
+        return _told(found, 409)
+    if not c.body or found.received + len(c.body) > found.size:
+        raise UploadError("This piece does not fit.", "Choose the file again.")
+    vault.write_piece(_pieces(c), found.id, found.received, c.body)
+    found = store.received(c.account.id, key, found.received, len(c.body))
+    if found.received == found.size:
+        sha256 = vault.deliver(_pieces(c), found.id, found.event, found.name)
+        store.finish(c.console.clock(), c.account.actor, found, sha256)
+    return _told(found)
+
+
+def _own(c: Call) -> Upload:
+    """The upload of the path, when it is one's own."""
+    try:
+        return c.console.store.uploads.get(c.account.id, c.request.path_params["key"])
+    except UploadError:
+        raise NotFound from None
+
+
+def _told(found: Upload, status: int = 200) -> Response:
+    return JSONResponse({"id": found.id, "received": found.received, "size": found.size}, status)
+
+
+def _pieces(c: Call) -> Path:
+    return c.console.app.settings.path("data") / "uploads"
+
+
+def _events(c: Call) -> list[str]:
+    """Events that are described in the inbox: their folders stay when their files are taken."""
+    inbox = c.console.parts.vault.inbox
+    return sorted(p.parent.name for p in inbox.glob(f"*/{EVENT_FILE}"))
+
+
+def _described(c: Call, event: str) -> Event:
+    inbox = c.console.parts.vault.inbox
+    return event_file.read(inbox, event, inbox / event / "x")
+
+
+def _event(c: Call) -> str:
+    """The folder of the event: one that is there, or a new one with what the form says about it."""
+    chosen = c.form.get("event", "")
+    if chosen:
+        if chosen not in _events(c):
+            raise BeeldwachtError(c._("There is no such event."), c._("Choose one of the list, or describe a new one."))
+        return chosen
+    title, kind = " ".join(c.form.get("title", "").split())[:120], c.form.get("kind", "")
+    permission = " ".join(c.form.get("permission", "").split())[:300]
+    try:
+        day = date.fromisoformat(c.form.get("date", ""))
+    except ValueError:
+        raise Refused(400, c._("Say on which day it was.")) from None
+    register = c.console.store.register.current()
+    known = {g for p in register.people.values() for g in p.groups}
+    groups = [g for g in c.many.get("groups", []) if g in known]
+    if not title or kind not in KINDS:
+        raise Refused(400, c._("Say what the occasion was, and of which kind."))
+    name = names.safe(f"{day.isoformat()} {title}", names.UNSORTED)
+    facts = {"title": title, "date": day.isoformat(), "kind": kind, "groups": groups, "uploader": c.account.name,
+             "permission": permission}  # fmt: skip
+    # JSON's strings and lists are TOML's too; anything that is not, the parse below refuses.
+    text = "".join(f"{k} = {json.dumps(v, ensure_ascii=True)}\n" for k, v in facts.items() if v)
+    if problem := event_file.parse(name, text).problem:
+        raise Refused(400, problem)
+    c.console.parts.vault.describe(name, EVENT_FILE, text)
+    return name
+
+
+def _mine(c: Call) -> list[dict[str, object]]:
+    """One's own uploads with what became of each: its state and, when it is held, why."""
+    found = []
+    for one in c.console.store.uploads.of(c.account.id):
+        item = c.console.store.views.by_hash(one.sha256) if one.sha256 else None
+        where = "arriving" if not one.done_at else str(item.state) if item else "waiting"
+        found.append({
+            "upload": one, "state": where,
+            "reasons": item.reasons if item and item.state is not State.PUBLISHED else (),
+        })  # fmt: skip
+    return found

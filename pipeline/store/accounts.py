@@ -1,0 +1,298 @@
+"""Accounts of the console: who may do what, sign-ins that failed, one-time codes and sessions.
+
+Passwords arrive here as argon2id hashes, tokens and codes as SHA-256: nothing that is stored lets anybody in.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, select, update
+
+from pipeline.db_console import accounts, failures, sessions, sign_in_codes
+from pipeline.errors import BeeldwachtError
+from pipeline.store.base import Database, stamp, to_json
+from pipeline.store.journal import Journal
+
+FREE_TRIES = 5
+FIRST_WAIT = timedelta(seconds=30)
+LONGEST_WAIT = timedelta(hours=1)
+FORGET = timedelta(hours=24)
+
+
+class AccountError(BeeldwachtError):
+    """An account cannot be made or changed like this."""
+
+
+class AccountRole(StrEnum):
+    """What an account may do in the console."""
+
+    UPLOADER = "uploader"
+    COMMUNICATOR = "communicator"
+    OFFICER = "officer"
+    ADMINISTRATOR = "administrator"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody who may sign in. `outside` accounts are kept by the school's OIDC server."""
+
+    id: int
+    name: str
+    roles: frozenset[AccountRole]
+    password: str | None
+    outside: bool
+    created_at: str
+    locked_at: str | None
+
+    @property
+    def actor(self) -> str:
+        """As the log names this account."""
+        return f"account:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A signed-in browser."""
+
+    account: Account
+    begun_at: datetime
+    seen_at: datetime
+
+
+class AccountStore:
+    """Each change is one transaction with its log entry."""
+
+    def __init__(self, database: Database, journal: Journal) -> None:
+        self._db = database
+        self._journal = journal
+
+    def all(self) -> list[Account]:
+        """Every account, by name."""
+        with self._db.read() as tx:
+            return [_account(r) for r in tx.execute(select(accounts).order_by(accounts.c.name))]
+
+    def find(self, name: str) -> Account | None:
+        """The account of this name, upper and lower case alike."""
+        with self._db.read() as tx:
+            row = tx.execute(select(accounts).where(accounts.c.name == plain(name))).first()
+            return _account(row) if row else None
+
+    def administered(self) -> bool:
+        """Whether anybody can administer: somebody unlocked with a password, or from outside."""
+        return any(
+            AccountRole.ADMINISTRATOR in a.roles and not a.locked_at and (a.password or a.outside) for a in self.all()
+        )
+
+    def add(self, now: datetime, actor: str, name: str, roles: Iterable[AccountRole]) -> Account:
+        """Make an account without a password: it gets one by a one-time code. Raises AccountError for a taken name."""
+        wanted = plain(name)
+        with self._db.write() as tx:
+            return self._add(tx, now, actor, wanted, roles, None)
+
+    def from_outside(self, now: datetime, subject: str, name: str, roles: Sequence[AccountRole]) -> Account:
+        """The account of somebody whom the school's own server vouches for, with the roles that hold today.
+
+        Raises AccountError when an account of that name is not this person's.
+        """
+        wanted = plain(name)
+        with self._db.write() as tx:
+            row = tx.execute(select(accounts).where(accounts.c.subject == subject)).first()
+            if row is None:
+                return self._add(tx, now, "oidc", wanted, roles, subject)
+            if frozenset(roles) != _account(row).roles:
+                tx.execute(update(accounts).where(accounts.c.id == row.id).values(roles=_roles_out(roles)))
+                body = {"account": row.name, "roles": sorted(roles)}
+                self._journal.append(tx, now, "account.roles", "oidc", body)
+            return _account(tx.execute(select(accounts).where(accounts.c.id == row.id)).one())
+
+    def set_roles(self, now: datetime, actor: str, name: str, roles: Sequence[AccountRole]) -> None:
+        """Give an account other roles; its sessions end, so that they hold at once."""
+        with self._db.write() as tx:
+            row = _row(tx, name)
+            tx.execute(update(accounts).where(accounts.c.id == row.id).values(roles=_roles_out(roles)))
+            tx.execute(delete(sessions).where(sessions.c.account_id == row.id))
+            body = {"account": row.name, "roles": sorted(roles)}
+            self._journal.append(tx, now, "account.roles", actor, body)
+
+    def lock(self, now: datetime, actor: str, name: str, locked: bool) -> None:
+        """Keep an account out, or let it in again. Locking ends its sessions and its codes."""
+        with self._db.write() as tx:
+            row = _row(tx, name)
+            tx.execute(update(accounts).where(accounts.c.id == row.id).values(locked_at=stamp(now) if locked else None))
+            if locked:
+                tx.execute(delete(sessions).where(sessions.c.account_id == row.id))
+                tx.execute(delete(sign_in_codes).where(sign_in_codes.c.account_id == row.id))
+            kind = "account.locked" if locked else "account.unlocked"
+            self._journal.append(tx, now, kind, actor, {"account": row.name})
+
+    def set_password(self, now: datetime, actor: str, account: Account, hashed: str) -> None:
+        """Store a new password's hash; every session of the account ends, and failures are forgotten."""
+        with self._db.write() as tx:
+            tx.execute(update(accounts).where(accounts.c.id == account.id).values(password=hashed))
+            tx.execute(delete(sessions).where(sessions.c.account_id == account.id))
+            tx.execute(delete(failures).where(failures.c.key == f"name:{account.name}"))
+            self._journal.append(tx, now, "account.password", actor, {"account": account.name})
+
+    def rehash(self, account: Account, hashed: str) -> None:
+        """The same password, hashed with today's parameters."""
+        with self._db.write() as tx:
+            tx.execute(update(accounts).where(accounts.c.id == account.id).values(password=hashed))
+
+    # --- one-time codes ---------------------------------------------------------------------------------------
+
+    def invite(self, now: datetime, actor: str, code_sha256: str, name: str | None, valid: timedelta) -> None:
+        """Keep the hash of a one-time code: for an account, or (None) for the first administrator.
+
+        An earlier code for the same ends.
+        """
+        with self._db.write() as tx:
+            account_id = _row(tx, name).id if name is not None else None
+            same = sign_in_codes.c.account_id == account_id if name else sign_in_codes.c.account_id.is_(None)
+            tx.execute(delete(sign_in_codes).where(same))
+            tx.execute(insert(sign_in_codes).values(
+                code_sha256=code_sha256, account_id=account_id, expires_at=stamp(now + valid)))  # fmt: skip
+            self._journal.append(tx, now, "account.invited", actor, {"account": name or "the first administrator"})
+
+    def invited(self, now: datetime, code_sha256: str) -> Account | bool | None:
+        """Whom a code is for: an account, True for the first administrator, None when it is not good (any more)."""
+        with self._db.read() as tx:
+            return self._invited(tx, now, code_sha256)
+
+    def accept(self, now: datetime, code_sha256: str, name: str, hashed: str) -> Account:
+        """Use a code up: set the password of its account, or make the first administrator.
+
+        Raises AccountError when the code is not good, or there is an administrator already.
+        """
+        with self._db.write() as tx:
+            found = self._invited(tx, now, code_sha256)
+            if found is None:
+                raise AccountError("The code is not good, or not good any more.", "Ask for a new one.")
+            tx.execute(update(sign_in_codes).where(sign_in_codes.c.code_sha256 == code_sha256)
+                       .values(used_at=stamp(now)))  # fmt: skip
+            if isinstance(found, Account):
+                account = found
+            else:
+                account = self._add(tx, now, "first administrator", plain(name), [AccountRole.ADMINISTRATOR], None)
+            tx.execute(update(accounts).where(accounts.c.id == account.id).values(password=hashed))
+            tx.execute(delete(sessions).where(sessions.c.account_id == account.id))
+            tx.execute(delete(failures).where(failures.c.key == f"name:{account.name}"))
+            self._journal.append(tx, now, "account.password", account.actor, {"account": account.name})
+            return account
+
+    # --- sessions ---------------------------------------------------------------------------------------------
+
+    def begin(self, now: datetime, account: Account, token_sha256: str, how: str) -> None:
+        """A browser has signed in."""
+        with self._db.write() as tx:
+            tx.execute(insert(sessions).values(
+                token_sha256=token_sha256, account_id=account.id, begun_at=stamp(now), seen_at=stamp(now)))  # fmt: skip
+            tx.execute(delete(failures).where(failures.c.key == f"name:{account.name}"))
+            self._journal.append(tx, now, "account.signed_in", account.actor, {"how": how})
+
+    def session(self, token_sha256: str) -> Session | None:
+        """The session of a token, of an account that is not locked."""
+        query = (
+            select(accounts, sessions.c.begun_at, sessions.c.seen_at)
+            .join(sessions, sessions.c.account_id == accounts.c.id)
+            .where(sessions.c.token_sha256 == token_sha256, accounts.c.locked_at.is_(None))
+        )
+        with self._db.read() as tx:
+            row = tx.execute(query).first()
+        if row is None:
+            return None
+        return Session(_account(row), datetime.fromisoformat(row.begun_at), datetime.fromisoformat(row.seen_at))
+
+    def touch(self, now: datetime, token_sha256: str) -> None:
+        """The session is in use."""
+        with self._db.write() as tx:
+            tx.execute(update(sessions).where(sessions.c.token_sha256 == token_sha256).values(seen_at=stamp(now)))
+
+    def end(self, token_sha256: str) -> None:
+        """Sign a browser out."""
+        with self._db.write() as tx:
+            tx.execute(delete(sessions).where(sessions.c.token_sha256 == token_sha256))
+
+    def tidy(self, now: datetime, begun_before: datetime, seen_before: datetime) -> None:
+        """Delete sessions, codes and failures that are over."""
+        with self._db.write() as tx:
+            tx.execute(delete(sessions).where(
+                (sessions.c.begun_at < stamp(begun_before)) | (sessions.c.seen_at < stamp(seen_before))))  # fmt: skip
+            tx.execute(delete(sign_in_codes).where(sign_in_codes.c.expires_at < stamp(now)))
+            tx.execute(delete(failures).where(failures.c.last_at < stamp(now - FORGET)))
+
+    # --- failures ---------------------------------------------------------------------------------------------
+
+    def blocked(self, now: datetime, keys: Sequence[str]) -> datetime | None:
+        """Until when no attempt with these keys counts; None when one may be made."""
+        with self._db.read() as tx:
+            until = tx.execute(select(func.max(failures.c.until)).where(failures.c.key.in_(list(keys)))).scalar()
+        return datetime.fromisoformat(until) if until and until > stamp(now) else None
+
+    def failed(self, now: datetime, key: str, free: int = FREE_TRIES) -> None:
+        """Count a failure: past the free ones each doubles the wait. The log tells of each wait once."""
+        with self._db.write() as tx:
+            row = tx.execute(select(failures).where(failures.c.key == key)).first()
+            fresh = row is None or row.last_at < stamp(now - FORGET)
+            count = 1 if fresh or row is None else int(row._mapping["count"]) + 1
+            wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(20, count - free)) if count >= free else timedelta()
+            values = {"count": count, "until": stamp(now + wait), "last_at": stamp(now)}
+            if row is None:
+                tx.execute(insert(failures).values(key=key, **values))
+            else:
+                tx.execute(update(failures).where(failures.c.key == key).values(**values))
+            if wait:
+                body = {"key": key, "failures": count, "wait_seconds": int(wait.total_seconds())}
+                self._journal.append(tx, now, "account.blocked", "console", body)
+
+    # --- inside a transaction ---------------------------------------------------------------------------------
+
+    def _add(
+        self, tx: Connection, now: datetime, actor: str, name: str, roles: Iterable[AccountRole], subject: str | None
+    ) -> Account:
+        if tx.execute(select(accounts.c.id).where(accounts.c.name == name)).first():
+            raise AccountError(f"There is an account {name} already.", "Choose another name.")
+        wanted = sorted(set(roles))
+        tx.execute(insert(accounts).values(
+            name=name, roles=_roles_out(wanted), subject=subject, created_at=stamp(now)))  # fmt: skip
+        self._journal.append(tx, now, "account.added", actor, {"account": name, "roles": wanted})
+        return _account(tx.execute(select(accounts).where(accounts.c.name == name)).one())
+
+    def _invited(self, tx: Connection, now: datetime, code_sha256: str) -> Account | bool | None:
+        row = tx.execute(select(sign_in_codes).where(sign_in_codes.c.code_sha256 == code_sha256)).first()
+        if row is None or row.used_at is not None or row.expires_at <= stamp(now):
+            return None
+        if row.account_id is not None:
+            account = _account(tx.execute(select(accounts).where(accounts.c.id == row.account_id)).one())
+            return None if account.locked_at else account
+        administered = any(AccountRole.ADMINISTRATOR in _account(r).roles for r in tx.execute(select(accounts)))
+        return None if administered else True
+
+
+def plain(name: str) -> str:
+    """A name to sign in with: small letters, digits and . - _ @. Raises AccountError for anything else."""
+    text = name.strip().casefold()
+    if not 2 <= len(text) <= 64 or not all(c.isalnum() or c in ".-_@" for c in text):
+        raise AccountError("A name to sign in with has 2 to 64 letters, digits, dots, - _ and @.", "Choose another.")
+    return text
+
+
+def _row(tx: Connection, name: str) -> Row[Any]:
+    row = tx.execute(select(accounts).where(accounts.c.name == plain(name))).first()
+    if row is None:
+        raise AccountError(f"There is no account {plain(name)}.", "See `beeldwacht account list`.")
+    return row
+
+
+def _roles_out(roles: Iterable[AccountRole]) -> str:
+    return to_json(sorted({str(r) for r in roles}))
+
+
+def _account(r: Row[Any]) -> Account:
+    roles = frozenset(AccountRole(x) for x in json.loads(r.roles))
+    return Account(r.id, r.name, roles, r.password, r.subject is not None, r.created_at, r.locked_at)

@@ -1,0 +1,233 @@
+"""What an officer does with one item: marks by hand, approval, refusal, incidents. Each act is logged with its why."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, insert, or_, select, update
+
+from pipeline import lifecycle
+from pipeline.db import items, verdicts
+from pipeline.db_console import incidents, marks
+from pipeline.errors import BeeldwachtError
+from pipeline.lifecycle import State
+from pipeline.marks import Mark, MarkKind
+from pipeline.reasons import HoldReason
+from pipeline.store.base import Database, stamp, to_json
+from pipeline.store.journal import Journal, last_of, unchanged
+from pipeline.store.naming import again
+from pipeline.types import Box, JsonObject
+from pipeline.wire import box_in, box_out
+
+REFUSED = "refused_by_officer"
+_CAN_BE_MARKED = frozenset({State.QUEUED, State.WORKING, State.READY, State.HELD, State.PUBLISHED, State.WITHDRAWN})
+
+
+class ReviewError(BeeldwachtError):
+    """What was asked does not fit the item: it is in another state, or the mark is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """A problem with something that was published. `closed_at` is None while it is open."""
+
+    id: int
+    item_id: int
+    what: str
+    opened_by: str
+    opened_at: str
+    outcome: str
+    closed_by: str | None
+    closed_at: str | None
+
+
+class ReviewStore:
+    """The officer's acts. `seen` is the version of the item as it was looked at; another one raises Conflict."""
+
+    def __init__(self, database: Database, journal: Journal) -> None:
+        self._db = database
+        self._journal = journal
+
+    def version(self, item_id: int) -> int:
+        """The version of an item, which every act of a person on it raises."""
+        with self._db.read() as tx:
+            return last_of(tx, item_id)
+
+    def marks(self, item_id: int) -> list[Mark]:
+        """The marks that stand and concern an item: its own, and denials of its whole event."""
+        with self._db.read() as tx:
+            event = select(items.c.event).where(items.c.id == item_id).scalar_subquery()
+            denial = and_(marks.c.event == event, marks.c.kind == MarkKind.NOT_PERSON)
+            query = select(marks).where(or_(marks.c.item_id == item_id, denial), marks.c.ended_at.is_(None))
+            return [_mark(r) for r in tx.execute(query.order_by(marks.c.id))]
+
+    def mark(
+        self,
+        now: datetime,
+        by: str,
+        item_id: int,
+        kind: MarkKind,
+        why: str,
+        box: Box | None = None,
+        person_id: str | None = None,
+        seen: int | None = None,
+    ) -> State:
+        """Write a mark, and have what is not published yet decided again. Returns the state of the item.
+
+        A denial sends every undecided or unpublished item of the event back in which the person was named.
+        Raises ReviewError when the item cannot be marked, Conflict when it was changed meanwhile.
+        """
+        with self._db.write() as tx:
+            unchanged(tx, item_id, seen)
+            row = _item(tx, item_id, _CAN_BE_MARKED)
+            self._insert(tx, now, row, kind, why, by, box=box, person_id=person_id)
+            body: JsonObject = {"mark": str(kind), "why": why}
+            if box is not None:
+                body["box"] = box_out(box)
+            if person_id is not None:
+                body["person"] = person_id
+            self._journal.append(tx, now, "item.marked", by, body, item_id, [person_id] if person_id else [])
+            state = again(self._journal, tx, now, row, by, f"an officer's act: {str(kind).replace('_', ' ')}")
+            if kind is MarkKind.NOT_PERSON and person_id:
+                for other in self._named_in_event(tx, row, person_id):
+                    again(self._journal, tx, now, other, by, "an officer denied a person of this event")
+            return state
+
+    def unmark(self, now: datetime, by: str, item_id: int, mark_id: int, why: str, seen: int | None = None) -> State:
+        """End a mark. What was published covered stays covered (A.4). Raises ReviewError when there is no such mark."""
+        with self._db.write() as tx:
+            unchanged(tx, item_id, seen)
+            row = _item(tx, item_id, _CAN_BE_MARKED)
+            ended = tx.execute(
+                update(marks)
+                .where(marks.c.id == mark_id, marks.c.item_id == item_id, marks.c.ended_at.is_(None))
+                .values(ended_by=by, ended_at=stamp(now))
+            ).rowcount
+            if not ended:
+                raise ReviewError(f"Item {item_id} has no mark {mark_id} that stands.", "Look at it again.")
+            self._journal.append(tx, now, "item.unmarked", by, {"mark": mark_id, "why": why}, item_id)
+            return again(self._journal, tx, now, row, by, "an officer's act was taken back")
+
+    def approve(self, now: datetime, by: str, item_id: int, why: str, seen: int | None = None) -> State:
+        """Lift the reasons that hold an item; it is decided again and published when every check passes.
+
+        Raises ReviewError when it is not held, or is held by a failed check: that is mended, not approved.
+        """
+        with self._db.write() as tx:
+            unchanged(tx, item_id, seen)
+            row = _item(tx, item_id, {State.HELD})
+            reasons = json.loads(row.reasons)
+            fixed = [r for r in reasons if r not in {str(h) for h in HoldReason}]
+            if fixed or not reasons:
+                raise ReviewError(
+                    f"Item {item_id} is held by {', '.join(fixed)}, which nobody can approve.",
+                    "Cover what was missed, then have it decided again; or refuse it.",
+                )
+            self._insert(tx, now, row, MarkKind.APPROVE, why, by, reasons=reasons)
+            body: JsonObject = {"reasons": reasons, "why": why}
+            self._journal.append(tx, now, "item.approved", by, body, item_id, reasons=reasons)
+            return again(self._journal, tx, now, row, by, "an officer approved it")
+
+    def reject(self, now: datetime, by: str, item_id: int, why: str, seen: int | None = None) -> State:
+        """Refuse a held item for good. Raises ReviewError when it is not held."""
+        with self._db.write() as tx:
+            unchanged(tx, item_id, seen)
+            row = _item(tx, item_id, {State.HELD})
+            lifecycle.check(State.HELD, State.REJECTED)
+            tx.execute(update(items).where(items.c.id == item_id).values(
+                state=State.REJECTED, reasons=to_json([REFUSED]), updated_at=stamp(now)))  # fmt: skip
+            body: JsonObject = {"reasons": [REFUSED], "message": why, "sha256": row.sha256}
+            self._journal.append(tx, now, "item.rejected", by, body, item_id, reasons=[REFUSED])
+            return State.REJECTED
+
+    def retry(self, now: datetime, by: str, item_id: int, why: str, seen: int | None = None) -> State:
+        """Have a held or failed item decided again as it is."""
+        with self._db.write() as tx:
+            unchanged(tx, item_id, seen)
+            row = _item(tx, item_id, {State.HELD, State.FAILED})
+            lifecycle.check(State(row.state), State.QUEUED)
+            tx.execute(update(items).where(items.c.id == item_id).values(
+                state=State.QUEUED, attempts=0, interruptions=0, updated_at=stamp(now)))  # fmt: skip
+            self._journal.append(tx, now, "item.requeued", by, {"why": why}, item_id)
+            return State.QUEUED
+
+    def viewed(self, now: datetime, by: str, item_id: int) -> None:
+        """Log that somebody looked at an original: whoever is covered elsewhere is visible there."""
+        with self._db.write() as tx:
+            self._journal.append(tx, now, "original.viewed", by, {}, item_id)
+
+    # --- incidents --------------------------------------------------------------------------------------------
+
+    def incidents(self, open_only: bool = False) -> list[Incident]:
+        """Reported problems, newest first."""
+        query = select(incidents).order_by(incidents.c.id.desc())
+        if open_only:
+            query = query.where(incidents.c.closed_at.is_(None))
+        with self._db.read() as tx:
+            return [_incident(r) for r in tx.execute(query)]
+
+    def close_incident(self, now: datetime, by: str, incident_id: int, outcome: str) -> Incident:
+        """Say how an incident ended. Raises ReviewError when there is no such open incident."""
+        with self._db.write() as tx:
+            row = tx.execute(select(incidents).where(incidents.c.id == incident_id)).first()
+            if row is None or row.closed_at is not None:
+                raise ReviewError(f"There is no open incident {incident_id}.", "Look at the list again.")
+            tx.execute(update(incidents).where(incidents.c.id == incident_id).values(
+                outcome=outcome, closed_by=by, closed_at=stamp(now)))  # fmt: skip
+            body: JsonObject = {"incident": incident_id, "outcome": outcome}
+            self._journal.append(tx, now, "incident.closed", by, body, row.item_id)
+            return _incident(tx.execute(select(incidents).where(incidents.c.id == incident_id)).one())
+
+    # --- inside a transaction ---------------------------------------------------------------------------------
+
+    def _insert(
+        self,
+        tx: Connection,
+        now: datetime,
+        row: Row[Any],
+        kind: MarkKind,
+        why: str,
+        by: str,
+        box: Box | None = None,
+        person_id: str | None = None,
+        reasons: Sequence[str] = (),
+    ) -> None:
+        tx.execute(insert(marks).values(
+            item_id=row.id, event=row.event, kind=kind, box=to_json(box_out(box)) if box else None,
+            person_id=person_id, reasons=to_json(list(reasons)), why=why, made_by=by, made_at=stamp(now),
+        ))  # fmt: skip
+
+    def _named_in_event(self, tx: Connection, row: Row[Any], person_id: str) -> Sequence[Row[Any]]:
+        named = select(verdicts.c.item_id).where(verdicts.c.person_id == person_id)
+        waiting = items.c.state.in_([State.READY, State.HELD])
+        query = select(items).where(items.c.event == row.event, items.c.id != row.id, waiting, items.c.id.in_(named))
+        return tx.execute(query).all()
+
+
+def open_incident(tx: Connection, now: datetime, by: str, item_id: int, what: str) -> int:
+    """Write the row of an incident, in the transaction that withdraws its item. Returns its number."""
+    key = tx.execute(insert(incidents).values(
+        item_id=item_id, what=what, opened_by=by, opened_at=stamp(now))).inserted_primary_key  # fmt: skip
+    return int(key[0]) if key else 0
+
+
+def _item(tx: Connection, item_id: int, allowed: frozenset[State] | set[State]) -> Row[Any]:
+    row = tx.execute(select(items).where(items.c.id == item_id)).first()
+    if row is None:
+        raise ReviewError(f"There is no item {item_id}.", "Look at the list again.")
+    if State(row.state) not in allowed:
+        raise ReviewError(f"Item {item_id} is {row.state}: this cannot be done with it.", "Look at it again.")
+    return row
+
+
+def _mark(r: Row[Any]) -> Mark:
+    return Mark(r.id, r.item_id, MarkKind(r.kind), box_in(json.loads(r.box)) if r.box else None, r.person_id,
+                tuple(json.loads(r.reasons)), r.why, r.made_by, r.made_at)  # fmt: skip
+
+
+def _incident(r: Row[Any]) -> Incident:
+    return Incident(r.id, r.item_id, r.what, r.opened_by, r.opened_at, r.outcome, r.closed_by, r.closed_at)

@@ -1,0 +1,39 @@
+"""One real installation with its service and its console for all tests of this folder, with hostile names in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from models import weights as files
+from pipeline.console.pages.door import ASSETS, FETCHED
+from tests.console.site import Site
+from tests.school import School
+
+NAME = "Kim <b>Jansen</b><script>alert(1)</script>"
+TITLE = "<script>alert('title')</script>"
+FILE = "obama2 \"onerror=alert(2)'&amp;.jpg"
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, weights: Path, samples: Path) -> Iterator[Site]:
+    """Person O may be shown, B on the school's channel only; a lesson without permission is held."""
+    files.fetch(ASSETS, FETCHED)
+    school = School(tmp_path_factory.mktemp("console") / "school")
+    school.register(
+        [{"person_id": "O", "name": NAME, "group": "1A"}, {"person_id": "B", "photo_personal": "no", "group": "1B"}],
+        {"O": [samples / "obama.jpg"]},
+    )
+    events = {"trip": {FILE: "obama2.jpg"}, "lesson": {"a.jpg": "obama3.jpg", "b.jpg": "biden.jpg"}}
+    for event, photos in events.items():
+        (school.inbox / event).mkdir()
+        for name, photo in photos.items():
+            Image.open(samples / photo).convert("RGB").save(school.inbox / event / name, quality=92)
+    (school.inbox / "lesson" / "event.toml").write_text(f'kind = "lesson"\ntitle = "{TITLE}"\n', encoding="utf-8")
+    one = Site(school)
+    school.wait(3)
+    yield one
+    one.close()

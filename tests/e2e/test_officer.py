@@ -1,0 +1,109 @@
+"""What an officer does by hand, on a real installation: covers, denials, approval, refusal, incidents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pipeline import config, review
+from pipeline.app import App
+from pipeline.errors import Conflict
+from pipeline.lifecycle import State
+from pipeline.marks import MarkKind
+from pipeline.redact import likeness
+from pipeline.store.review import ReviewError
+from pipeline.types import Box
+from pipeline.wire import box_in
+from tests.school import School
+
+LESSON = 'kind = "lesson"\n'
+BY = ("--by", "Officer One")
+
+
+@pytest.fixture(scope="module")
+def school(tmp_path_factory: pytest.TempPathFactory, weights: Path, samples: Path) -> School:
+    """Person O is shown; a lesson without permission is held."""
+    s = School(tmp_path_factory.mktemp("officer") / "s")
+    s.register([{"person_id": "O"}], {"O": [samples / "obama.jpg"]})
+    for event, photos in {"trip": ("obama2.jpg",), "lesson": ("biden.jpg", "obama3.jpg")}.items():
+        (s.inbox / event).mkdir()
+        for name in photos:
+            Image.open(samples / name).convert("RGB").save(s.inbox / event / name, quality=92)
+    (s.inbox / "lesson" / "event.toml").write_text(LESSON, encoding="utf-8")
+    s.run("process", ok=False)
+    return s
+
+
+@pytest.fixture
+def app(school: School) -> Iterator[App]:
+    one = App(config.load(school.home / "beeldwacht.toml"))
+    yield one
+    one.close()
+
+
+def item(school: School, name: str) -> int:
+    return next(e["item"] for e in school.log() if e["kind"] == "item.arrived" and name in _names(school, e["item"]))
+
+
+def _names(school: School, number: int) -> str:
+    return str(school.json("item", "show", str(number))["name"])
+
+
+def test_an_approval_lifts_the_lesson_and_nothing_else(school: School, app: App) -> None:
+    number = item(school, "biden")
+    assert app.store.items.get(number).state is State.HELD  # type: ignore[union-attr]
+    with pytest.raises(ReviewError, match="No reason"):
+        review.approve(app.parts, number, "officer", "  ")
+    seen = app.store.review.version(number)
+    review.approve(app.parts, number, "officer one", "the teacher allowed it", seen)
+    with pytest.raises(Conflict, match="somebody else"):
+        review.reject(app.parts, number, "officer two", "I would rather not", seen)
+    school.run("process", ok=False)
+    assert app.store.items.get(number).state is State.PUBLISHED  # type: ignore[union-attr]
+    kinds = [(e["kind"], e["actor"]) for e in school.log("--item", str(number))]
+    assert ("item.approved", "officer one") in kinds and not any(k == "item.rejected" for k, _ in kinds)
+
+
+def test_a_refusal_is_for_good(school: School, app: App) -> None:
+    number = item(school, "obama3")
+    school.run("item", "reject", str(number), *BY, "--why", "a child in distress")
+    assert app.store.items.get(number).state is State.REJECTED  # type: ignore[union-attr]
+    with pytest.raises(ReviewError, match="rejected"):
+        review.approve(app.parts, number, "officer", "on second thoughts")
+
+
+def test_a_denial_and_a_drawn_region_cover_what_was_published(school: School, app: App, samples: Path) -> None:
+    number = item(school, "obama2")
+    face = next(v for v in app.store.items.verdict_rows(number) if v["shown"])
+    where = box_in(face["box"])
+    original = np.asarray(Image.open(samples / "obama2.jpg").convert("RGB"))
+    path = school.publish / "school" / "trip" / "obama2.jpg"
+    assert likeness(original, np.asarray(Image.open(path)), where) > 0.8
+    assert review.deny(app.parts, number, face["face"], "officer", "that is his brother") is State.QUEUED
+    assert not path.exists()  # at once, before it is decided again
+    corner = Box(5, 5, 65, 65)
+    review.cover(app.parts, number, MarkKind.REGION, corner, "officer", "a name tag")
+    school.run("process", ok=False)
+    again = np.asarray(Image.open(path))
+    assert likeness(original, again, where) < 0.5
+    assert np.abs(again[5:65, 5:65].astype(int) - original[5:65, 5:65]).mean() > 1.5
+    rows = [v for v in app.store.items.verdict_rows(number) if v["face"] == face["face"]]
+    assert {v["reason"] for v in rows} == {"denied"}
+    assert school.json("log", "verify")["flaws"] == []
+
+
+def test_a_problem_withdraws_at_once_and_opens_an_incident(school: School, app: App) -> None:
+    number = item(school, "obama2")
+    assert app.store.items.get(number).state is State.PUBLISHED  # type: ignore[union-attr]
+    assert review.report_problem(app.parts, number, "communicator", "shows an address")
+    assert app.store.items.get(number).state is State.WITHDRAWN  # type: ignore[union-attr]
+    assert not any("obama2" in p for p in school.published())
+    (incident,) = app.store.review.incidents(open_only=True)
+    assert (incident.item_id, incident.what) == (number, "shows an address")
+    app.store.review.close_incident(app.parts.clock(), "officer", incident.id, "an old address: nothing to do")
+    assert app.store.review.incidents(open_only=True) == []
+    assert not review.report_problem(app.parts, number, "communicator", "once more")
