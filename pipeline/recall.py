@@ -12,7 +12,7 @@ from datetime import date, datetime
 from pipeline.policy import may_in
 from pipeline.store import Store
 from pipeline.store.recall import Recall, Showing
-from pipeline.types import Medium, Reason, Register
+from pipeline.types import Reason, Register
 from pipeline.vault import Vault
 
 _ABOUT_CONSENT = frozenset(
@@ -39,7 +39,8 @@ def report_due(store: Store, register: Register, now: datetime, actor: str) -> l
     found = due(store.recall.showing(), register, now.date())
     if found:
         people = sorted({s.person_id for s in found})
-        files = [{"item": s.item_id, "channel": s.channel, "sha256": s.sha256, "person": s.person_id} for s in found]
+        files = [{"item": s.item_id, "channel": s.channel, "sha256": s.sha256, "person": s.person_id,
+                  "medium": s.medium} for s in found]  # fmt: skip
         store.journal.note(now, "recall.due", actor, {"version": register.version, "files": files}, people)
     return found
 
@@ -74,4 +75,4 @@ def carry_out(vault: Vault, store: Store, now: datetime, actor: str) -> list[Rec
 
 
 def _may(s: Showing, register: Register, on: date) -> bool:
-    return may_in(register, s.person_id, Medium.PHOTO, s.channel, on).allowed
+    return may_in(register, s.person_id, s.medium, s.channel, on).allowed

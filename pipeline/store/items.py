@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select,
 
 from pipeline import lifecycle, names
 from pipeline.db import checks, heartbeats, items, register_versions, renditions, verdicts
-from pipeline.errors import BeeldwachtError, LeaseLost, PublishError
+from pipeline.errors import BeeldwachtError, Cancelled, LeaseLost, PublishError
 from pipeline.lifecycle import State
 from pipeline.store import naming
 from pipeline.store.base import Database, stamp, to_json
@@ -169,10 +169,12 @@ class ItemStore:
         """Commit a decision: verdicts, checks, places, state and log entry, in one transaction.
 
         Raises LeaseLost when the item is no longer this owner's, or the register or a name given by hand changed
-        meanwhile: nothing is kept.
+        meanwhile, and Cancelled when somebody asked to give it up: nothing is kept.
         """
         with self._db.write() as tx:
             row = self._held_by(tx, item.id, owner)
+            if row.cancel_requested_by:
+                raise Cancelled(row.cancel_requested_by)
             self._same_register(tx, decision.register_version)
             if naming.mark(tx, item.id) != decision.names_mark:
                 raise LeaseLost("The name of a face changed meanwhile.", "The item is decided again.")
@@ -189,6 +191,8 @@ class ItemStore:
                 register_version=decision.register_version, seconds=decision.seconds,
             )  # fmt: skip
             people = {v.person_id for vs in decision.verdicts.values() for v in vs if v.person_id}
+            if decision.film:
+                people |= {h.person_id for plan in decision.film.sound.values() for h in plan.heard}
             self._journal.append(tx, now, "item.decided", SERVICE, decision_out(row, decision), item.id, people)
             if decision.hold:
                 self._journal.append(tx, now, "item.held", SERVICE, {"reasons": list(decision.hold)}, item.id)

@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 
 from pipeline import lifecycle
-from pipeline.db import items, places, recalls, renditions, verdicts
+from pipeline.db import items, log, places, recalls, renditions, verdicts
 from pipeline.errors import BeeldwachtError
+from pipeline.film_types import SoundMode
 from pipeline.lifecycle import State
 from pipeline.store.base import Database, stamp
 from pipeline.store.journal import Journal
 from pipeline.store.records import Rendition
-from pipeline.types import Box, JsonObject
+from pipeline.types import Box, JsonObject, Medium
 from pipeline.wire import box_in
 
 
@@ -31,7 +32,10 @@ class RecallError(BeeldwachtError):
 
 @dataclass(frozen=True, slots=True)
 class Showing:
-    """A published file and one person in it. `visible`: shown; else the person was named and is covered."""
+    """A published file and one person in it. `visible`: shown; else the person was named and is covered.
+
+    For the medium *sound* the person is in the film or recording, and `visible` says that the sound was kept.
+    """
 
     item_id: int
     channel: str
@@ -41,6 +45,7 @@ class Showing:
     person_id: str
     visible: bool
     reason: str
+    medium: Medium = Medium.PHOTO
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +90,13 @@ class RecallStore:
         self._journal = journal
 
     def showing(self, person_id: str | None = None, item_id: int | None = None) -> list[Showing]:
-        """Every published file in which this person (or anybody) is visible or was named, oldest first."""
+        """Every published file in which this person (or anybody) is visible, heard or was named, oldest first."""
         same = and_(verdicts.c.item_id == renditions.c.item_id, verdicts.c.revision == renditions.c.revision,
                     verdicts.c.channel == renditions.c.channel)  # fmt: skip
         query = (
-            select(renditions, verdicts.c.person_id, verdicts.c.shown, verdicts.c.reason)
+            select(renditions, items.c.format, verdicts.c.person_id, verdicts.c.shown, verdicts.c.reason)
             .join(verdicts, same)
+            .join(items, items.c.id == renditions.c.item_id)
             .where(renditions.c.state == State.PUBLISHED, verdicts.c.person_id.is_not(None))
             .order_by(renditions.c.item_id, renditions.c.id, verdicts.c.face)
         )
@@ -99,9 +105,11 @@ class RecallStore:
         if item_id is not None:
             query = query.where(renditions.c.item_id == item_id)
         with self._db.read() as tx:
-            return [Showing(r.item_id, r.channel, r.path, r.sha256, r.published_at, r.person_id, bool(r.shown),
-                            r.reason)
-                    for r in tx.execute(query)]  # fmt: skip
+            found = [Showing(r.item_id, r.channel, r.path, r.sha256, r.published_at, r.person_id, bool(r.shown),
+                             r.reason, Medium.FILM if r.format.startswith("film") else Medium.PHOTO)
+                     for r in tx.execute(query)]  # fmt: skip
+            found += [s for s in _heard(tx, item_id) if person_id in (None, s.person_id)]
+        return sorted(found, key=lambda s: s.item_id)
 
     def begin(
         self,
@@ -246,6 +254,36 @@ class RecallStore:
         with self._db.read() as tx:
             row = tx.execute(query.order_by(renditions.c.id.desc())).first()
             return (row.item_id, row.channel, row.sha256) if row else None
+
+
+def _heard(tx: Connection, item_id: int | None) -> list[Showing]:
+    """Who was asked about for the sound of what is published: as the entry of the decision has it."""
+    query = (
+        select(renditions)
+        .join(items, items.c.id == renditions.c.item_id)
+        .where(renditions.c.state == State.PUBLISHED, or_(items.c.format.like("film%"), items.c.format.like("sound%")))
+        .order_by(renditions.c.item_id, renditions.c.id)
+    )
+    if item_id is not None:
+        query = query.where(renditions.c.item_id == item_id)
+    plans: dict[int, JsonObject] = {}
+    found = []
+    for r in tx.execute(query).all():
+        if r.item_id not in plans:
+            plans[r.item_id] = _sound_of(tx, r.item_id)
+        plan = plans[r.item_id].get(r.channel, {"heard": []})
+        found += [Showing(r.item_id, r.channel, r.path, r.sha256, r.published_at, h["person"],
+                          plan["mode"] == SoundMode.KEEP, h["reason"], Medium.SOUND)
+                  for h in plan["heard"]]  # fmt: skip
+    return found
+
+
+def _sound_of(tx: Connection, item_id: int) -> JsonObject:
+    """What became of the sound per channel, by the newest decision on an item."""
+    last = select(log.c.body).where(log.c.item_id == item_id, log.c.kind == "item.decided")
+    body = tx.execute(last.order_by(log.c.seq.desc()).limit(1)).scalar()
+    sound: JsonObject = json.loads(body).get("sound", {}) if body else {}
+    return sound
 
 
 def _move(tx: Connection, now: datetime, row: Row[Any], to: State, **values: Any) -> None:
