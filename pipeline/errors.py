@@ -69,3 +69,6 @@ class ChildRefused(ChildError):
 
 class Cancelled(BeeldwachtError):
     """Somebody asked that a piece of work be given up (`beeldwacht item cancel`)."""
+
+    def __init__(self, by: str) -> None:
+        super().__init__(f"Given up: {by} asked for it.", "Drop the file again to have it taken up anew.")

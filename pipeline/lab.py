@@ -23,6 +23,8 @@ from pipeline.wire import analysis_in, box_out, check_in, region_out
 
 _MAX_LINE = 64 << 20
 _START_SECONDS = 60.0
+_NOT_THE_FILE = frozenset({"tool_unavailable", "write_failed", "check_unavailable"})
+"""Reasons that lie in the installation, as a full disk: the file is tried again, and never rejected for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +257,8 @@ class Lab:
             reason, message = str(error["reason"]), str(error["message"])
         except (ValueError, KeyError, AttributeError, TypeError) as e:
             raise self._nonsense(e) from e
+        if reason in _NOT_THE_FILE:
+            raise ChildError(message)
         if reason in {"engine_error", "child_error", "out_of_memory"}:
             self.close()  # its memory is not to be trusted any more
             raise ChildError(message)

@@ -19,7 +19,7 @@ from pipeline.gallery import SAME_BOX, Gallery, as_before, with_names
 from pipeline.lab import Lab, Product
 from pipeline.lifecycle import State
 from pipeline.parts import Parts
-from pipeline.process_film import decide_film, decide_recording, render_only_film
+from pipeline.process_film import decide_film, decide_recording, leftovers, render_only_film
 from pipeline.store.records import Decision, Draft, Item
 from pipeline.triage import failed_checks, look_again
 from pipeline.types import Analysis, Box, Check, Medium, Plan, Register, Verdict
@@ -50,8 +50,7 @@ def process(item: Item, owner: str, lab: Lab, parts: Parts) -> State:  # noqa: P
         why = f"The service was stopped {item.interruptions} times while it worked on this file."
         return _put_aside(item, owner, parts, State.FAILED, "interrupted_too_often", why)
     if who := parts.store.items.cancelled_by(item.id):
-        why = f"Given up: {who} asked for it. Drop the file again to have it taken up anew."
-        return _put_aside(item, owner, parts, State.FAILED, "cancelled", why)
+        return _put_aside(item, owner, parts, State.FAILED, "cancelled", str(Cancelled(who)))
     try:
         lab.start()
         medium = lab.identify(parts.vault.original(item.sha256))
@@ -192,6 +191,8 @@ def _put_aside(item: Item, owner: str, parts: Parts, state: State, reason: str, 
     """Into quarantine first, then the row: a crash in between repeats the copy and loses nothing."""
     parts.vault.quarantine_copy(item.sha256, "/".join(filter(None, (item.event.name, item.folder, item.name))), why)
     parts.store.items.end(parts.clock(), item, owner, state, [reason], why)
+    for name in leftovers(item, parts):
+        parts.vault.discard(name)
     return state
 
 

@@ -74,6 +74,11 @@ def look_name(item: Item, parts: Parts) -> str:
     return f"look-{item.sha256[:32]}-{engines}"
 
 
+def leftovers(item: Item, parts: Parts) -> list[str]:
+    """The files in work/ that an attempt which did not come to its end may have left."""
+    return [look_name(item, parts), *(_work_name(item, c) for c in parts.settings.channels)]
+
+
 def decide_film(item: Item, owner: str, lab: Lab, parts: Parts) -> State:
     """Take a film as far as it goes; returns the state it was left in. Raises like pipeline.process."""
     started = parts.seconds()
@@ -181,7 +186,11 @@ def render_only_film(item: Item, boxes: Sequence[Box], name: str, lab: Lab, part
     film = _film(item, lab, parts)
     if not film.facts.width:
         return None
-    look = _look(film, look_name(item, parts), parts)
+    name_of_note = look_name(item, parts)
+    queued = parts.vault.kept(name_of_note) is not None  # a worker will want it
+    look = _look(film, name_of_note, parts)
+    if not queued:
+        parts.vault.discard(name_of_note)
     faces = _analysis(film.facts, look).faces
     shown = frozenset(f.index for f in faces if any(f.detection.box.iou(b) >= SAME_TRACK for b in boxes))
     if not all(any(f.detection.box.iou(b) >= SAME_TRACK for f in faces) for b in boxes):
@@ -273,11 +282,11 @@ def _renditions(
     drafts: list[Draft] = []
     hold: list[str] = []
     for plan, channels in plans.items():
-        name = f"{item.id}-{item.revision + 1}-{channels[0]}.partial"
+        name = _work_name(item, channels[0])
         product = make(plan, name)
         hold += [h for h in failed_checks(product.checks) if h not in hold]
         for channel in channels:
-            own = f"{item.id}-{item.revision + 1}-{channel}.partial"
+            own = _work_name(item, channel)
             if own != name:
                 parts.vault.duplicate(name, own)
             checks[channel] = product.checks
@@ -367,6 +376,10 @@ def _analysis(facts: FilmFacts, look: Look) -> Analysis:
         box = box_in(box_out(Box(left, top, right, bottom).clamp(facts.width, facts.height)))
         faces.append(Face(track.index, Detection(box, float(track.scores.max()), None, ())))
     return Analysis(facts.width, facts.height, f"film ({facts.video_codec})", tuple(faces), facts.notes)
+
+
+def _work_name(item: Item, channel: str) -> str:
+    return f"{item.id}-{item.revision + 1}-{channel}.partial"
 
 
 def _best_frames(look: Look) -> tuple[int, ...]:

@@ -39,7 +39,8 @@ def report_due(store: Store, register: Register, now: datetime, actor: str) -> l
     found = due(store.recall.showing(), register, now.date())
     if found:
         people = sorted({s.person_id for s in found})
-        files = [{"item": s.item_id, "channel": s.channel, "sha256": s.sha256, "person": s.person_id} for s in found]
+        files = [{"item": s.item_id, "channel": s.channel, "sha256": s.sha256, "person": s.person_id,
+                  "medium": s.medium} for s in found]  # fmt: skip
         store.journal.note(now, "recall.due", actor, {"version": register.version, "files": files}, people)
     return found
 

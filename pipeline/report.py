@@ -139,6 +139,10 @@ def _requeued(body: dict[str, Any], _: str) -> Iterator[str]:
     yield f"back in the queue: {body['why']}"
 
 
+def _cancel_asked(body: dict[str, Any], _: str) -> Iterator[str]:
+    yield "somebody asked that the work on it be given up" + (f": {body['why']}" if body["why"] else "")
+
+
 def _interrupted(body: dict[str, Any], _: str) -> Iterator[str]:
     yield f"the service was stopped while it worked on this file ({body['times']} times so far); it is done again"
 
@@ -221,7 +225,9 @@ def _incident_closed(body: dict[str, Any], _: str) -> Iterator[str]:
 def _due(body: dict[str, Any], _: str) -> Iterator[str]:
     people = sorted({f["person"] for f in body["files"]})
     yield f"{len(body['files'])} published files show people who may not be shown any more: {', '.join(people)}"
-    yield from (f"item {f['item']} on {f['channel']} shows {f['person']}, SHA-256 {f['sha256']}" for f in body["files"])
+    for f in body["files"]:
+        how = "lets {} be heard" if f.get("medium") == "sound" else "shows {}"
+        yield f"item {f['item']} on {f['channel']} {how.format(f['person'])}, SHA-256 {f['sha256']}"
 
 
 def _recalled(body: dict[str, Any], _: str) -> Iterator[str]:
@@ -278,6 +284,7 @@ _LINES = {
     "item.failed": _ended,
     "item.requeued": _requeued,
     "item.interrupted": _interrupted,
+    "item.cancel_asked": _cancel_asked,
     "register.loaded": _loaded,
     "register.enrolled": _enrolled,
     "register.held": _register_held,

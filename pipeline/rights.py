@@ -213,6 +213,7 @@ def _pictures(
             lab.start()
             product = render_only(item, a.boxes, name, lab, parts) if item else None
         except (ChildError, OSError) as e:
+            parts.vault.discard(name)
             failed[a.item_id] = str(e)
             continue
         bad = [c.name for c in product.checks if not c.passed] if product else ["face not found again"]

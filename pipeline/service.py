@@ -133,11 +133,13 @@ class Service:
         end = time.monotonic() + patience
         for worker in self._workers:
             worker.join(max(0.0, end - time.monotonic()))
+        parts = self._parts
+        # First the files go back to the queue, then the readers end: that they did is not the files' fault.
+        parts.store.items.recover(parts.clock(), living=())
+        for worker in self._workers:
             if worker.is_alive():
                 worker.abandon()
                 worker.join(5.0)
-        parts = self._parts
-        parts.store.items.recover(parts.clock(), living=())
         parts.store.journal.note(parts.clock(), "service.stopped", "service", {})
         self._log_files.append(parts.store.journal.entries)
         parts.store.items.silence(HEARTBEAT)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
@@ -45,9 +45,9 @@ _APART = 0.2
 _MOST_STEPS = 12
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Run:
-    """A track that is still growing."""
+    """A track that is still growing. Two with the same findings are still two."""
 
     frames: list[int]
     boxes: list[Box]
@@ -155,12 +155,15 @@ class Tracker:
     def amend(self, frame: int, found: Sequence[Detection]) -> None:
         """Add what the second detector found in the frame of the last `step`."""
         here = [r for r in self._live if r.frames[-1] == frame]
-        left = []
-        for face in found:
+        left, taken = [], []
+        for face in sorted(found, key=lambda f: -max((r.boxes[-1].iou(f.box) for r in here), default=0.0)):
             best = max(here, key=lambda r: r.boxes[-1].iou(face.box), default=None)
-            if best is not None and _same(best.boxes[-1], face.box):
+            # Two findings of one frame are two faces, however close: one hides behind the other.
+            another = best in taken and face.score >= SECOND_ALONE
+            if best is not None and _same(best.boxes[-1], face.box) and not another:
                 best.boxes[-1] = best.boxes[-1].hull(face.box)
                 best.sure = True
+                taken.append(best)
             else:
                 left.append(face)
         absent = [r for r in self._live if r.frames[-1] != frame]
@@ -177,9 +180,13 @@ class Tracker:
         self._live = []
         ends = [*self._cuts, frames]
         tracks: list[Track] = []
+        places: dict[int, list[Box]] = {}
+        for run, _ in self._done:
+            for frame, box in zip(run.frames, run.boxes, strict=True):
+                places.setdefault(frame, []).append(box)
         for run, start in sorted(self._done, key=lambda pair: pair[0].frames[0]):
             if run.sure and not run.goes_on[0]:
-                self._back(run, start)
+                self._back(run, start, places)
             stop = next(e for e in ends if e > start) - 1
             tracks.append(_track(len(tracks), run, (start, stop)))
         return Look(frames, tuple(self._cuts), tuple(tracks))
@@ -207,33 +214,47 @@ class Tracker:
     def _part(self, frame: int) -> None:
         """Where two faces overlap in this frame, end both tracks and begin new ones that say so."""
         here = [r for r in self._live if r.frames[-1] == frame]
+        boxes = [r.boxes[-1] for r in here]  # a track that is split loses its last one
         for i, run in enumerate(here):
-            near = any(run.boxes[-1].iou(o.boxes[-1]) > OVERLAP for j, o in enumerate(here) if j != i)
+            near = any(boxes[i].iou(other) > OVERLAP for j, other in enumerate(boxes) if j != i)
             if near:
                 run.overlapped = frame
             if near != run.mixed and (near or frame - run.overlapped > _APART * self.rate):
                 self._split(run, near, frame)
 
     def _split(self, run: _Run, mixed: bool, frame: int) -> None:
+        """End a track before this frame and go on with another.
+
+        The mixed one of the two also holds the place (score 0) of the nearest finding of the other, so that what
+        nobody saw in between is bridged as in any other gap.
+        """
         if len(run.frames) == 1:
             run.mixed = mixed
             return
-        box = run.boxes[-1]
-        _, found, fast = run.drop()
+        if mixed:
+            box, (_, found, fast) = run.boxes[-1], run.drop()
+            other = _Run([run.frames[-1], frame], [run.boxes[-1], box], [run.found[-1], found], [run.fast[-1], fast])
+            other.found[0] = replace(run.found[-1], score=0.0)
+        else:
+            other = _Run([frame], [run.boxes[-1]], [run.found[-1]], [run.fast[-1]])
+            run.found[-1] = replace(run.found[-1], score=0.0)
+        other.mixed, other.overlapped, other.speed = mixed, frame if mixed else 0, run.speed
+        other.sure, other.goes_on, run.goes_on = run.sure, (True, False), (run.goes_on[0], True)
         self._live.remove(run)
-        run.goes_on = (run.goes_on[0], True)
         self._end(run)
-        self._live.append(
-            _Run([frame], [box], [found], [fast], mixed, frame if mixed else 0, run.speed, run.sure, (True, False))
-        )
+        self._live.append(other)
 
-    def _back(self, run: _Run, start: int) -> None:
-        """Prolong a track backwards through hints that were too faint to begin one."""
+    def _back(self, run: _Run, start: int, places: dict[int, list[Box]]) -> None:
+        """Prolong a track backwards through hints that were too faint to begin one, up to another track's place."""
         frame, gap, most = run.frames[0] - 1, 0, max(2, round(0.15 * self.rate))
         while frame >= start and gap <= most:
             hints = self._faint.get(frame, [])
             best = max(hints, key=lambda h: h.box.iou(run.boxes[0]), default=None)
             if best is not None and best.box.iou(run.boxes[0]) >= 0.3:
+                own = places.setdefault(frame, [])
+                if any(best.box.iou(other) > OVERLAP for other in own):
+                    return
+                own.append(best.box)
                 hints.remove(best)
                 run.frames.insert(0, frame)
                 run.boxes.insert(0, best.box)

@@ -91,7 +91,7 @@ class Worker(threading.Thread):
         if at - self._asked >= _ASK_SECONDS:
             self._asked = at
             if who := self._parts.store.items.cancelled_by(item.id):
-                raise Cancelled(f"Given up: {who} asked for it.", "Drop the file again to have it taken up anew.")
+                raise Cancelled(who)
         if at - self._logged >= _LOG_SECONDS:
             self._logged = at
             logger.info("%s", line(self.progress.facts()))

@@ -12,6 +12,7 @@ from pipeline.app import now, user
 from pipeline.commands.common import ConfigOption, JsonOption, opened, who
 from pipeline.recall import carry_out, could_redo, due, take_back
 from pipeline.store.recall import Showing
+from pipeline.types import Medium
 
 
 def recall(
@@ -74,11 +75,17 @@ def say_due(found: Sequence[Showing]) -> None:
 
 def _file(s: Showing) -> dict[str, Any]:
     return {"item": s.item_id, "channel": s.channel, "path": s.path, "sha256": s.sha256, "published_at": s.published_at,
-            "person": s.person_id, "visible": s.visible, "reason": s.reason}  # fmt: skip
+            "person": s.person_id, "medium": s.medium, "visible": s.visible, "reason": s.reason}  # fmt: skip
+
+
+def _how(s: Showing) -> str:
+    if s.medium is Medium.SOUND:
+        return "sound kept" if s.visible else "no: sound muted"
+    return "yes" if s.visible else "no: named"
 
 
 def _tell(found: Sequence[Showing], applied: Sequence[int], could: bool) -> None:
-    rows = [[str(s.item_id), s.channel, s.path, s.published_at[:10], s.person_id, "yes" if s.visible else "no: named",
+    rows = [[str(s.item_id), s.channel, s.path, s.published_at[:10], s.person_id, _how(s),
              s.sha256[:16]] for s in found]  # fmt: skip
     title = "could be shown anew (beeldwacht item redo ITEM --by NAME)" if could else "published files"
     screen.table(title, ["item", "channel", "path", "published", "person", "visible", "SHA-256"], rows)

@@ -227,7 +227,7 @@ def _parameter_sets(avcc: Reader) -> None:
     for count, kind in ((b"\xff\xe1", _SEQUENCE), (b"\x01", _PICTURE)):
         avcc.exactly(count)
         unit = avcc.take(avcc.number(2))
-        demand(len(unit) > 1 and len(unit) <= 256 and unit[0] == 0x60 | kind, "an odd parameter set")
+        demand(1 < len(unit) <= 64 and unit[0] == 0x60 | kind, "an odd parameter set")
     if profile in (100, 110, 122, 144):
         avcc.exactly(b"\xfd\xf8\xf8\0")
     avcc.end()

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select,
 
 from pipeline import lifecycle, names
 from pipeline.db import checks, heard, heartbeats, items, register_versions, renditions, verdicts
-from pipeline.errors import BeeldwachtError, LeaseLost, PublishError
+from pipeline.errors import BeeldwachtError, Cancelled, LeaseLost, PublishError
 from pipeline.film_types import SoundMode
 from pipeline.lifecycle import State
 from pipeline.store import naming
@@ -170,10 +170,12 @@ class ItemStore:
         """Commit a decision: verdicts, checks, places, state and log entry, in one transaction.
 
         Raises LeaseLost when the item is no longer this owner's, or the register or a name given by hand changed
-        meanwhile: nothing is kept.
+        meanwhile, and Cancelled when somebody asked to give it up: nothing is kept.
         """
         with self._db.write() as tx:
             row = self._held_by(tx, item.id, owner)
+            if row.cancel_requested_by:
+                raise Cancelled(row.cancel_requested_by)
             self._same_register(tx, decision.register_version)
             if naming.mark(tx, item.id) != decision.names_mark:
                 why = "Somebody named a face or a voice, or covered something, meanwhile."

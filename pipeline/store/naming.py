@@ -60,10 +60,8 @@ class NamingStore:
             unchanged(tx, item_id, seen)
             row = _item(tx, item_id)
             for other in tx.execute(_standing(item_id)):
-                # The faces of a film are tracks: many may be one person, and several may be in one place.
-                film = row.format.startswith("film")
-                same_face = box_in(json.loads(other.box)).iou(box) >= (0.98 if film else 0.5)
-                if not same_face and not film and other.person_id == person_id:
+                same_face = box_in(json.loads(other.box)).iou(box) >= _same(row)
+                if not same_face and not _is_film(row) and other.person_id == person_id:
                     raise NamingError(
                         f"Item {item_id}: another face is {person_id} already, and nobody is in a photo twice.",
                         f"Take that name away first: beeldwacht item unname {item_id} FACE --by NAME.",
@@ -87,7 +85,8 @@ class NamingStore:
         with self._db.write() as tx:
             unchanged(tx, item_id, seen)
             row = _item(tx, item_id)
-            ended = [r for r in tx.execute(_standing(item_id)) if box_in(json.loads(r.box)).iou(box) >= 0.5]
+            same = _same(row)
+            ended = [r for r in tx.execute(_standing(item_id)) if box_in(json.loads(r.box)).iou(box) >= same]
             if not ended:
                 raise NamingError(f"Item {item_id}, face {face}: nobody gave it a name.", "See `beeldwacht item show`.")
             for r in ended:
@@ -159,6 +158,15 @@ def mark(tx: Connection, item_id: int) -> int:
         row = tx.execute(select(func.count(), func.count(table.c.ended_at)).where(concerns)).one()
         total += int(row[0]) + int(row[1])
     return total
+
+
+def _is_film(row: Row[Any]) -> bool:
+    return str(row.format).startswith("film")
+
+
+def _same(row: Row[Any]) -> float:
+    """Overlap (IoU) of one face. Those of a film are tracks: many may be one person, and several in one place."""
+    return 0.98 if _is_film(row) else 0.5
 
 
 def _standing(item_id: int) -> Any:

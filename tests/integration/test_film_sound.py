@@ -92,7 +92,7 @@ def test_the_voice_is_found_and_the_music_is_not(talk: Path, speech: Path) -> No
     assert found[0].start > 3 and found[-1].end < 9.5
 
 
-@pytest.mark.parametrize("decibel", [-20, -40])
+@pytest.mark.parametrize("decibel", [-20, -50])
 def test_a_quiet_voice_is_found_all_the_same(speech: Path, tmp_path: Path, decibel: int) -> None:
     whole = voice(speech)
     found = speech_in(save(tmp_path / "quiet.wav", whole * 10 ** (decibel / 20)))
@@ -100,13 +100,13 @@ def test_a_quiet_voice_is_found_all_the_same(speech: Path, tmp_path: Path, decib
     assert np.mean([any(s.start <= m < s.end for s in found) for m in moments[::50]]) == 1.0
 
 
-@pytest.mark.parametrize("right", ["silent", "opposite", "loud noise"])
-def test_a_voice_on_one_channel_is_found(speech: Path, tmp_path: Path, right: str) -> None:
-    left = voice(speech)[: 4 * RATE]
-    noise = np.random.default_rng(3).normal(0, 0.2, len(left))
-    other = {"silent": 0 * left, "opposite": -left, "loud noise": noise}[right]
-    moments = np.flatnonzero(np.abs(left) > 0.1)[::50] / RATE
-    found = speech_in(save(tmp_path / "two.wav", left, other))
+@pytest.mark.parametrize("other", ["silent", "opposite", "loud noise"])
+def test_a_voice_on_one_channel_is_found(speech: Path, tmp_path: Path, other: str) -> None:
+    right = voice(speech)[: 4 * RATE]
+    noise = np.random.default_rng(3).normal(0, 0.2, len(right))
+    left = {"silent": 0 * right, "opposite": -right, "loud noise": noise}[other]
+    moments = np.flatnonzero(np.abs(right) > 0.1)[::50] / RATE
+    found = speech_in(save(tmp_path / "two.wav", left, right))
     assert all(any(s.start <= m < s.end for s in found) for m in moments)
 
 

@@ -1,0 +1,251 @@
+"""Films into the inbox of the real service, covered copies out of it: every frame of them is measured."""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline.film_types import FilmFacts
+from pipeline.films.look import rgb
+from pipeline.films.pcm import BLOCKS, levels
+from pipeline.films.probe import probe
+from pipeline.redact import likeness
+from pipeline.types import Box, RgbImage
+from tests import films
+from tests.e2e.test_main_job import row
+from tests.e2e.test_recall import Quick
+from tests.films import tools
+from tests.school import School, person
+
+RATE, WIDTH, HEIGHT, STEP = 10, 640, 360, 2
+BEEP, SPEECH = (0.1, 0.7), (1.3, 2.9)
+STRICT = {"BEELDWACHT_FILM__SOUND": "strict"}
+BY = ("--by", "M. Bakker")
+Verdict = dict[str, Any]
+
+
+def film(path: Path, *scenes: Sequence[Path], seconds: float, sound: Path | None = None, rate: int = RATE) -> Path:
+    """A camera that moves `STEP` pixels to the right each frame over photos in a row; one row after the other."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    inputs: list[str | Path] = []
+    chains = ""
+    for n, photos in enumerate(scenes):
+        sheet = row(*photos)
+        sheet = sheet.resize((760, round(760 * sheet.height / sheet.width)), Image.Resampling.LANCZOS)
+        still = path.parent.parent.parent / f"{path.name}-{n}.png"
+        sheet.save(still)
+        inputs += ["-loop", "1", "-framerate", str(rate), "-t", str(seconds / len(scenes)), "-i", still]
+        chains += f"[{n}:v]crop={WIDTH}:{HEIGHT}:'60+mod({STEP}*n,60)':0,format=yuv420p[v{n}];"
+    chains += "".join(f"[v{n}]" for n in range(len(scenes))) + f"concat=n={len(scenes)}[v]"
+    inputs += ["-i", sound] if sound else []
+    last = ["-map", f"{len(scenes)}:a", "-c:a", "aac", "-ar", "48000"] if sound else []
+    films.ffmpeg(*inputs, "-filter_complex", chains, "-map", "[v]", *last,
+                 "-c:v", "libx264", "-preset", "ultrafast", "-crf", "14", "-t", str(seconds), path)  # fmt: skip
+    return path
+
+
+def frames(path: Path) -> tuple[FilmFacts, list[RgbImage]]:
+    facts, found = films.look(path)
+    return facts, [rgb(frame, facts.matrix) for frame in found]
+
+
+def where(verdict: Verdict, frame: int) -> Box:
+    """Where the face of a verdict is in a frame: it stands still while the camera moves."""
+    left, top, right, bottom = verdict["box"]
+    moved = STEP * (verdict["frame"] - frame)
+    return Box(left + moved, top, right + moved, bottom)
+
+
+def alike(original: Path, copy: Path, verdict: Verdict) -> list[float]:
+    """How alike the face of a verdict is in original and copy, frame by frame while it is seen."""
+    (first, before), (second, after) = frames(original), frames(copy)
+    assert (len(before), first.width, first.height) == (len(after), second.width, second.height)
+    begin, end = (round(s * RATE) for s in verdict["seconds"])
+    assert end - begin >= RATE // 2
+    return [likeness(before[n], after[n], where(verdict, n)) for n in range(begin, end)]
+
+
+def assert_covered_or_shown(school: School, original: Path, verdicts: Sequence[Verdict], name: str) -> None:
+    """In every frame of every channel's file a face is as its verdict says."""
+    assert verdicts
+    for v in verdicts:
+        found = alike(original, school.publish / v["channel"] / name, v)
+        assert min(found) > 0.9 if v["shown"] else max(found) < 0.5, (v, found)
+
+
+def loudest(path: Path, seconds: tuple[float, float]) -> float:
+    """The peak of the sound in a piece of time, 0 to 1."""
+    _, peaks = levels(path, probe(path, films.LIMITS, tools()), tools())
+    return float(peaks[round(seconds[0] * BLOCKS) : round(seconds[1] * BLOCKS)].max())
+
+
+def shown(verdicts: Sequence[Verdict], channel: str) -> list[str | None]:
+    return [v["person"] for v in verdicts if v["shown"] and v["channel"] == channel]
+
+
+@pytest.fixture(scope="module")
+def sound(speech: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A beep, then somebody who speaks: 3 s."""
+    with wave.open(str(speech)) as file:
+        rate = file.getframerate()
+        voice = np.frombuffer(file.readframes(3 * rate), "<i2")
+    samples: NDArray[np.int16] = np.zeros(3 * rate, np.int16)
+    a, b = (round(s * rate) for s in BEEP)
+    samples[a:b] = (12000 * np.sin(2 * np.pi * 880 * np.arange(b - a) / rate)).astype(np.int16)
+    a, b = (round(s * rate) for s in SPEECH)
+    samples[a:b] = voice[rate // 2 : rate // 2 + b - a]
+    path = tmp_path_factory.mktemp("sound") / "sound.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", ""))
+        file.writeframes(samples)
+    return path
+
+
+# --- one film on one installation, from the inbox to a withdrawal -------------------------------------------------
+
+
+def agreements(**p1: str) -> list[dict[str, str]]:
+    """P1 may be seen on the school's own channel only; P2 is nowhere seen, and heard on that channel only."""
+    return [
+        {**person("P1"), "film_personal": "no", **p1},
+        {**person("P2"), "film_school": "no", "film_personal": "no", "sound_personal": "no"},
+    ]
+
+
+@pytest.fixture(scope="module")
+def school(tmp_path_factory: pytest.TempPathFactory, weights: Path, samples: Path) -> School:
+    s = Quick(tmp_path_factory.mktemp("films") / "s")
+    s.register(agreements(), {"P1": [samples / "obama.jpg"], "P2": [samples / "biden.jpg"]})
+    return s
+
+
+@pytest.fixture(scope="module")
+def two(school: School, samples: Path, sound: Path) -> tuple[Path, dict[str, Any]]:
+    """The original of a film of P1 and P2, and the item it became."""
+    dropped = film(school.inbox / "trip" / "two.mp4", [samples / "obama2.jpg", samples / "biden.jpg"],
+                   seconds=3, sound=sound)  # fmt: skip
+    original = school.home / "two.mp4"
+    original.write_bytes(dropped.read_bytes())
+    (item,) = school.json("process")["items"]
+    return original, item
+
+
+def test_each_channel_shows_who_agreed_to_it_in_every_frame_and_nobody_else(
+    school: School, two: tuple[Path, dict[str, Any]]
+) -> None:
+    original, item = two
+    assert (item["state"], item["format"]) == ("published", "film (h264)")
+    assert school.published() == ["personal/trip/two.mp4", "school/trip/two.mp4"]
+    assert shown(item["verdicts"], "school") == ["P1"] and shown(item["verdicts"], "personal") == []
+    assert {v["person"] for v in item["verdicts"]} >= {"P1", "P2"}
+    assert_covered_or_shown(school, original, item["verdicts"], "trip/two.mp4")
+    assert not list((school.home / "work").iterdir())
+
+
+def test_the_log_and_item_show_say_when_who_and_why(school: School, two: tuple[Path, dict[str, Any]]) -> None:
+    _, item = two
+    said = school.run("item", "show", str(item["id"])).stdout
+    line = next(x for x in said.splitlines() if "school: face" in x and "SHOWN" in x)
+    assert "(0:00.0 - 0:03.0, " in line and "P1/film/school" in line and "; is P1, score" in line
+    refused = next(x for x in said.splitlines() if "school: face" in x and "; is P2" in x)
+    assert "covered: " in refused and "P2/film/school" in refused and "[A.5]" in refused
+    log = school.run("log", "--item", str(item["id"])).stdout
+    assert "film (h264) 640 x 360, 0:03.0, 30 frames" in log
+    assert "school: sound: sound KEPT: everyone who is known to be in it may be heard on this channel [A.5]" in log
+    assert "personal: sound: speech muted: somebody who is in it may not be heard on this channel [A.5]; P2; 0:" in log
+    assert "Name of" not in log
+    assert school.json("log", "verify")["flaws"] == []
+
+
+def test_the_sound_stays_where_all_agree_and_elsewhere_speech_is_silent(
+    school: School, two: tuple[Path, dict[str, Any]]
+) -> None:
+    for channel, speaks in (("school", True), ("personal", False)):
+        copy = school.publish / channel / "trip" / "two.mp4"
+        assert loudest(copy, (0.2, 0.6)) > 0.2, channel  # the beep, which is nobody's voice
+        assert (loudest(copy, SPEECH) > 0.1) is speaks, channel
+        assert speaks or loudest(copy, SPEECH) < 0.001
+
+
+def test_a_copy_for_one_person_shows_that_person_alone_and_is_silent(
+    school: School, two: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    original, item = two
+    facts = school.json("person", "export", "P2", "--to", str(tmp_path), "--language", "en")
+    assert (facts["pictures"], facts["not_rendered"]) == (1, 0)
+    copy = Path(facts["folder"]) / "pictures" / f"{item['id']}.mp4"
+    assert not probe(copy, films.LIMITS, tools()).sound
+    for v in (v for v in item["verdicts"] if v["channel"] == "school"):
+        found = alike(original, copy, v)
+        assert min(found) > 0.9 if v["person"] == "P2" else max(found) < 0.5, (v, found)
+    assert "P1" not in (Path(facts["folder"]) / "letter.html").read_text()
+    assert not list((school.home / "work").iterdir())
+
+
+def test_a_withdrawal_of_film_or_sound_takes_the_film_back_and_replaces_it(
+    school: School, two: tuple[Path, dict[str, Any]], samples: Path
+) -> None:
+    original, item = two
+    photos = {"P1": [samples / "obama.jpg"], "P2": [samples / "biden.jpg"]}
+    # Photos are another matter: who withdraws those may still be in films.
+    assert school.register(agreements(photo_school="no", photo_personal="no"), photos)["recall"] == 0
+    assert school.register(agreements(film_school="no", sound_school="no"), photos)["recall"] > 0
+    listed = school.json("recall")["files"]
+    assert {(f["channel"], f["path"], f["person"], f["medium"]) for f in listed} == {
+        ("school", "trip/two.mp4", "P1", "film"), ("school", "trip/two.mp4", "P1", "sound")}  # fmt: skip
+    before = (school.publish / "school" / "trip" / "two.mp4").read_bytes()
+    assert school.json("recall", "--apply", "--by", "A. de Boer")["applied"] == [item["id"]]
+    assert school.published() == []
+    school.run("process")
+    assert school.published() == ["personal/trip/two.mp4", "school/trip/two.mp4"]
+    after = school.publish / "school" / "trip" / "two.mp4"
+    assert after.read_bytes() != before and loudest(after, SPEECH) < 0.001
+    verdicts = school.json("item", "show", str(item["id"]))["verdicts"]
+    assert not any(v["shown"] for v in verdicts)
+    assert_covered_or_shown(school, original, verdicts, "trip/two.mp4")
+    assert school.json("recall")["files"] == [] and school.json("log", "verify")["flaws"] == []
+
+
+# --- without matching ---------------------------------------------------------------------------------------------
+
+
+def test_without_matching_all_are_covered_and_names_by_hand_show_who_agreed(
+    tmp_path: Path, weights: Path, samples: Path, sound: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One man in two shots, so in two tracks; he agreed to films, and not to be matched. All else is strict."""
+    monkeypatch.setenv("BEELDWACHT_FILM__SOUND", "strict")
+    school = Quick(tmp_path / "s", matching=False)
+    dropped = film(school.inbox / "trip" / "cut.mp4", [samples / "obama.jpg"], [samples / "obama3.jpg"],
+                   seconds=3, sound=sound)  # fmt: skip
+    original = tmp_path / "cut.mp4"
+    original.write_bytes(dropped.read_bytes())
+    (item,) = school.json("process")["items"]  # there is not even a register
+    assert item["state"] == "published" and {v["reason"] for v in item["verdicts"]} == {"matching_off"}
+    assert not any(v["shown"] for v in item["verdicts"])
+    assert_covered_or_shown(school, original, item["verdicts"], "trip/cut.mp4")
+    copy = school.publish / "school" / "trip" / "cut.mp4"
+    assert loudest(copy, (0.0, 3.0)) < 0.001  # strict: the beep as well
+
+    school.register([{**person("P1"), "matching": "no", "film_personal": "no"}], {})
+    own = [v for v in item["verdicts"] if v["channel"] == "school"]
+    assert len(own) == 2 and {v["seconds"][0] for v in own} == {0.0, 1.5}
+    for v in own:
+        school.json("item", "name", str(item["id"]), str(v["face"]), "P1", *BY)
+    school.json("item", "redo", str(item["id"]), *BY)
+    school.run("process")
+    verdicts = school.json("item", "show", str(item["id"]))["verdicts"]
+    assert shown(verdicts, "school") == ["P1", "P1"] and shown(verdicts, "personal") == []
+    assert {v["named_by"] for v in verdicts} == {"M. Bakker"}
+    assert_covered_or_shown(school, original, verdicts, "trip/cut.mp4")
+    assert loudest(copy, SPEECH) > 0.1  # everyone who is in it may be heard
+
+    school.json("item", "unname", str(item["id"]), str(own[0]["face"]), *BY)
+    assert school.published() == []  # at once: it showed the face because of the name
+    assert school.json("log", "verify")["flaws"] == []
