@@ -178,8 +178,8 @@ class ItemStore:
                 raise Cancelled(row.cancel_requested_by)
             self._same_register(tx, decision.register_version)
             if naming.mark(tx, item.id) != decision.names_mark:
-                why = "Somebody named a face or a voice, or covered something, meanwhile."
-                raise LeaseLost(why, "The item is decided again.")
+                changed = "Somebody named a face or a voice, or covered something, meanwhile."
+                raise LeaseLost(changed, "The item is decided again.")
             revision = row.revision + 1
             tx.execute(delete(renditions).where(renditions.c.item_id == item.id, renditions.c.state == State.READY))
             self._write_verdicts(tx, item.id, revision, decision)
