@@ -14,10 +14,11 @@ from pipeline.store.accounts import AccountRole
 from tests.console.conftest import NAME, TITLE
 from tests.console.site import PASSWORD, ROLES, Site
 
-PUBLIC = {"/static/{name}", "/login", "/welcome", "/language", "/oidc/login", "/oidc/callback"}
+PUBLIC = {"/{rest:path}", "/static/{name}", "/login", "/welcome", "/language", "/oidc/login", "/oidc/callback"}
 VALUES = {"item:int": "1", "face:int": "0", "seq:int": "1", "check:int": "1", "file:int": "1", "task:int": "1",
-          "incident:int": "1", "person": "O", "key": "0" * 32, "name": "kim"}  # fmt: skip
-NOT_THERE = {"/audit/spot/{check:int}", "/upload/{key}", "/static/{name}", "/oidc/login", "/oidc/callback"}
+          "incident:int": "1", "person": "O", "key": "0" * 32, "name": "kim", "rest:path": "nowhere"}  # fmt: skip
+NOT_THERE = {"/{rest:path}", "/audit/spot/{check:int}", "/upload/{key}", "/static/{name}", "/oidc/login",
+             "/oidc/callback"}  # fmt: skip
 """Routes whose values above name nothing in this installation: 404 for everybody."""
 
 
