@@ -37,6 +37,6 @@ def site(tmp_path_factory: pytest.TempPathFactory, weights: Path, samples: Path)
             small.save(school.inbox / event / name, quality=92)
     (school.inbox / "lesson" / "event.toml").write_text(f'kind = "lesson"\ntitle = "{TITLE}"\n', encoding="utf-8")
     one = Site(school)
-    school.wait(4)
+    one.wait(4)
     yield one
     one.close()

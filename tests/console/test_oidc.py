@@ -98,6 +98,9 @@ def test_a_name_that_somebody_has_is_not_taken_over(outside: Site) -> None:
 def test_the_console_alone_prints_a_code_for_the_first_administrator(tmp_path: Path) -> None:
     one = Site(School(tmp_path / "s", matching=False), "serve")
     try:
+        while "code=" not in one.output.read_text():
+            assert one.process.poll() is None
+            time.sleep(0.1)
         code = one.output.read_text().split("code=")[1].split()[0]
         visitor = one.visitor()
         visitor.get(f"/welcome?code={code}")
