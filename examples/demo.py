@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -51,7 +52,8 @@ def main() -> int:
     build_register(ROOT / "samples", SCHOOL / "register")
     say("A demo school of three people: one agreed to everything, one refused, one agreed to the school channel only.")
     beeldwacht("register", "load", str((SCHOOL / "register" / "register.csv").absolute()))
-    service = subprocess.Popen([*COMMAND, "run"], cwd=SCHOOL)
+    console = {"BEELDWACHT_CONSOLE__ENABLED": "true"} if watch else {}
+    service = subprocess.Popen([*COMMAND, "run"], cwd=SCHOOL, env={**os.environ, **console})
     try:
         originals = drop_photos(ROOT / "samples", SCHOOL / "inbox")
         items = wait_for(len(originals) + 1, service)
@@ -61,6 +63,7 @@ def main() -> int:
         for name in ("publish", "quarantine", "log"):
             say(f"  {SCHOOL / name}")
         if watch:
+            invite()
             say(f"The service runs: drop photos into {SCHOOL / 'inbox'}. Ctrl-C stops it.", "green")
             service.wait()
     except KeyboardInterrupt:
@@ -78,6 +81,14 @@ def beeldwacht(*arguments: str, home: bool = True) -> str:
     done = subprocess.run([*COMMAND, *arguments], cwd=SCHOOL if home else None, check=True, text=True,
                           stdout=subprocess.PIPE if quiet else None)  # fmt: skip
     return done.stdout or ""
+
+
+def invite() -> None:
+    """An account for each role of the console, with the address at which its password is chosen."""
+    say("The console, for each role a one-time address (good for an hour, and once):", "green")
+    for role in ("officer", "communicator", "uploader", "administrator"):
+        made = json.loads(beeldwacht("account", "add", role, "--role", role, "--json"))
+        say(f"  {role}: {made['link']}")
 
 
 def build_register(samples: Path, folder: Path) -> None:

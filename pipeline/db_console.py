@@ -115,6 +115,7 @@ log_reasons = Table(
 )  # fmt: skip
 
 Index("ix_log_actor", log.c.actor)
+Index("ix_log_kind_at", log.c.kind, log.c.at)
 Index("ix_items_event", items.c.event)
 Index("ix_items_name", items.c.name)
 Index("ix_items_arrived_at", items.c.arrived_at)

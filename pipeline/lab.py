@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import select
@@ -174,7 +175,8 @@ class Lab:
             process.wait()
             for pipe in (process.stdin, process.stdout, process.stderr):
                 if pipe:
-                    pipe.close()
+                    with contextlib.suppress(BrokenPipeError):  # what it never read does not matter any more
+                        pipe.close()
 
     def _launch(self) -> None:
         o = self._options

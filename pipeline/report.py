@@ -222,6 +222,35 @@ def _incident_closed(body: dict[str, Any], _: str) -> Iterator[str]:
     yield f"incident {body['incident']} was closed: {body['outcome']}"
 
 
+def _account(body: dict[str, Any], _: str) -> Iterator[str]:
+    roles = f" ({', '.join(body['roles'])})" if body.get("roles") else ""
+    yield f"account {body['account']}{roles}"
+
+
+def _signed_in(body: dict[str, Any], _: str) -> Iterator[str]:
+    yield f"signed in to the console by {body['how']}"
+
+
+def _blocked(body: dict[str, Any], _: str) -> Iterator[str]:
+    yield f"{body['failures']} failed sign-ins of {body['key']}: it waits {body['wait_seconds']} seconds"
+
+
+def _log_exported(body: dict[str, Any], _: str) -> Iterator[str]:
+    yield f"{body['entries']} entries of the log were taken along as {body['as']}"
+
+
+def _spot_drawn(body: dict[str, Any], _: str) -> Iterator[str]:
+    yield f"sample {body['check']}: {body['size']} of the last {body['of_last']} decisions, drawn at random"
+
+
+def _spot_marked(body: dict[str, Any], _: str) -> Iterator[str]:
+    yield f"sample {body['check']}: decision {body['verdict']} is {body['mark']}"
+
+
+def _uploaded(body: dict[str, Any], _: str) -> Iterator[str]:
+    yield f"a file of {body['bytes']} bytes came in through the console for event {body['event']}"
+
+
 def _due(body: dict[str, Any], _: str) -> Iterator[str]:
     people = sorted({f["person"] for f in body["files"]})
     yield f"{len(body['files'])} published files show people who may not be shown any more: {', '.join(people)}"
@@ -300,6 +329,18 @@ _LINES = {
     "item.approved": _approved,
     "original.viewed": _viewed,
     "incident.closed": _incident_closed,
+    "account.added": _account,
+    "account.invited": _account,
+    "account.password": _account,
+    "account.roles": _account,
+    "account.locked": _account,
+    "account.unlocked": _account,
+    "account.signed_in": _signed_in,
+    "account.blocked": _blocked,
+    "log.exported": _log_exported,
+    "spot.drawn": _spot_drawn,
+    "spot.marked": _spot_marked,
+    "upload.finished": _uploaded,
     "item.recalled": _recalled,
     "item.redone": _recalled,
     "item.removed": _removed,

@@ -68,8 +68,9 @@ def run(config_file: ConfigOption = None) -> None:
         _stop_on_signals(service)
         service.start()
         _announce(application)
-        server = start(application) if application.settings.console.enabled else None
+        server = None
         try:
+            server = start(application) if application.settings.console.enabled else None
             service.run()
         finally:
             if server:

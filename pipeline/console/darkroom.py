@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
-from pipeline.errors import ChildError
+from pipeline.errors import ChildError, ChildRefused
 from pipeline.lab import Lab, Preview
 from pipeline.parts import Parts
 from pipeline.service import lab_options
 from pipeline.store.records import Item, Rendition
 from pipeline.types import Analysis, Box
 
+T = TypeVar("T")
 SCREEN = 1600
 THUMBNAIL = 360
 
@@ -36,22 +39,19 @@ class Darkroom:
 
     def original(self, item: Item, box: Box | None = None, longest: int = SCREEN) -> Preview:
         """The original, or a part of it, for a screen. Raises ChildError."""
-        with self._viewing:
-            self._viewer.start()
-            return self._viewer.preview(self._parts.vault.original(item.sha256), longest, box)
+        path = self._parts.vault.original(item.sha256)
+        return self._view(lambda lab: lab.preview(path, longest, box))
 
     def analyse(self, item: Item) -> Analysis:
         """The faces of an original with their embeddings, for the memory of one session only. Raises ChildError."""
+        path = self._parts.vault.original(item.sha256)
         with self._seeing:
-            self._seer.start()
-            return self._seer.analyse(self._parts.vault.original(item.sha256), embed=True)
+            return _asked(self._seer, lambda lab: lab.analyse(path, embed=True))
 
     def published(self, rendition: Rendition, longest: int) -> bytes:
         """A published file as a JPEG for a screen. Raises ChildError, or OSError when the file is gone or altered."""
         path = self.file(rendition)
-        with self._viewing:
-            self._viewer.start()
-            return self._viewer.preview(path, longest).jpeg
+        return self._view(lambda lab: lab.preview(path, longest)).jpeg
 
     def file(self, rendition: Rendition) -> Path:
         """The published file itself, after making sure that it is the one that was decided on. Raises OSError."""
@@ -77,5 +77,19 @@ class Darkroom:
         for lab in (self._viewer, self._seer):
             lab.kill()
 
+    def _view(self, ask: Callable[[Lab], Preview]) -> Preview:
+        with self._viewing:
+            return _asked(self._viewer, ask)
 
-__all__ = ["SCREEN", "ChildError", "Darkroom"]
+
+def _asked(lab: Lab, ask: Callable[[Lab], T]) -> T:
+    """Ask a child, and once more when it had ended: it ends with the thread that started it, and threads of the server
+    come and go. What a file does to a child twice is the file's."""
+    lab.start()
+    try:
+        return ask(lab)
+    except ChildRefused:
+        raise
+    except ChildError:
+        lab.start()
+        return ask(lab)

@@ -80,4 +80,5 @@ TABLE = (
     Declared("/accounts", accounts.accounts, _only(ADMINISTRATOR)),
     Declared("/accounts", accounts.add, _only(ADMINISTRATOR), POST),
     Declared("/accounts/{name}", accounts.change, _only(ADMINISTRATOR), POST),
+    Declared("/{rest:path}", door.missing, ANYBODY),
 )  # fmt: skip

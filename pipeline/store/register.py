@@ -29,6 +29,8 @@ from pipeline.types import (
     Signer,
 )
 
+_MOST_ROWS = 50_000
+
 
 @dataclass(frozen=True, slots=True)
 class Version:
@@ -51,6 +53,7 @@ class RegisterStore:
         self._journal = journal
         self.rules = rules or Rules()
         self._lock = threading.Lock()
+        self._rows: dict[tuple[int, str], int] = {}
         self._cached: tuple[tuple[int, int], Register] | None = None
 
     def current(self) -> Register:
@@ -86,12 +89,22 @@ class RegisterStore:
         return [Version(r.version, r.loaded_at, r.actor, r.source, r.sha256, r.rows, r.confirmed_by) for r in rows]
 
     def row_number(self, version: int, row_id: str) -> int:
-        """The row of the source in which a consent stood at a version; 0 when that is not known."""
+        """The row of the source in which a consent stood at a version; 0 when that is not known.
+
+        What stood in a past version does not change, so it is read once.
+        """
+        known = self._rows.get((version, row_id))
+        if known is not None:
+            return known
         own = (consents.c.person_id == row_id.partition("/")[0], consents.c.row_id == row_id)
         holds = or_(consents.c.until_version.is_(None), consents.c.until_version > version)
         with self._db.read() as tx:
             query = select(consents.c.row_number).where(*own, consents.c.from_version <= version, holds)
-            return tx.execute(query).scalar() or 0
+            found = int(tx.execute(query).scalar() or 0)
+        if len(self._rows) >= _MOST_ROWS:
+            self._rows.clear()
+        self._rows[version, row_id] = found
+        return found
 
     def replace(
         self,

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, insert, or_, select, update
 
 from pipeline import lifecycle
-from pipeline.db import items, verdicts
+from pipeline.db import items, log, verdicts
 from pipeline.db_console import incidents, marks
 from pipeline.errors import BeeldwachtError
 from pipeline.lifecycle import State
@@ -24,6 +24,7 @@ from pipeline.types import Box, JsonObject
 from pipeline.wire import box_in, box_out
 
 REFUSED = "refused_by_officer"
+ONE_LOOK = timedelta(minutes=5)
 _CAN_BE_MARKED = frozenset({State.QUEUED, State.WORKING, State.READY, State.HELD, State.PUBLISHED, State.WITHDRAWN})
 
 
@@ -156,9 +157,15 @@ class ReviewStore:
             return State.QUEUED
 
     def viewed(self, now: datetime, by: str, item_id: int) -> None:
-        """Log that somebody looked at an original: whoever is covered elsewhere is visible there."""
+        """Log that somebody looked at an original, or at a part of it: who is covered elsewhere is visible there.
+
+        Looking again within `ONE_LOOK` is the same look: a page asks for the picture and for each face.
+        """
+        same = (log.c.item_id == item_id, log.c.kind == "original.viewed", log.c.actor == by,
+                log.c.at > stamp(now - ONE_LOOK))  # fmt: skip
         with self._db.write() as tx:
-            self._journal.append(tx, now, "original.viewed", by, {}, item_id)
+            if tx.execute(select(log.c.seq).where(*same).limit(1)).first() is None:
+                self._journal.append(tx, now, "original.viewed", by, {}, item_id)
 
     # --- incidents --------------------------------------------------------------------------------------------
 

@@ -165,10 +165,14 @@ class Views:
             query = query.where(log.c.actor == s.actor)
         if s.kind:
             query = query.where(log.c.kind == s.kind)
+        # Entries are numbered in the order of time: a day is a stretch of numbers, found by the index of times. The
+        # times themselves are compared without it, so that the numbers give the order.
         if s.since:
-            query = query.where(log.c.at >= stamp(s.since))
+            first = select(log.c.seq).where(log.c.at >= stamp(s.since)).order_by(log.c.at).limit(1).scalar_subquery()
+            query = query.where(log.c.seq >= first, log.c.at + "" >= stamp(s.since))
         if s.until:
-            query = query.where(log.c.at < stamp(s.until))
+            last = select(log.c.seq).where(log.c.at < stamp(s.until)).order_by(log.c.at.desc()).limit(1)
+            query = query.where(log.c.seq <= last.scalar_subquery(), log.c.at + "" < stamp(s.until))
         if s.before is not None:
             query = query.where(log.c.seq < s.before)
             if s.reason:

@@ -27,13 +27,16 @@ def site(tmp_path_factory: pytest.TempPathFactory, weights: Path, samples: Path)
         [{"person_id": "O", "name": NAME, "group": "1A"}, {"person_id": "B", "photo_personal": "no", "group": "1B"}],
         {"O": [samples / "obama.jpg"]},
     )
-    events = {"trip": {FILE: "obama2.jpg"}, "lesson": {"a.jpg": "obama3.jpg", "b.jpg": "biden.jpg"}}
+    lesson = {"a.jpg": "obama3.jpg", "b.jpg": "biden.jpg", "c.jpg": "obama.jpg"}
+    events = {"trip": {FILE: "obama2.jpg"}, "lesson": lesson}
     for event, photos in events.items():
         (school.inbox / event).mkdir()
         for name, photo in photos.items():
-            Image.open(samples / photo).convert("RGB").save(school.inbox / event / name, quality=92)
+            small = Image.open(samples / photo).convert("RGB")
+            small.thumbnail((640, 640))
+            small.save(school.inbox / event / name, quality=92)
     (school.inbox / "lesson" / "event.toml").write_text(f'kind = "lesson"\ntitle = "{TITLE}"\n', encoding="utf-8")
     one = Site(school)
-    school.wait(3)
+    one.wait(4)
     yield one
     one.close()

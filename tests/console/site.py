@@ -8,14 +8,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
 
 import httpx
 
+from pipeline.audit import to_line
+from pipeline.config import Console
+from pipeline.console.auth import Auth
+from pipeline.lifecycle import SETTLED_STATES
+from pipeline.screen import item_json
+from pipeline.store import Store
+from pipeline.store.accounts import AccountRole
 from tests.school import School
 
 ROLES = ("uploader", "communicator", "officer", "administrator")
 PASSWORD = "a long enough sentence"  # noqa: S105 - of a test's own accounts
-_ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+")
+_ADDRESS = re.compile(r"https?://127\.0\.0\.1:\d+")
 
 
 class Visitor:
@@ -53,6 +62,7 @@ class Site:
             stdout=self.output.open("w"), stderr=subprocess.STDOUT,
         )  # fmt: skip
         self.address = self._address()
+        self.store = Store(f"sqlite:///{school.home / 'data' / 'beeldwacht.db'}")
         self._visitors: dict[tuple[str, str], Visitor] = {}
 
     def _address(self) -> str:
@@ -70,9 +80,35 @@ class Site:
         return Visitor(self.address, language)
 
     def account(self, name: str, *roles: str) -> str:
-        """Make an account; returns its one-time code."""
-        flags = [x for r in roles for x in ("--role", r)]
-        return str(json.loads(self.school.run("account", "add", name, *flags, "--json").stdout)["code"])
+        """Make an account, as the command does; returns its one-time code."""
+        self.store.accounts.add(datetime.now(UTC), "test", name, [AccountRole(r) for r in roles])
+        return Auth(self.store, lambda: datetime.now(UTC), Console()).invite("test", name)
+
+    def log(self, item: int | None = None) -> list[dict[str, Any]]:
+        """The log, read from the database while the service writes it: a command for each look would take a second."""
+        return [json.loads(to_line(e)) for e in self.store.journal.entries(item_id=item)]
+
+    def item(self, number: int) -> dict[str, Any]:
+        """An item with its newest verdicts."""
+        found = self.store.items.get(number)
+        assert found
+        return item_json(found, self.store.items.verdict_rows(number))
+
+    def number(self, name: str) -> int:
+        """The number of the item whose file begins with this name."""
+        return next(i.id for i in self.store.items.all() if i.name.startswith(name))
+
+    def wait(self, count: int, seconds: float = 120) -> None:
+        """Until so many items are settled, and none is on its way."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            counts = self.store.items.counts()
+            settled = sum(counts[s] for s in SETTLED_STATES)
+            if settled >= count and settled == sum(counts.values()):
+                return
+            assert self.process.poll() is None, self.output.read_text()
+            time.sleep(0.2)
+        raise AssertionError(f"not done in {seconds} s: {counts}")
 
     def as_(self, role: str, language: str = "en") -> Visitor:
         """Somebody of this role, signed in. Each role has one account, and keeps its session."""
@@ -94,6 +130,7 @@ class Site:
         return one
 
     def close(self) -> None:
+        self.store.close()
         self.process.terminate()
         try:
             self.process.wait(30)

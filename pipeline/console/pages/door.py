@@ -43,6 +43,11 @@ def static(c: Call) -> Response:
     return FileResponse(folder / name, headers={"cache-control": "no-cache"})
 
 
+def missing(c: Call) -> Response:
+    """Any address that is not in the table."""
+    raise NotFound
+
+
 def home(c: Call) -> Response:
     """The page that matters most to who signs in."""
     for role, path in ((OFFICER, "/review"), (ADMINISTRATOR, "/today"), (COMMUNICATOR, "/gallery"),

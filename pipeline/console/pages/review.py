@@ -66,6 +66,7 @@ def face(c: Call) -> Response:
     """One face of the original, larger."""
     found = review.item_of(c.console.parts, c.number("item"))
     verdict = review.face_of(c.console.parts, found.id, c.number("face"))
+    c.console.store.review.viewed(c.console.clock(), c.account.actor, found.id)
     return _jpeg(c, found, box_in(verdict["box"]).grow(0.6), _HEAD)
 
 

@@ -132,6 +132,7 @@ def upgrade() -> None:
     op.create_index("ix_items_event", "items", ["event"], unique=False)
     op.create_index("ix_items_name", "items", ["name"], unique=False)
     op.create_index("ix_log_actor", "log", ["actor"], unique=False)
+    op.create_index("ix_log_kind_at", "log", ["kind", "at"], unique=False)
     op.create_index("ix_verdicts_reason", "verdicts", ["reason"], unique=False)
     _index_reasons()
 

@@ -1,0 +1,123 @@
+"""What officers do on pages, by real requests: one name for a face in many photos, spot checks, export, rights."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from tests.console.conftest import NAME
+from tests.console.site import Site
+
+
+def test_one_name_for_the_same_face_in_several_photos(site: Site) -> None:
+    officer = site.as_("officer")
+    first, second, other = (site.number(n) for n in ("a.jpg", "c.jpg", "b.jpg"))
+    faces = {i: max(site.item(i)["verdicts"],
+                    key=lambda v: v["box"][2] - v["box"][0])["face"] for i in (first, second, other)}  # fmt: skip
+    text = ""
+    for _ in range(30):
+        text = officer.get(f"/review/{first}/alike/{faces[first]}").text
+        if "photos are left" not in text:
+            break
+        time.sleep(0.5)
+    assert f'value="{second}:{faces[second]}"' in text and f'value="{other}:' not in text
+    ticked = {"face": [f"{first}:{faces[first]}", f"{second}:{faces[second]}"], "person": "O", "why": "I know him"}
+    answer = officer.post(f"/review/{first}/together", ticked)
+    assert answer.status_code == 303 and "2%20faces" in answer.headers["location"]
+    named = [e for e in site.log() if e["kind"] == "item.named"]
+    assert {e["item"] for e in named} >= {first, second}
+    assert all(e["actor"] == "account:officer" and e["body"]["why"] == "I know him" for e in named[-2:])
+    data = b"".join(p.read_bytes() for p in (site.school.home / "data").glob("beeldwacht.db*"))
+    assert b"embedding" not in data
+    site.wait(4)
+
+
+def test_a_denial_needs_a_reason_and_is_remembered_for_the_event(site: Site) -> None:
+    officer = site.as_("officer")
+    trip = site.number("obama2")
+    face = next(v for v in site.item(trip)["verdicts"] if v["shown"])["face"]
+
+    def deny(why: str) -> Any:
+        page = officer.get(f"/review/{trip}").text
+        seen = re.search(r'name="seen" value="(\d+)"', page)
+        return officer.post(f"/review/{trip}/act", {"act": f"deny:{face}", "why": why, "seen": seen[1] if seen else ""})
+
+    assert deny("").status_code == 409
+    assert site.item(trip)["state"] == "published"
+    assert deny("that is his brother").status_code == 303
+    site.wait(4)
+    after = site.item(trip)
+    assert after["state"] == "published" and not any(v["shown"] for v in after["verdicts"])
+    assert {v["reason"] for v in after["verdicts"] if v["face"] == face} == {"denied"}
+
+
+def test_a_spot_check_measures_an_error_rate(site: Site) -> None:
+    officer = site.as_("officer")
+    officer.get("/audit/spot")
+    check = officer.post("/audit/spot", {"size": "4", "of_last": "100"}).headers["location"]
+    for mark in ("right", "wrong", "right", "unclear"):
+        page = officer.get(check).text
+        verdict = re.search(r'name="verdict" value="(\d+)"', page)
+        assert verdict and ("Covered on" in page or "Shown on" in page)
+        assert officer.post(f"{check}/mark", {"verdict": verdict[1], "mark": mark}).status_code == 303
+    assert "33.3 %" in officer.get(check).text  # of three that could be told
+    assert officer.post(f"{check}/mark", {"verdict": "999999", "mark": "right"}).status_code == 409
+    assert officer.post("/audit/spot", {"size": "x", "of_last": "1"}).status_code == 409
+
+
+def test_a_selection_of_the_log_is_taken_along_and_that_is_logged(site: Site) -> None:
+    officer = site.as_("officer")
+    rows = list(csv.reader(io.StringIO(officer.get("/audit/export?as=csv&person=O").content.decode("utf-8-sig"))))
+    assert rows[0][:3] == ["number", "at", "kind"] and any("register version" in r[5] for r in rows[1:])
+    assert not [c for r in rows for c in r if c.startswith(("=", "+", "-", "@"))]
+    assert all(e["kind"] for e in officer.get("/audit/export?as=json&kind=item.decided").json())
+    assert officer.get("/audit/export?as=pdf").content.startswith(b"%PDF")
+    taken = [e for e in site.log() if e["kind"] == "log.exported"]
+    assert [e["body"]["as"] for e in taken[-3:]] == ["csv", "json", "pdf"]
+    assert "The log is whole" in officer.post("/audit/verify").text
+
+
+def test_a_portrait_is_enrolled_or_refused_with_the_reason(site: Site, samples: Path) -> None:
+    officer = site.as_("officer")
+    officer.get("/register/person/O")
+
+    def send(data: bytes, kind: str = "image/jpeg", **more: str) -> Any:
+        return officer.http.post("/register/person/O/portrait", data={"csrf": officer.csrf, **more},
+                                 files={"portrait": ("../../x.jpg", data, kind)})  # fmt: skip
+
+    photo = (samples / "obama2.jpg").read_bytes()
+    assert send(photo).status_code == 400  # not said to be given for this purpose
+    assert send(b"<svg/>", "image/svg+xml", given="yes").status_code == 400
+    before = site.store.templates.counts()["templates"]
+    assert send(photo, given="yes").status_code == 303
+    assert site.store.templates.counts()["templates"] > before
+    refused = send((samples / "t1.jpg").read_bytes(), given="yes")
+    assert refused.status_code == 409 and "cannot be used" in refused.text
+    kept = sorted(p.name for p in (site.school.home / "register" / "portraits" / "O").iterdir())
+    assert len(kept) == 2 and not list(site.school.home.parent.glob("x.jpg"))
+
+
+def test_everything_held_of_a_person_is_handed_over_and_nothing_of_it_stays(site: Site) -> None:
+    officer = site.as_("officer")
+    officer.get("/register/person/B")
+    answer = officer.post("/register/person/B/export")
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as z:
+        assert any(n.endswith("letter.html") for n in z.namelist())
+    time.sleep(0.3)
+    assert not list((site.school.home / "data").glob("export-*"))
+
+
+def test_a_person_is_erased_by_the_right_name_only(site: Site) -> None:
+    officer = site.as_("officer")
+    officer.get("/register/person/B")
+    assert officer.post("/register/person/B/erase", {"confirm": NAME}).status_code == 409
+    assert officer.get("/register/person/B").status_code == 200
+    done = officer.post("/register/person/B/erase", {"confirm": "Name of B"})
+    assert done.status_code == 200 and "Receipt" in done.text
+    assert officer.get("/register/person/B").status_code == 404
+    assert any(e["kind"] == "person.erased" and e["actor"] == "account:officer" for e in site.log())
