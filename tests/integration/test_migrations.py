@@ -13,6 +13,7 @@ import pipeline.db
 from pipeline.db import HEAD, open_engine
 from pipeline.policy import may_in
 from pipeline.store import Store
+from pipeline.store.views import Search
 from pipeline.types import Answer, Medium, Role, Signer
 
 ON = date(2026, 11, 1)
@@ -66,3 +67,21 @@ def test_a_first_schema_with_a_register_in_it(tmp_path: Path) -> None:
     )  # fmt: skip
     assert (row.answer, row.signed_by, row.form_sha256) == (Answer.YES, Signer.PARENT, "abcd")
     assert may_in(register, "P1", Medium.PHOTO, "school", ON).allowed
+
+
+def test_the_index_of_reasons_is_filled_from_the_log_of_before(tmp_path: Path) -> None:
+    url = database(tmp_path, "0003")
+    engine = open_engine(url)
+    body = '{"verdicts":{"school":[{"reason":"refused"},{"reason":"consent"}]}}'
+    with engine.connect().execution_options(write=True) as tx, tx.begin():
+        for seq, kind, text_ in ((1, "item.decided", body), (2, "item.held", '{"reasons":["distance_lesson"]}'),
+                                 (3, "item.arrived", "{}")):  # fmt: skip
+            tx.execute(
+                text("INSERT INTO log VALUES (:s, '2026-11-01', :k, 'service', 1, :b, 'a', 'b')"),
+                {"s": seq, "k": kind, "b": text_},
+            )
+    engine.dispose()
+    store = Store(url)
+    found = {r: [e.seq for e in store.views.search(Search(reason=r))] for r in ("refused", "distance_lesson", "silent")}
+    store.close()
+    assert found == {"refused": [1], "distance_lesson": [2], "silent": []}
