@@ -212,7 +212,8 @@ class App:
         """Every place where the log is not what it was: the chain in the table, and the copies in the files."""
         found = list(flaws(self.store.journal.entries()))
         try:
-            found += differences(self.store.journal.entries(), files.read(self.settings.path("log")))
+            with self.log_files.still():  # what is written meanwhile is neither missing nor too much
+                found += differences(self.store.journal.entries(), files.read(self.settings.path("log")))
         except ValueError as e:
             found.append(Flaw(0, str(e)))
         return sorted(set(found), key=lambda f: f.seq)

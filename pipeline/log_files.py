@@ -6,8 +6,10 @@ crash kept from a file is written the next time.
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.audit import Entry, from_line, to_line
@@ -15,15 +17,54 @@ from pipeline.errors import StartupError
 
 
 class LogFiles:
-    """Appends entries to `log/YYYY-MM-DD.jsonl` (UTC days)."""
+    """Appends entries to `log/YYYY-MM-DD.jsonl` (UTC days); the service and commands may do so at one time."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._last = -1
+        self._known: tuple[str, int] | None = None
+        """Name and size of the newest file when `_last` was true of it: another process may have written since."""
+        self._last = 0
+
+    @contextmanager
+    def still(self) -> Iterator[None]:
+        """Nobody else writes to the files meanwhile, in this process or another."""
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fd = os.open(self._folder, os.O_RDONLY)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(fd)
 
     def last_seq(self) -> int:
         """The number of the newest entry in the files. A line that a crash cut off is taken away first."""
-        if self._last < 0:
+        with self.still():
+            return self._newest()
+
+    def append(self, entries: Iterable[Entry]) -> int:
+        """Write entries that are newer than what the files hold, durably. Returns how many."""
+        with self.still():
+            last, count, day, handle = self._newest(), 0, "", None
+            try:
+                for entry in entries:
+                    if entry.seq <= last:
+                        continue
+                    if entry.at[:10] != day:
+                        if handle:
+                            _close(handle)
+                        day = entry.at[:10]
+                        handle = (self._folder / f"{day}.jsonl").open("a", encoding="utf-8")
+                    if handle:
+                        handle.write(to_line(entry) + "\n")
+                    last, count = entry.seq, count + 1
+            finally:
+                if handle:
+                    _close(handle)
+            self._last, self._known = last, _size(self._folder)
+        return count
+
+    def _newest(self) -> int:
+        if self._known is None or self._known != _size(self._folder):
             self._last = 0
             for path in reversed(_files(self._folder)):
                 _mend(path)
@@ -37,29 +78,8 @@ class LogFiles:
                             "Run `beeldwacht log verify`, keep the file for inquiry, and move it elsewhere.",
                         ) from e
                     break
+            self._known = _size(self._folder)
         return self._last
-
-    def append(self, entries: Iterable[Entry]) -> int:
-        """Write entries that are newer than what the files hold, durably. Returns how many."""
-        last, count, day, handle = self.last_seq(), 0, "", None
-        try:
-            for entry in entries:
-                if entry.seq <= last:
-                    continue
-                if entry.at[:10] != day:
-                    if handle:
-                        _close(handle)
-                    day = entry.at[:10]
-                    self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                    handle = (self._folder / f"{day}.jsonl").open("a", encoding="utf-8")
-                if handle:
-                    handle.write(to_line(entry) + "\n")
-                last, count = entry.seq, count + 1
-        finally:
-            if handle:
-                _close(handle)
-        self._last = last
-        return count
 
 
 def read(folder: Path) -> Iterator[Entry]:
@@ -75,6 +95,12 @@ def read(folder: Path) -> Iterator[Entry]:
 
 def _files(folder: Path) -> list[Path]:
     return sorted(folder.glob("????-??-??.jsonl")) if folder.is_dir() else []
+
+
+def _size(folder: Path) -> tuple[str, int] | None:
+    """Name and size of the newest file; None when there is none."""
+    files = _files(folder)
+    return (files[-1].name, files[-1].stat().st_size) if files else None
 
 
 def _mend(path: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import wave
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,12 @@ from pipeline.redact import likeness
 from pipeline.types import Box, RgbImage
 from tests import films
 from tests.e2e.test_main_job import row
-from tests.e2e.test_recall import Quick
+from tests.e2e.test_recall import Quick, until
 from tests.films import tools
 from tests.school import School, person
 
 RATE, WIDTH, HEIGHT, STEP = 10, 640, 360, 2
 BEEP, SPEECH = (0.1, 0.7), (1.3, 2.9)
-STRICT = {"BEELDWACHT_FILM__SOUND": "strict"}
 BY = ("--by", "M. Bakker")
 Verdict = dict[str, Any]
 
@@ -67,8 +67,9 @@ def alike(original: Path, copy: Path, verdict: Verdict) -> list[float]:
     """How alike the face of a verdict is in original and copy, frame by frame while it is seen."""
     (first, before), (second, after) = frames(original), frames(copy)
     assert (len(before), first.width, first.height) == (len(after), second.width, second.height)
-    begin, end = (round(s * RATE) for s in verdict["seconds"])
-    assert end - begin >= RATE // 2
+    rate = int(first.rate)
+    begin, end = (round(s * rate) for s in verdict["seconds"])
+    assert end - begin >= rate // 2
     return [likeness(before[n], after[n], where(verdict, n)) for n in range(begin, end)]
 
 
@@ -249,3 +250,92 @@ def test_without_matching_all_are_covered_and_names_by_hand_show_who_agreed(
     school.json("item", "unname", str(item["id"]), str(own[0]["face"]), *BY)
     assert school.published() == []  # at once: it showed the face because of the name
     assert school.json("log", "verify")["flaws"] == []
+
+
+# --- the service, killed and asked to stop ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def busy(tmp_path: Path, weights: Path, samples: Path) -> Iterator[School]:
+    """A service that works on one file at a time, and has just begun with a film of 6 s."""
+    slow = {"BEELDWACHT_FILM__THREADS": "1", "BEELDWACHT_WORK__SLOTS": "1"}
+    s = Quick(tmp_path / "s", env=slow, matching=False)
+    made = film(tmp_path / "made" / "long.mp4", [samples / "obama2.jpg", samples / "biden.jpg"], seconds=6, rate=25)
+    (s.inbox / "trip").mkdir()
+    (s.inbox / "trip" / "long.mp4").write_bytes(made.read_bytes())
+    s.start()
+    yield s
+    s.kill()
+
+
+def step(school: School) -> str:
+    """What the service says it does with the film."""
+    service = school.json("status")["service"]
+    return "".join(f["step"] for f in service.get("progress", ()))
+
+
+def notes(school: School) -> dict[str, int]:
+    """The notes of the first pass in work/, with their inodes."""
+    return {p.name: p.stat().st_ino for p in (school.home / "work").glob("look-*[0-9a-f]")}
+
+
+def test_a_killed_service_goes_on_after_the_pass_that_was_finished(busy: School, tmp_path: Path) -> None:
+    until(lambda: step(busy) == "look")
+    (told,) = busy.json("status")["service"]["progress"]
+    assert told["item"] == 1 and 0 <= told["percent"] <= 100
+    assert "item 1: look " in busy.run("status").stdout
+    busy.kill()
+    assert not notes(busy) and busy.published() == []
+
+    busy.start()
+    until(lambda: any((busy.home / "work").glob("1-*.partial")))  # the second pass writes
+    busy.kill()
+    before = notes(busy)
+    assert len(before) == 1 and busy.published() == []
+
+    busy.start()
+    until(lambda: busy.counts()["working"] == 1)
+    seen = []
+    while busy.counts()["published"] == 0:
+        seen.append(notes(busy))
+        assert len(seen) < 300, (tmp_path / "s" / "service.err").read_text()
+        time.sleep(0.2)
+    assert before in seen and all(n in (before, {}) for n in seen)  # nobody looked again
+    assert busy.stop() == 0
+    assert busy.published() == ["personal/trip/long.mp4", "school/trip/long.mp4"]
+    assert not list((busy.home / "work").iterdir())
+    kinds = [e["kind"] for e in busy.log("--item", "1")]
+    assert (kinds.count("item.interrupted"), kinds.count("item.decided"), kinds.count("item.published")) == (2, 1, 1)
+    verdicts = busy.json("item", "show", "1")["verdicts"]
+    assert not any(v["shown"] for v in verdicts)
+    assert_covered_or_shown(busy, tmp_path / "made" / "long.mp4", verdicts, "trip/long.mp4")
+    assert busy.json("log", "verify")["flaws"] == []
+
+
+def test_a_film_in_the_queue_or_in_work_can_be_given_up_and_taken_up_again(
+    busy: School, samples: Path, tmp_path: Path
+) -> None:
+    short = film(tmp_path / "made" / "short.mp4", [samples / "biden.jpg", samples / "obama2.jpg"], seconds=1)
+    until(lambda: busy.counts()["working"] == 1)
+    (busy.inbox / "trip" / "short.mp4").write_bytes(short.read_bytes())
+    until(lambda: busy.counts()["queued"] == 1)
+    assert busy.json("item", "cancel", "2", *BY, "--why", "wrong film")["state"] == "queued"
+    until(lambda: step(busy) == "look")
+    assert busy.json("item", "cancel", "1", *BY)["state"] == "working"
+    assert busy.wait(2)["failed"] == 2
+    assert busy.published() == [] and not list((busy.home / "work").iterdir())
+    for number, name in (("1", "long.mp4"), ("2", "short.mp4")):
+        found = busy.json("item", "show", number)
+        assert (found["state"], found["reasons"]) == ("failed", ["cancelled"])
+        aside = busy.home / "quarantine" / "trip" / name
+        assert aside.read_bytes() == (tmp_path / "made" / name).read_bytes()
+        assert "M. Bakker asked for it" in aside.with_name(f"{name}.reason.txt").read_text()
+        assert "the work was given up on request" in busy.run("log", "--item", number).stdout
+    assert "wrong film" in busy.run("log", "--item", "2").stdout
+    refused = busy.run("item", "cancel", "2", *BY, ok=False)
+    assert refused.returncode == 1 and "there is no work to give up" in refused.stderr
+
+    (busy.inbox / "trip" / "short.mp4").write_bytes(short.read_bytes())
+    until(lambda: busy.counts()["published"] == 1)
+    assert busy.published() == ["personal/trip/short.mp4", "school/trip/short.mp4"]
+    assert busy.stop() == 0 and busy.json("log", "verify")["flaws"] == []
