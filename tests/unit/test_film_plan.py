@@ -193,6 +193,14 @@ def test_a_face_seen_larger_is_never_covered_less(t: Track, rate: float, more: f
     assert not (pixels(before) & ~pixels(after)).any()
 
 
+def test_a_cover_holds_where_the_face_was_and_will_be_in_a_moment() -> None:
+    boxes = [(20 + 10 * n, 80, 60 + 10 * n, 130) for n in range(20)]
+    (cover,) = covers(look_of(track(list(range(20)), boxes)), {0}, WIDTH, HEIGHT, 25)
+    for n in range(2, 18):
+        for near in (n - 2, n + 2):
+            assert holds(cover.at(n) or (0, 0, 0, 0), Box(*boxes[near]).clamp(WIDTH, HEIGHT))
+
+
 def test_a_cover_is_as_large_as_a_photos_region() -> None:
     box = Box(100, 100, 160, 180)
     points = marks(np.array([(box.left, box.top, box.right, box.bottom)]))
