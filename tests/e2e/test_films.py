@@ -339,3 +339,120 @@ def test_a_film_in_the_queue_or_in_work_can_be_given_up_and_taken_up_again(
     until(lambda: busy.counts()["published"] == 1)
     assert busy.published() == ["personal/trip/short.mp4", "school/trip/short.mp4"]
     assert busy.stop() == 0 and busy.json("log", "verify")["flaws"] == []
+
+
+# --- what cannot be taken, and real films -------------------------------------------------------------------------
+
+
+def test_what_only_pretends_to_be_a_film_is_put_aside_and_the_rest_goes_on(
+    tmp_path: Path, weights: Path, samples: Path
+) -> None:
+    school = Quick(tmp_path / "s", matching=False)
+    event = school.inbox / "mixed"
+    whole = film(event / "cut.mp4", [samples / "biden.jpg", samples / "obama2.jpg"], seconds=1).read_bytes()
+    secret = tmp_path / "secret.mp4"
+    secret.write_bytes(whole)
+    bad = {
+        "cut.mp4": whole[: len(whole) * 2 // 3],
+        "list.mp4": f"ffconcat version 1.0\nfile {secret}\n".encode(),
+        "stream.mp4": f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{secret}\n#EXT-X-ENDLIST\n".encode(),
+        "empty.mp4": b"",
+    }
+    for name, data in bad.items():
+        (event / name).write_bytes(data)
+    (event / "good.jpg").write_bytes((samples / "biden.jpg").read_bytes())
+    assert_put_aside(school, bad)
+
+
+@pytest.mark.shared
+def test_damaged_films_of_the_collection_are_put_aside_and_a_photo_goes_on(
+    tmp_path: Path, weights: Path, samples: Path, shared_data: Path
+) -> None:
+    school = Quick(tmp_path / "s", matching=False)
+    bad = {name: (shared_data / "video" / name).read_bytes() for name in ("broken.mp4", "empty.flv")}
+    (school.inbox / "mixed").mkdir()
+    for name, data in bad.items():
+        (school.inbox / "mixed" / name).write_bytes(data)
+    (school.inbox / "mixed" / "good.jpg").write_bytes((samples / "biden.jpg").read_bytes())
+    assert_put_aside(school, bad)
+
+
+def assert_put_aside(school: School, bad: dict[str, bytes]) -> None:
+    """These end rejected in the quarantine with a reason; the photo beside them is published."""
+    items = {i["name"]: i for i in school.json("process", ok=False)["items"]}
+    assert {n: i["state"] for n, i in items.items()} == {**dict.fromkeys(bad, "rejected"), "good.jpg": "published"}
+    assert school.published() == ["personal/mixed/good.jpg", "school/mixed/good.jpg"]
+    for name, data in bad.items():
+        aside = school.home / "quarantine" / "mixed" / name
+        assert aside.read_bytes() == data
+        reason = aside.with_name(f"{name}.reason.txt").read_text()
+        assert len(reason) > 20 and "Traceback" not in reason, reason
+        assert items[name]["reasons"], name
+    assert not list((school.home / "work").iterdir())
+    assert school.json("log", "verify")["flaws"] == []
+
+
+@pytest.mark.shared
+def test_real_films_come_out_upright_covered_and_in_step(tmp_path: Path, weights: Path, shared_data: Path) -> None:
+    school = Quick(tmp_path / "s", matching=False)
+    (school.inbox / "real").mkdir()
+    source = {n: shared_data / "video" / f"{n}.mov" for n in ("sideways_movie", "awesome_movie")}
+    for path in source.values():
+        (school.inbox / "real" / path.name).write_bytes(path.read_bytes())
+    items = {i["name"]: i for i in school.json("process")["items"]}
+    for name, original in source.items():
+        copy = school.publish / "school" / "real" / f"{name}.mp4"
+        before, after = (probe(p, films.LIMITS, tools()) for p in (original, copy))
+        assert (after.width, after.height, after.rate) == (before.width, before.height, before.rate), name
+        assert abs(after.video_end - before.video_end) <= 1 / after.rate, name
+        assert after.sound and abs(after.sound_end - before.sound_end) < 0.05
+        seen, covered = frames(original)[1], frames(copy)[1]
+        for v in items[original.name]["verdicts"]:
+            found = likeness(seen[v["frame"]], covered[v["frame"]], Box(*v["box"]))
+            assert not v["shown"] and found < 0.5, (name, v, found)
+    awesome, sideways = (school.publish / "school" / "real" / f"{n}.mp4" for n in ("awesome_movie", "sideways_movie"))
+    assert offset(source["awesome_movie"], awesome) < 0.04  # most of it is noise, which stays
+    first, last = (coarse(frames(p)[1][12]) for p in (source["sideways_movie"], sideways))
+    assert (
+        np.corrcoef(first.ravel(), last.ravel())[0, 1]
+        > 0.8
+        > np.corrcoef(first.ravel(), last[::-1, ::-1].ravel())[0, 1]
+    )
+
+
+def coarse(frame: RgbImage) -> NDArray[np.float64]:
+    """How light a frame is in 8 x 6 places, whatever is covered in it."""
+    height, width = frame.shape[:2]
+    return np.asarray(frame.mean(2).reshape(8, height // 8, 6, width // 6).mean((1, 3)))
+
+
+def offset(first: Path, second: Path) -> float:
+    """By how many seconds the sound of one film lies apart from that of the other."""
+    a, b = (levels(p, probe(p, films.LIMITS, tools()), tools())[0] for p in (first, second))
+    size = min(len(a), len(b))
+    a, b = a[:size] - a[:size].mean(), b[:size] - b[:size].mean()
+    return float(abs(int(np.argmax(np.correlate(a, b, "full"))) - (size - 1)) / BLOCKS)
+
+
+def test_animations_are_published_as_films(tmp_path: Path, weights: Path, samples: Path) -> None:
+    school = Quick(tmp_path / "s", matching=False)
+    sheet = row(samples / "obama2.jpg", samples / "biden.jpg").resize((760, 791))
+    steps = [sheet.crop((n * STEP * 5, 0, n * STEP * 5 + WIDTH, HEIGHT)) for n in range(6)]
+    (school.inbox / "fun").mkdir()
+    for name in ("a.gif", "b.webp"):
+        steps[0].save(school.inbox / "fun" / name, save_all=True, append_images=steps[1:], duration=200, loop=0)
+    data = {name: (school.inbox / "fun" / name).read_bytes() for name in ("a.gif", "b.webp")}
+    items = {i["name"]: i for i in school.json("process")["items"]}
+    assert school.published() == [f"{c}/fun/{n}.mp4" for c in ("personal", "school") for n in ("a", "b")]
+    for name, content in data.items():
+        original = tmp_path / name
+        original.write_bytes(content)
+        copy = school.publish / "school" / "fun" / f"{name[0]}.mp4"
+        facts = probe(copy, films.LIMITS, tools())
+        assert not facts.sound and abs(facts.video_end - 1.2) <= 1 / facts.rate
+        verdicts = items[name]["verdicts"]
+        before, after = frames(original)[1], frames(copy)[1]
+        assert len(before) == len(after) and len({v["face"] for v in verdicts}) >= 2
+        for v in verdicts:
+            found = likeness(before[v["frame"]], after[v["frame"]], Box(*v["box"]))
+            assert not v["shown"] and found < 0.5, (name, v, found)
