@@ -108,7 +108,7 @@ def sent(value: Any) -> Any:
     return json.loads(json.dumps(value))
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(st.lists(st.integers(1, 99), max_size=3, unique=True), st.data())
 def test_a_look_survives_the_way(cuts: list[int], data: st.DataObject) -> None:
     own = [data.draw(tracks(i)) for i in range(data.draw(st.integers(0, 3)))]
