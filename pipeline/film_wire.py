@@ -7,6 +7,7 @@ ValueError for what cannot be: a child that was taken over by its file must not 
 from __future__ import annotations
 
 import base64
+import math
 from fractions import Fraction
 from typing import Any
 
@@ -17,6 +18,9 @@ from pipeline.film_types import Cover, FilmFacts, Look, Sample, Stretch, Track
 from pipeline.types import JsonObject
 
 _MOST_FRAMES = 1 << 22
+_MOST_SECONDS = 1e9
+_FARTHEST = 1 << 20
+"""Pixels from the origin beyond which no box of a detector lies."""
 
 
 def facts_out(facts: FilmFacts) -> JsonObject:
@@ -27,9 +31,12 @@ def facts_out(facts: FilmFacts) -> JsonObject:
 
 def facts_in(value: JsonObject) -> FilmFacts:
     """The inverse of `facts_out`."""
-    rate = Fraction(int(value["rate"][0]), int(value["rate"][1]))
+    above, below = (_whole(v) for v in value["rate"])
+    if below <= 0:
+        raise ValueError("a rate is so many frames in so many seconds")
+    rate = Fraction(above, below)
     plain: dict[str, Any] = {
-        name: type(default)(value[name])
+        name: _like(default, value[name])
         for name, default in (
             ("family", ""), ("width", 0), ("height", 0), ("duration", 0.0), ("sound", False), ("video_codec", ""),
             ("sound_codec", ""), ("video_stream", 0), ("sound_stream", 0), ("sound_rate", 0), ("sound_channels", 0),
@@ -39,24 +46,47 @@ def facts_in(value: JsonObject) -> FilmFacts:
     }  # fmt: skip
     width, height = value["upright"]
     notes = tuple(str(n) for n in value["notes"])
-    facts = FilmFacts(rate=rate, notes=notes, upright=(int(width), int(height)), **plain)
+    facts = FilmFacts(rate=rate, notes=notes, upright=(_whole(width), _whole(height)), **plain)
     still = not facts.width and not rate  # a sound recording
     if not (0 <= facts.width <= 1 << 16 and 0 <= facts.height <= 1 << 16 and (still or 0 < rate <= 1000)):
         raise ValueError("a film has a size and a rate")
+    if not all(0 <= seconds < _MOST_SECONDS for seconds in (facts.duration, facts.video_end, facts.sound_end)):
+        raise ValueError("a film lasts for some seconds")
     return facts
 
 
 def stretches_out(stretches: tuple[Stretch, ...]) -> list[list[float]]:
-    """Pieces of time."""
-    return [[round(s.start, 4), round(s.end, 4)] for s in stretches]
+    """Pieces of time to a tenth of a millisecond, outwards: what is silent must not become less."""
+    return [[_down(s.start), -_down(-s.end)] for s in stretches]
+
+
+def _down(seconds: float) -> float:
+    near = round(seconds, 4)
+    return near if near <= seconds else round(near - 1e-4, 4)
 
 
 def stretches_in(value: Any) -> tuple[Stretch, ...]:
     """The inverse of `stretches_out`."""
     found = tuple(Stretch(float(a), float(b)) for a, b in value)
-    if not all(0 <= s.start <= s.end < 1e9 for s in found):
+    if not all(0 <= s.start <= s.end < _MOST_SECONDS for s in found):
         raise ValueError("a stretch begins before it ends")
     return found
+
+
+def _whole(value: Any) -> int:
+    """A whole number as it came: never one made of something else."""
+    if type(value) is not int:
+        raise TypeError("a whole number is needed")
+    return value
+
+
+def _like(default: object, value: Any) -> Any:
+    """A value of the kind of `default`."""
+    if isinstance(default, float) and type(value) is int:
+        return float(value) if abs(value) < 1 << 53 else math.inf
+    if type(value) is not type(default):
+        raise TypeError(f"{type(default).__name__} is needed, not {type(value).__name__}")
+    return value
 
 
 def _packed(array: NDArray[Any], kind: str) -> str:
@@ -82,8 +112,8 @@ def _track_out(t: Track) -> JsonObject:
 
 def look_in(value: JsonObject) -> Look:
     """The inverse of `look_out`; tracks are numbered 0, 1, 2..., frames rise and lie in their shot."""
-    frames = int(value["frames"])
-    look = Look(frames, tuple(int(c) for c in value["cuts"]), tuple(_track_in(t) for t in value["tracks"]))
+    frames = _whole(value["frames"])
+    look = Look(frames, tuple(_whole(c) for c in value["cuts"]), tuple(_track_in(t) for t in value["tracks"]))
     if not 0 < frames <= _MOST_FRAMES or [t.index for t in look.tracks] != list(range(len(look.tracks))):
         raise ValueError("tracks must be numbered in order, and a film has frames")
     if list(look.cuts) != sorted({c for c in look.cuts if 0 < c < frames}):
@@ -102,9 +132,11 @@ def _track_in(value: JsonObject) -> Track:
         raise ValueError("a track has frames in order, and as many boxes")
     if not np.isfinite(boxes).all() or not np.isfinite(scores).all() or np.isinf(marks).any():
         raise ValueError("a track must hold finite numbers")
-    first, last = (int(v) for v in value["shot"])
+    if (np.abs(boxes) > _FARTHEST).any() or (boxes[:, :2] > boxes[:, 2:]).any():
+        raise ValueError("a box has its left before its right, near the frame")
+    first, last = (_whole(v) for v in value["shot"])
     return Track(
-        int(value["index"]), frames, boxes.astype(np.float32), scores.astype(np.float32), marks.astype(np.float32),
+        _whole(value["index"]), frames, boxes.astype(np.float32), scores.astype(np.float32), marks.astype(np.float32),
         (first, last), _two(value["fast"]), value["mixed"] is not False, value["sure"] is True, _two(value["goes_on"]),
     )  # fmt: skip
 
@@ -122,7 +154,9 @@ def covers_out(covers: tuple[Cover, ...]) -> list[JsonObject]:
 def covers_in(value: Any) -> tuple[Cover, ...]:
     """The inverse of `covers_out`."""
     return tuple(
-        Cover(int(c["track"]), int(c["start"]), _unpacked(c["boxes"], "<i4", 4).astype(np.int32), int(c["seen"]))
+        Cover(
+            _whole(c["track"]), _whole(c["start"]), _unpacked(c["boxes"], "<i4", 4).astype(np.int32), _whole(c["seen"])
+        )
         for c in value
     )
 
@@ -134,4 +168,4 @@ def samples_out(samples: tuple[Sample, ...]) -> list[list[int]]:
 
 def samples_in(value: Any) -> tuple[Sample, ...]:
     """The inverse of `samples_out`."""
-    return tuple(Sample(int(track), int(at)) for track, at in value)
+    return tuple(Sample(_whole(track), _whole(at)) for track, at in value)

@@ -66,12 +66,14 @@ def with_track_names(
 
     `faces` are the tracks in their best frames. A name belongs to the one track whose box is the named one (IoU of
     `same` and more); where several are, or two names are for one, nobody can say which was meant, and none counts.
-    Unlike in a photo, one person may be in many tracks.
+    Nor does one for a track in which faces overlap or looks disagree: staff see it in one frame only, and somebody
+    else may be in the others. Unlike in a photo, one person may be in many tracks.
     """
+    doubtful = {s.face for s in sightings if s.reason in {Reason.FACES_OVERLAP, Reason.LOOKS_DISAGREE}}
     given: dict[int, list[FaceName]] = {}
     lost = []
     for name in names:
-        fitting = [f.index for f in faces if f.detection.box.iou(name.box) >= same]
+        fitting = [f.index for f in faces if f.detection.box.iou(name.box) >= same and f.index not in doubtful]
         if len(fitting) == 1:
             given.setdefault(fitting[0], []).append(name)
         else:

@@ -223,7 +223,7 @@ class Lab:
             try:
                 step, done, total = value["progress"]
                 self.on_progress(str(step), int(done), int(total))
-            except (TypeError, ValueError) as e:
+            except (TypeError, ValueError, OverflowError) as e:
                 raise self._nonsense(e) from e
             except BaseException:
                 self.close()

@@ -99,9 +99,9 @@ def decode(path: Path, max_pixels: int = 100_000_000) -> Photo:
         data = _read(path, MAX_BYTES)
         kind = sniff(data[:4096])
         if kind is Kind.FILM:
-            raise FilmNotSupported("Films are not supported yet: the file is kept and waits for a later version.")
+            raise FilmNotSupported("This is a film, and a photo is needed here.")
         if kind is Kind.AUDIO:
-            raise SoundNotSupported("Sound recordings are not supported yet: the file is kept and waits.")
+            raise SoundNotSupported("This is a sound recording, and a photo is needed here.")
         return _decode(kind, data, max_pixels)
     except MediaError:
         raise

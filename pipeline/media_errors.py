@@ -30,13 +30,13 @@ class UnsupportedFormat(MediaError):
 
 
 class FilmNotSupported(MediaError):
-    """A film. Held, not refused: a later version takes it."""
+    """A film, where a photo is read (as a portrait): films go another way (pipeline.films)."""
 
     reason = "film_not_supported"
 
 
 class SoundNotSupported(MediaError):
-    """A sound recording. Held, not refused."""
+    """A sound recording, where a photo is read."""
 
     reason = "sound_not_supported"
 

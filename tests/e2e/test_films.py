@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 import wave
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,12 @@ from pipeline.redact import likeness
 from pipeline.types import Box, RgbImage
 from tests import films
 from tests.e2e.test_main_job import row
-from tests.e2e.test_recall import Quick
+from tests.e2e.test_recall import Quick, until
 from tests.films import tools
 from tests.school import School, person
 
 RATE, WIDTH, HEIGHT, STEP = 10, 640, 360, 2
 BEEP, SPEECH = (0.1, 0.7), (1.3, 2.9)
-STRICT = {"BEELDWACHT_FILM__SOUND": "strict"}
 BY = ("--by", "M. Bakker")
 Verdict = dict[str, Any]
 
@@ -67,8 +67,9 @@ def alike(original: Path, copy: Path, verdict: Verdict) -> list[float]:
     """How alike the face of a verdict is in original and copy, frame by frame while it is seen."""
     (first, before), (second, after) = frames(original), frames(copy)
     assert (len(before), first.width, first.height) == (len(after), second.width, second.height)
-    begin, end = (round(s * RATE) for s in verdict["seconds"])
-    assert end - begin >= RATE // 2
+    rate = int(first.rate)
+    begin, end = (round(s * rate) for s in verdict["seconds"])
+    assert end - begin >= rate // 2
     return [likeness(before[n], after[n], where(verdict, n)) for n in range(begin, end)]
 
 
@@ -249,3 +250,209 @@ def test_without_matching_all_are_covered_and_names_by_hand_show_who_agreed(
     school.json("item", "unname", str(item["id"]), str(own[0]["face"]), *BY)
     assert school.published() == []  # at once: it showed the face because of the name
     assert school.json("log", "verify")["flaws"] == []
+
+
+# --- the service, killed and asked to stop ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def busy(tmp_path: Path, weights: Path, samples: Path) -> Iterator[School]:
+    """A service that works on one file at a time, and has just begun with a film of 6 s."""
+    slow = {"BEELDWACHT_FILM__THREADS": "1", "BEELDWACHT_WORK__SLOTS": "1"}
+    s = Quick(tmp_path / "s", env=slow, matching=False)
+    made = film(tmp_path / "made" / "long.mp4", [samples / "obama2.jpg", samples / "biden.jpg"], seconds=6, rate=25)
+    (s.inbox / "trip").mkdir()
+    (s.inbox / "trip" / "long.mp4").write_bytes(made.read_bytes())
+    s.start()
+    yield s
+    s.kill()
+
+
+def step(school: School) -> str:
+    """What the service says it does with the film."""
+    service = school.json("status")["service"]
+    return "".join(f["step"] for f in service.get("progress", ()))
+
+
+def notes(school: School) -> dict[str, int]:
+    """The notes of the first pass in work/, with their inodes."""
+    return {p.name: p.stat().st_ino for p in (school.home / "work").glob("look-*[0-9a-f]")}
+
+
+def test_a_killed_service_goes_on_after_the_pass_that_was_finished(busy: School, tmp_path: Path) -> None:
+    until(lambda: step(busy) == "look")
+    (told,) = busy.json("status")["service"]["progress"]
+    assert told["item"] == 1 and 0 <= told["percent"] <= 100
+    assert "item 1: look " in busy.run("status").stdout
+    busy.kill()
+    assert not notes(busy) and busy.published() == []
+
+    busy.start()
+    until(lambda: any((busy.home / "work").glob("1-*.partial")))  # the second pass writes
+    busy.kill()
+    before = notes(busy)
+    assert len(before) == 1 and busy.published() == []
+
+    busy.start()
+    until(lambda: busy.counts()["working"] == 1)
+    seen = []
+    while busy.counts()["published"] == 0:
+        seen.append(notes(busy))
+        assert len(seen) < 300, (tmp_path / "s" / "service.err").read_text()
+        time.sleep(0.2)
+    assert before in seen and all(n in (before, {}) for n in seen)  # nobody looked again
+    assert busy.stop() == 0
+    assert busy.published() == ["personal/trip/long.mp4", "school/trip/long.mp4"]
+    assert not list((busy.home / "work").iterdir())
+    kinds = [e["kind"] for e in busy.log("--item", "1")]
+    assert (kinds.count("item.interrupted"), kinds.count("item.decided"), kinds.count("item.published")) == (2, 1, 1)
+    verdicts = busy.json("item", "show", "1")["verdicts"]
+    assert not any(v["shown"] for v in verdicts)
+    assert_covered_or_shown(busy, tmp_path / "made" / "long.mp4", verdicts, "trip/long.mp4")
+    assert busy.json("log", "verify")["flaws"] == []
+
+
+def test_a_film_in_the_queue_or_in_work_can_be_given_up_and_taken_up_again(
+    busy: School, samples: Path, tmp_path: Path
+) -> None:
+    short = film(tmp_path / "made" / "short.mp4", [samples / "biden.jpg", samples / "obama2.jpg"], seconds=1)
+    until(lambda: busy.counts()["working"] == 1)
+    (busy.inbox / "trip" / "short.mp4").write_bytes(short.read_bytes())
+    until(lambda: busy.counts()["queued"] == 1)
+    assert busy.json("item", "cancel", "2", *BY, "--why", "wrong film")["state"] == "queued"
+    until(lambda: step(busy) == "look")
+    assert busy.json("item", "cancel", "1", *BY)["state"] == "working"
+    assert busy.wait(2)["failed"] == 2
+    assert busy.published() == [] and not list((busy.home / "work").iterdir())
+    for number, name in (("1", "long.mp4"), ("2", "short.mp4")):
+        found = busy.json("item", "show", number)
+        assert (found["state"], found["reasons"]) == ("failed", ["cancelled"])
+        aside = busy.home / "quarantine" / "trip" / name
+        assert aside.read_bytes() == (tmp_path / "made" / name).read_bytes()
+        assert "M. Bakker asked for it" in aside.with_name(f"{name}.reason.txt").read_text()
+        assert "the work was given up on request" in busy.run("log", "--item", number).stdout
+    assert "wrong film" in busy.run("log", "--item", "2").stdout
+    refused = busy.run("item", "cancel", "2", *BY, ok=False)
+    assert refused.returncode == 1 and "there is no work to give up" in refused.stderr
+
+    (busy.inbox / "trip" / "short.mp4").write_bytes(short.read_bytes())
+    until(lambda: busy.counts()["published"] == 1)
+    assert busy.published() == ["personal/trip/short.mp4", "school/trip/short.mp4"]
+    assert busy.stop() == 0 and busy.json("log", "verify")["flaws"] == []
+
+
+# --- what cannot be taken, and real films -------------------------------------------------------------------------
+
+
+def test_what_only_pretends_to_be_a_film_is_put_aside_and_the_rest_goes_on(
+    tmp_path: Path, weights: Path, samples: Path
+) -> None:
+    school = Quick(tmp_path / "s", matching=False)
+    event = school.inbox / "mixed"
+    whole = film(event / "cut.mp4", [samples / "biden.jpg", samples / "obama2.jpg"], seconds=1).read_bytes()
+    secret = tmp_path / "secret.mp4"
+    secret.write_bytes(whole)
+    bad = {
+        "cut.mp4": whole[: len(whole) * 2 // 3],
+        "list.mp4": f"ffconcat version 1.0\nfile {secret}\n".encode(),
+        "stream.mp4": f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{secret}\n#EXT-X-ENDLIST\n".encode(),
+        "empty.mp4": b"",
+    }
+    for name, data in bad.items():
+        (event / name).write_bytes(data)
+    (event / "good.jpg").write_bytes((samples / "biden.jpg").read_bytes())
+    assert_put_aside(school, bad)
+
+
+@pytest.mark.shared
+def test_damaged_films_of_the_collection_are_put_aside_and_a_photo_goes_on(
+    tmp_path: Path, weights: Path, samples: Path, shared_data: Path
+) -> None:
+    school = Quick(tmp_path / "s", matching=False)
+    bad = {name: (shared_data / "video" / name).read_bytes() for name in ("broken.mp4", "empty.flv")}
+    (school.inbox / "mixed").mkdir()
+    for name, data in bad.items():
+        (school.inbox / "mixed" / name).write_bytes(data)
+    (school.inbox / "mixed" / "good.jpg").write_bytes((samples / "biden.jpg").read_bytes())
+    assert_put_aside(school, bad)
+
+
+def assert_put_aside(school: School, bad: dict[str, bytes]) -> None:
+    """These end rejected in the quarantine with a reason; the photo beside them is published."""
+    items = {i["name"]: i for i in school.json("process", ok=False)["items"]}
+    assert {n: i["state"] for n, i in items.items()} == {**dict.fromkeys(bad, "rejected"), "good.jpg": "published"}
+    assert school.published() == ["personal/mixed/good.jpg", "school/mixed/good.jpg"]
+    for name, data in bad.items():
+        aside = school.home / "quarantine" / "mixed" / name
+        assert aside.read_bytes() == data
+        reason = aside.with_name(f"{name}.reason.txt").read_text()
+        assert len(reason) > 20 and "Traceback" not in reason, reason
+        assert items[name]["reasons"], name
+    assert not list((school.home / "work").iterdir())
+    assert school.json("log", "verify")["flaws"] == []
+
+
+@pytest.mark.shared
+def test_real_films_come_out_upright_covered_and_in_step(tmp_path: Path, weights: Path, shared_data: Path) -> None:
+    school = Quick(tmp_path / "s", matching=False)
+    (school.inbox / "real").mkdir()
+    source = {n: shared_data / "video" / f"{n}.mov" for n in ("sideways_movie", "awesome_movie")}
+    for path in source.values():
+        (school.inbox / "real" / path.name).write_bytes(path.read_bytes())
+    items = {i["name"]: i for i in school.json("process")["items"]}
+    for name, original in source.items():
+        copy = school.publish / "school" / "real" / f"{name}.mp4"
+        before, after = (probe(p, films.LIMITS, tools()) for p in (original, copy))
+        assert (after.width, after.height, after.rate) == (before.width, before.height, before.rate), name
+        assert abs(after.video_end - before.video_end) <= 1 / after.rate, name
+        assert after.sound and abs(after.sound_end - before.sound_end) < 0.05
+        seen, covered = frames(original)[1], frames(copy)[1]
+        for v in items[original.name]["verdicts"]:
+            found = likeness(seen[v["frame"]], covered[v["frame"]], Box(*v["box"]))
+            assert not v["shown"] and found < 0.5, (name, v, found)
+    awesome, sideways = (school.publish / "school" / "real" / f"{n}.mp4" for n in ("awesome_movie", "sideways_movie"))
+    assert offset(source["awesome_movie"], awesome) < 0.04  # most of it is noise, which stays
+    first, last = (coarse(frames(p)[1][12]) for p in (source["sideways_movie"], sideways))
+    assert (
+        np.corrcoef(first.ravel(), last.ravel())[0, 1]
+        > 0.8
+        > np.corrcoef(first.ravel(), last[::-1, ::-1].ravel())[0, 1]
+    )
+
+
+def coarse(frame: RgbImage) -> NDArray[np.float64]:
+    """How light a frame is in 8 x 6 places, whatever is covered in it."""
+    height, width = frame.shape[:2]
+    return np.asarray(frame.mean(2).reshape(8, height // 8, 6, width // 6).mean((1, 3)))
+
+
+def offset(first: Path, second: Path) -> float:
+    """By how many seconds the sound of one film lies apart from that of the other."""
+    a, b = (levels(p, probe(p, films.LIMITS, tools()), tools())[0] for p in (first, second))
+    size = min(len(a), len(b))
+    a, b = a[:size] - a[:size].mean(), b[:size] - b[:size].mean()
+    return float(abs(int(np.argmax(np.correlate(a, b, "full"))) - (size - 1)) / BLOCKS)
+
+
+def test_animations_are_published_as_films(tmp_path: Path, weights: Path, samples: Path) -> None:
+    school = Quick(tmp_path / "s", matching=False)
+    sheet = row(samples / "obama2.jpg", samples / "biden.jpg").resize((760, 791))
+    steps = [sheet.crop((n * STEP * 5, 0, n * STEP * 5 + WIDTH, HEIGHT)) for n in range(6)]
+    (school.inbox / "fun").mkdir()
+    for name in ("a.gif", "b.webp"):
+        steps[0].save(school.inbox / "fun" / name, save_all=True, append_images=steps[1:], duration=200, loop=0)
+    data = {name: (school.inbox / "fun" / name).read_bytes() for name in ("a.gif", "b.webp")}
+    items = {i["name"]: i for i in school.json("process")["items"]}
+    assert school.published() == [f"{c}/fun/{n}.mp4" for c in ("personal", "school") for n in ("a", "b")]
+    for name, content in data.items():
+        original = tmp_path / name
+        original.write_bytes(content)
+        copy = school.publish / "school" / "fun" / f"{name[0]}.mp4"
+        facts = probe(copy, films.LIMITS, tools())
+        assert not facts.sound and abs(facts.video_end - 1.2) <= 1 / facts.rate
+        verdicts = items[name]["verdicts"]
+        before, after = frames(original)[1], frames(copy)[1]
+        assert len(before) == len(after) and len({v["face"] for v in verdicts}) >= 2
+        for v in verdicts:
+            found = likeness(before[v["frame"]], after[v["frame"]], Box(*v["box"]))
+            assert not v["shown"] and found < 0.5, (name, v, found)

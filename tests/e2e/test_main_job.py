@@ -159,13 +159,6 @@ def test_what_is_no_photo_goes_to_quarantine_with_a_reason_and_the_rest_goes_on(
     assert secret.exists() and not list((school.inbox / "mixed").iterdir())
 
 
-@pytest.mark.shared
-def test_a_film_is_held_for_later(school: School, shared_data: Path) -> None:
-    drop(school, "film/a.mp4", (shared_data / "video" / "s29.mp4").read_bytes())
-    result = json.loads(school.run("process", "--json", ok=False).stdout)
-    assert (result["items"][0]["state"], result["items"][0]["reasons"]) == ("held", ["film_not_supported"])
-
-
 def test_names_from_the_inbox_cannot_escape_or_confuse(school: School, samples: Path) -> None:
     photo = Image.open(samples / "biden.jpg").convert("RGB")
     odd = [

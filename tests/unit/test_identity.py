@@ -272,3 +272,14 @@ def test_what_one_detector_alone_half_sees_in_a_result_is_the_edge_of_a_cover() 
 def test_a_finding_that_is_no_number_is_undecided() -> None:
     assert film_look_again([(15, found_at(100, NAN)), (15, found_at(NAN))], [], [])[0]
     assert film_look_again([(15, found_at(NAN))], [COVER], [track(1, 0, 50)])[0]
+
+
+@pytest.mark.parametrize("reason", [Reason.FACES_OVERLAP, Reason.LOOKS_DISAGREE])
+def test_a_name_for_a_track_that_may_be_two_people_does_not_count(reason: Reason) -> None:
+    box = Box(10, 10, 60, 60)
+    faces = [Face(0, Detection(box, 0.9, None, ()))]
+    name = FaceName(box, "P1", "M. Bakker")
+    found, lost = with_track_names([Sighting(0, None, reason)], faces, [name], 0.98)
+    assert (found[0].person_id, lost) == (None, (name,))
+    found, lost = with_track_names([Sighting(0, None, Reason.UNKNOWN_PERSON)], faces, [name], 0.98)
+    assert (found[0].person_id, lost) == ("P1", ())

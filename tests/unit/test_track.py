@@ -76,7 +76,7 @@ def follow_all(film: Sequence[tuple[list[Detection], list[Detection], bool, list
     return tracker.finish(len(film))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=35, deadline=None)
 @given(films())
 def test_what_is_sure_lies_in_a_track_and_under_its_cover(film: list) -> None:
     look = follow_all(film)
@@ -93,7 +93,7 @@ def test_what_is_sure_lies_in_a_track_and_under_its_cover(film: list) -> None:
                 assert holds(box, found.box.clamp(WIDTH, HEIGHT))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=35, deadline=None)
 @given(films())
 def test_tracks_are_in_order_and_stay_in_their_shot(film: list) -> None:
     look = follow_all(film)
@@ -112,7 +112,7 @@ def test_tracks_are_in_order_and_stay_in_their_shot(film: list) -> None:
         assert first <= cover.start <= cover.stop - 1 <= last
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(films())
 def test_no_track_takes_a_detection_that_was_not_there(film: list) -> None:
     for track in follow_all(film).tracks:
@@ -219,7 +219,7 @@ def test_the_second_detector_looks_at_cuts_every_second_and_where_something_is_n
     assert whole == list(range(19, 60, round(SECOND_LOOK * RATE)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=35, deadline=None)
 @given(films())
 def test_where_another_face_overlaps_nobody_can_be_named(film: list) -> None:
     look = follow_all(film)
