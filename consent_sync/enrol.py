@@ -120,6 +120,19 @@ def usable_portrait(
     return usable[0]
 
 
+def clear_faces(analysis: Analysis, engines: Collection[str]) -> tuple[Face, ...]:
+    """The faces of a portrait with several that could each be the person's: large, sharp, from the front, described."""
+    faces = _distinct(face for face in analysis.faces if face.detection.score >= MIN_SCORE)
+    return tuple(
+        face
+        for face in faces
+        if face.detection.box.size >= MIN_FACE
+        and _unclear(face) is None
+        and engines
+        and all(_described(face, engine) for engine in engines)
+    )
+
+
 def plan_enrolment(register: Register, portraits: Mapping[str, Sequence[Portrait]], on: date) -> EnrolmentPlan:
     """Everyone of the register: with the portraits to enrol from, or with the reason why not.
 

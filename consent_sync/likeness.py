@@ -7,18 +7,22 @@ other, so a swap of two children is found less often; the report of look-alikes 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.match import EngineScale
-from pipeline.types import LookAlike, Template
+from pipeline.types import LookAlike, Template, Vector
 
 CONSISTENT = 3.0
 """Fused score from which two portraits can be of one person."""
 LOOK_ALIKE = 5.0
 """Fused score from which two people are reported: of 19,600 pairs of different adults none came that far."""
+SHARED, SHARED_MARGIN = 7.0, 3.0
+"""Fused score from which a face that is not alone in a portrait is the person's, and how far all others are behind."""
 _BLOCK = 512
 
 _Scores = NDArray[np.float64]
@@ -43,6 +47,62 @@ def odd_ones_out(
     largest = max(groups, key=len)
     keep = largest if 2 * len(largest) > len(names) else set()
     return frozenset(name for i, name in enumerate(names) if i not in keep)
+
+
+def shared_face(
+    pictures: Sequence[Sequence[Mapping[str, Vector]]],
+    known: Sequence[Mapping[str, Vector]],
+    engines: Mapping[str, EngineScale],
+) -> list[int | None]:
+    """Which face of each portrait with several faces is the person's, or None.
+
+    It is the one that resembles the person's other portraits (`known`, one face each), while no other face comes near.
+    Without such portraits it is the one face that two of the pictures share; two friends who are together in both
+    share two, and then neither counts.
+    """
+    found: list[int | None] = [None] * len(pictures)
+    if not known:
+        best = max(
+            (
+                (score, a, i, b, j)
+                for a, b in combinations(range(len(pictures)), 2)
+                for i, x in enumerate(pictures[a])
+                for j, y in enumerate(pictures[b])
+                if (score := _score(x, y, engines)) >= SHARED
+            ),
+            default=None,
+        )
+        if best is None:
+            return found
+        score, a, i, b, j = best
+        others = [
+            _score(x, y, engines)
+            for p, x in enumerate(pictures[a])
+            for q, y in enumerate(pictures[b])
+            if (p, q) != (i, j)
+        ]
+        if not all(score - other >= SHARED_MARGIN for other in others):
+            return found
+        found[a], found[b], known = i, j, (pictures[a][i], pictures[b][j])
+    for number, faces in enumerate(pictures):
+        scores = [min(_score(face, other, engines) for other in known) for face in faces]
+        order = sorted(range(len(faces)), key=lambda k: -scores[k])
+        if found[number] is None and faces and scores[order[0]] >= SHARED:
+            clear = all(scores[order[0]] - scores[k] >= SHARED_MARGIN for k in order[1:])
+            found[number] = order[0] if clear else None
+    return found
+
+
+def _score(one: Mapping[str, Vector], other: Mapping[str, Vector], engines: Mapping[str, EngineScale]) -> float:
+    """The fused score of two faces; minus infinity where one lacks an engine."""
+    if any(engine not in one or engine not in other for engine in engines):
+        return -math.inf
+    total = sum(
+        scale.weight * (float(one[engine].astype(np.float64) @ other[engine].astype(np.float64)) - scale.mean)
+        / scale.deviation
+        for engine, scale in engines.items()
+    )  # fmt: skip
+    return total if math.isfinite(total) else -math.inf
 
 
 def look_alikes(

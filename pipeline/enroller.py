@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
-from consent_sync.enrol import NotEnrolled, PortraitRefusal, plan_enrolment, usable_portrait
-from consent_sync.likeness import look_alikes, odd_ones_out
+from consent_sync.enrol import NotEnrolled, PortraitRefusal, Refusal, clear_faces, plan_enrolment, usable_portrait
+from consent_sync.likeness import look_alikes, odd_ones_out, shared_face
 from consent_sync.model import Portrait
 from pipeline.config import Templates
 from pipeline.errors import BeeldwachtError, ChildError, ChildRefused
@@ -48,6 +48,14 @@ class Enrolled:
     """Why nobody could be enrolled; empty when all is well."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Crowd:
+    """A portrait with several faces: each face's vectors, and what is said when none of them can be chosen."""
+
+    sentence: str
+    faces: tuple[Mapping[str, Vector], ...]
+
+
 @dataclass(slots=True)
 class _Work:
     """What becomes of the portraits of everyone who may have a template."""
@@ -55,6 +63,7 @@ class _Work:
     kept: dict[str, list[Template]]
     made: dict[str, list[Template]] = field(default_factory=dict)
     refused: list[tuple[str, str, str]] = field(default_factory=list)
+    crowds: dict[str, list[tuple[Portrait, _Crowd]]] = field(default_factory=dict)
 
     def of(self, person_id: str) -> dict[str, list[Template]]:
         """Portrait -> its templates, old and new."""
@@ -192,7 +201,7 @@ class Enroller:
             if folder not in marked:
                 marked[folder] = pass_photos(folder)
             try:
-                found: str | Mapping[str, Vector] = marked[folder] or self._describe(portrait, lab)
+                found: str | _Crowd | Mapping[str, Vector] = marked[folder] or self._describe(portrait, lab)
             except ChildRefused as e:
                 found = str(e)
             except ChildError as e:
@@ -201,19 +210,44 @@ class Enroller:
                 found = e.message
             if isinstance(found, str):
                 work.refused.append((person, portrait.path.name, found))
+            elif isinstance(found, _Crowd):
+                work.crowds.setdefault(person, []).append((portrait, found))
             else:
-                dated = _dated(register, person)
-                work.made.setdefault(person, []).extend(
-                    Template(person, portrait.sha256, engine, found[engine], dated) for engine in self._weights
-                )
+                self._take(register, person, portrait, found, work)
             progress("reading portraits", done, len(todo))
+        for person in sorted(work.crowds):
+            self._choose(register, person, work)
 
-    def _describe(self, portrait: Portrait, lab: Lab) -> str | Mapping[str, Vector]:
-        """The vectors of the one usable face, per engine, or a sentence that says why there is none."""
+    def _take(
+        self, register: Register, person: str, portrait: Portrait, vectors: Mapping[str, Vector], work: _Work
+    ) -> None:
+        dated = _dated(register, person)
+        work.made.setdefault(person, []).extend(
+            Template(person, portrait.sha256, engine, vectors[engine], dated) for engine in self._weights
+        )
+
+    def _choose(self, register: Register, person: str, work: _Work) -> None:
+        """The person's face in portraits with several: the one that the person's portraits share."""
+        known = [{t.engine: t.vector for t in own} for own in work.of(person).values()]
+        crowds = work.crowds[person]
+        chosen = shared_face([crowd.faces for _, crowd in crowds], known, self._engines)
+        for (portrait, crowd), face in zip(crowds, chosen, strict=True):
+            if face is None:
+                work.refused.append((person, portrait.path.name, crowd.sentence))
+            else:
+                self._take(register, person, portrait, crowd.faces[face], work)
+
+    def _describe(self, portrait: Portrait, lab: Lab) -> str | _Crowd | Mapping[str, Vector]:
+        """The vectors of the one usable face, per engine; or of several; or a sentence that says why there is none."""
         lab.start()
         with self._vault.borrowed(portrait.path, portrait.sha256, portrait.size) as copy:
-            face = usable_portrait(lab.analyse(copy, embed=True), tuple(self._weights))
-        return face.sentence if isinstance(face, PortraitRefusal) else face.embeddings
+            analysis = lab.analyse(copy, embed=True)
+        face = usable_portrait(analysis, tuple(self._weights))
+        if not isinstance(face, PortraitRefusal):
+            return face.embeddings
+        if face.reason is not Refusal.SEVERAL_FACES:
+            return face.sentence
+        return _Crowd(face.sentence, tuple(f.embeddings for f in clear_faces(analysis, tuple(self._weights))))
 
     def _compare(self, wanted: Mapping[str, Sequence[Portrait]], work: _Work) -> None:
         """Take out portraits that do not show whom the person's others show: photos of two children were swapped."""

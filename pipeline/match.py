@@ -8,10 +8,12 @@ A face gets a name only when, for that pair of face and person,
 - the score reaches the threshold of the person's age band, raised for small faces,
 - every other person is behind by the margin: look-alikes and siblings in the gallery make both doubtful,
 - every other face of the photo is behind by the margin for this person: a person is in a photo once.
+The margin is what tells children apart: a stranger resembles several of them, and the one he is resembles none. A list
+of a few people has no such others, so there the threshold of children is higher.
 
 Such pairs never share a face or a person, so they are a one-to-one assignment by themselves; the optimal assignment
-would add only pairs that fail a margin. Adding people, portraits of others or faces can take names away, never give
-one. NaN compares false everywhere, and what cannot be compared is not named.
+would add only pairs that fail a margin. Adding people (to a list that is not short), portraits of others or faces can
+take names away, never give one. NaN compares false everywhere, and what cannot be compared is not named.
 """
 
 from __future__ import annotations
@@ -50,7 +52,8 @@ class BandRule:
 
     `threshold` and `margin` are fused scores. `false_match_rate` is what the threshold stands for: the share of
     comparisons of two different people that reach it, as measured. Faces smaller than `smallest` pixels are not
-    matched; below `small` the threshold rises, by `small_extra` at `smallest`.
+    matched; below `small` the threshold rises, by `small_extra` at `smallest`. With fewer candidates than `few` it rises
+    by `few_extra`.
     """
 
     threshold: float
@@ -59,16 +62,19 @@ class BandRule:
     smallest: float
     small: float
     small_extra: float
+    few: int = 0
+    few_extra: float = 0.0
 
-    def threshold_at(self, size: float) -> float:
-        """The threshold for a face of this size in pixels."""
+    def threshold_at(self, size: float, candidates: int) -> float:
+        """The threshold for a face of this size in pixels among so many candidates."""
         missing = (self.small - size) / max(1e-6, self.small - self.smallest)
-        return self.threshold + self.small_extra * min(1.0, max(0.0, missing))
+        alone = self.few_extra if candidates < self.few else 0.0
+        return self.threshold + alone + self.small_extra * min(1.0, max(0.0, missing))
 
 
 @dataclass(frozen=True, slots=True)
 class MatchSettings:
-    """The rules of matching; the defaults are measured by bench/matching.py (figures in bench/RESULTS.md).
+    """The rules of matching; the defaults are measured by bench/matching.py and bench/children.py (RESULTS.md).
 
     `engines` names exactly the engines that take part: a face that lacks one of them is not compared.
     """
@@ -78,8 +84,10 @@ class MatchSettings:
             {"sface": EngineScale(0.0988, 0.0876), "dlib": EngineScale(0.8339, 0.0351, 0.5)}
         )
     )
-    adult: BandRule = BandRule(6.8, 2.0, 1e-7, smallest=28.0, small=48.0, small_extra=0.8)
-    child: BandRule = BandRule(8.5, 3.0, 1e-4, smallest=40.0, small=120.0, small_extra=1.5)
+    adult: BandRule = BandRule(6.25, 2.0, 1e-6, smallest=28.0, small=40.0, small_extra=0.35)
+    child: BandRule = BandRule(
+        7.5, 4.0, 1e-4, smallest=40.0, small=80.0, small_extra=1.0, few=10, few_extra=1.0
+    )
 
     def rule(self, band: str) -> BandRule:
         """The rule of a band; whatever is not `adult` is a child."""
@@ -192,7 +200,7 @@ def _sighting(
     age = ADULT if bands.get(person) == ADULT else CHILD
     rule = settings.rule(age)
     size = face.detection.box.size
-    threshold = rule.threshold_at(size)
+    threshold = rule.threshold_at(size, len(people))
     reason = None
     if not size >= rule.smallest:
         reason = Reason.TOO_SMALL

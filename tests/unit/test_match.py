@@ -99,6 +99,14 @@ def test_small_faces_need_more_and_very_small_ones_are_not_matched() -> None:
     assert odd.person_id is None
 
 
+def test_a_list_of_a_few_people_needs_more() -> None:
+    settings = replace(SETTINGS, adult=replace(RULE, few=3, few_extra=5.0))
+    seen, three = [face(0, axis(1, 0, 0, 1))], person("anna", ANNA) + person("bella", BELLA) + person("carla", CARLA)
+    assert names(match(seen, three, ADULTS, settings)) == ["anna"]
+    (found,) = match(seen, three[:4], ADULTS, settings)
+    assert found.person_id is None and found.threshold == 17.0
+
+
 def test_a_face_that_an_engine_could_not_describe_is_not_compared() -> None:
     half = replace(face(0, ANNA), embeddings={"one": ANNA})
     (found,) = match([half], person("anna", ANNA), ADULTS, SETTINGS)

@@ -79,7 +79,7 @@ def test_a_face_too_small_to_compare_gets_no_name(eyes: Eyes, gallery: list[Temp
 def test_children_are_held_to_the_stricter_rule() -> None:
     settings = MatchSettings()
     for size in (30, 60, 90, 150, 400):
-        assert settings.child.threshold_at(size) > settings.adult.threshold_at(size)
+        assert settings.child.threshold_at(size, 60) > settings.adult.threshold_at(size, 60)
     assert settings.child.margin > settings.adult.margin
     assert settings.child.smallest > settings.adult.smallest
     assert settings.rule("") == settings.rule("Adult") == settings.child

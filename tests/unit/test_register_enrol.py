@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from consent_sync.enrol import NO_PORTRAIT, PortraitRefusal, Refusal, plan_enrolment, usable_portrait
+from consent_sync.likeness import shared_face
 from consent_sync.model import Portrait
+from pipeline.match import EngineScale
 from pipeline.types import (
     Analysis,
     Answer,
@@ -22,6 +24,7 @@ from pipeline.types import (
     Register,
     Role,
     Signer,
+    Vector,
 )
 
 ON = date(2026, 11, 1)
@@ -154,3 +157,34 @@ def test_the_plan_holds_those_who_may_be_matched_and_have_a_portrait() -> None:
         "P9": Reason.OUT_OF_SCOPE,
     }
     assert all(r.sentence for r in plan.refused)
+
+
+# --- portraits with several faces ---------------------------------------------------------------------------------
+
+
+def _vectors(*weights: float) -> dict[str, Vector]:
+    vector = np.zeros(8, np.float32)
+    vector[: len(weights)] = weights
+    return dict.fromkeys(ENGINES, np.asarray(vector / np.linalg.norm(vector), np.float32))
+
+
+SCALES = {"sface": EngineScale(0.0, 0.1), "dlib": EngineScale(0.0, 0.1, 0.5)}
+ANNA, ANNA_TOO, FRIEND, OTHER = _vectors(1), _vectors(1, 0.2), _vectors(0, 1), _vectors(0, 0, 1)
+
+
+def test_the_face_that_resembles_the_other_portrait_is_the_persons() -> None:
+    assert shared_face([[FRIEND, ANNA_TOO], [OTHER]], [ANNA], SCALES) == [1, None]
+
+
+def test_the_one_face_that_two_portraits_share_is_the_persons() -> None:
+    assert shared_face([[FRIEND, ANNA], [ANNA_TOO, OTHER]], [], SCALES) == [1, 0]
+    assert shared_face([[FRIEND, ANNA]], [], SCALES) == [None]
+
+
+def test_friends_who_are_together_in_both_portraits_are_neither() -> None:
+    assert shared_face([[FRIEND, ANNA], [ANNA_TOO, FRIEND]], [], SCALES) == [None, None]
+
+
+def test_a_twin_beside_the_person_is_not_chosen() -> None:
+    assert shared_face([[ANNA, ANNA_TOO]], [ANNA], SCALES) == [None]
+    assert shared_face([[], [{"sface": ANNA["sface"]}]], [ANNA], SCALES) == [None, None]
