@@ -12,7 +12,9 @@ from models.base import EngineError
 from models.weights import WeightsError
 from pipeline import screen
 from pipeline.commands import (
+    calibrate,
     console,
+    event,
     item,
     log,
     models,
@@ -38,7 +40,9 @@ app.add_typer(log.app, name="log")
 app.add_typer(register.app, name="register")
 app.add_typer(models.app, name="models")
 app.add_typer(item.app, name="item")
+app.add_typer(event.app, name="event")
 app.command("recall")(recall.recall)
+app.command("calibrate")(calibrate.calibrate)
 app.add_typer(person.app, name="person")
 app.add_typer(records.app, name="records")
 app.add_typer(publication.app, name="publication")

@@ -137,6 +137,11 @@ class GalleryCache:
             unreadable,
         )
 
+    def whole(self, register: Register, on: date) -> Gallery:
+        """Everyone who may be matched on a day, whatever the event: what a calibration looks at."""
+        everyone = Event("", groups=())
+        return self.of(register, everyone, on)
+
     def _opened(self) -> tuple[list[Template], bool]:
         """The templates, and whether they cannot be opened: then there are none, and nobody is named."""
         sealed = self._store.templates.all(self._weights)

@@ -52,8 +52,8 @@ class BandRule:
 
     `threshold` and `margin` are fused scores. `false_match_rate` is what the threshold stands for: the share of
     comparisons of two different people that reach it, as measured. Faces smaller than `smallest` pixels are not
-    matched; below `small` the threshold rises, by `small_extra` at `smallest`. With fewer candidates than `few` it rises
-    by `few_extra`.
+    matched; below `small` the threshold rises, by `small_extra` at `smallest`. With fewer candidates than `few` it
+    rises by `few_extra`.
     """
 
     threshold: float

@@ -47,7 +47,11 @@ def art30(settings: Settings, counts: Mapping[str, int]) -> Chapters:
 
 
 def dpia(
-    settings: Settings, counts: Mapping[str, int], engines: Mapping[str, str], decisions: Sequence[JsonObject]
+    settings: Settings,
+    counts: Mapping[str, int],
+    engines: Mapping[str, str],
+    decisions: Sequence[JsonObject],
+    calibration: JsonObject | None = None,
 ) -> Chapters:
     """The facts for a data protection impact assessment: what is compared how strictly, and who decided."""
     m = settings.matching
@@ -74,6 +78,8 @@ def dpia(
         "Age bands": bands
         if m.enabled
         else {"none": "matching is off: every face is covered until staff say who it is"},
+        "Calibration on the school's own gallery": calibration
+        or {"none": "not measured yet: beeldwacht calibrate"},
         "Numbers": _plain(counts),
         "Periods": _periods(settings),
         "Measures": _measures(settings),

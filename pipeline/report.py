@@ -181,6 +181,16 @@ def _key_given_up(body: dict[str, Any], _: str) -> Iterator[str]:
     yield f"key {body['before']} was given up: {body['templates']} templates deleted, everyone has to be enrolled again"
 
 
+def _calibrated(body: dict[str, Any], _: str) -> Iterator[str]:
+    low, high = body["95 % interval"]
+    yield (
+        f"calibrated on {body['people']} people: {body['named wrongly']} of {body['portraits compared as strangers']} "
+        f"strangers named, {body['wrong shows per 1,000 photos']} wrong shows per 1,000 photos ({low} to {high}), "
+        f"{body['named rightly']} of {body['portraits compared as guests']} guests named"
+    )
+    yield from (f"{p['first']} and {p['second']} come close (score {p['score']:.2f})" for p in body["pairs"])
+
+
 def _named(body: dict[str, Any], _: str) -> Iterator[str]:
     yield f"face {body['face']} is {body['person']}, said by hand" + (f": {body['why']}" if body.get("why") else "")
 
@@ -321,6 +331,7 @@ _LINES = {
     "templates.deleted": _templates_deleted,
     "templates.key_exchanged": _key_exchanged,
     "templates.key_given_up": _key_given_up,
+    "matching.calibrated": _calibrated,
     "item.named": _named,
     "item.unnamed": _unnamed,
     "item.speakers": _speakers,

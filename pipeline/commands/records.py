@@ -37,8 +37,13 @@ def dpia(config_file: ConfigOption = None, json_out: JsonOption = False) -> None
             said = json.loads(entry.body)["matching"]
             if not starts or starts[-1]["matching"] != said:
                 starts.append({"since": entry.at[:10], "matching": said})
+        calibration: JsonObject | None = None
+        for entry in application.store.journal.entries(kind="matching.calibrated"):
+            calibration = {"measured on": entry.at[:10], **json.loads(entry.body)}
+        if calibration:
+            calibration["pairs"] = len(calibration["pairs"])
         engines = application.parts.engines
-        chapters = records.dpia(application.settings, _counts(application), engines, starts)
+        chapters = records.dpia(application.settings, _counts(application), engines, starts, calibration)
     _show("Facts for the impact assessment (GDPR art. 35)", chapters, json_out)
 
 

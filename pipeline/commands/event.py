@@ -1,0 +1,105 @@
+"""One event: naming the faces that nobody is known for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline import screen
+from pipeline.app import App, now
+from pipeline.commands.common import ConfigOption, JsonOption, opened, progress, who
+from pipeline.errors import BeeldwachtError
+from pipeline.event_faces import Cluster, contact_sheet, gather, name_cluster
+from pipeline.lab import Lab
+from pipeline.service import lab_options
+
+app = typer.Typer(no_args_is_help=True, help="One event: its unknown faces.")
+
+
+@app.callback()
+def event() -> None:
+    """One event: its unknown faces."""
+
+
+@app.command("name")
+def event_name(
+    event: str,
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so; it is logged.")],
+    redo: Annotated[bool, typer.Option("--redo", help="Decide and publish anew what is published.")] = False,
+    least: Annotated[int, typer.Option(min=1, help="Offer only faces that are in so many photos.")] = 1,
+    config_file: ConfigOption = None,
+    json_out: JsonOption = False,
+) -> None:
+    """Show each unknown face of an event once, with all photos it is in, and ask who it is.
+
+    Answer with the id of a person, with numbers behind it to leave faces out (P0042 3 5); nothing leaves them covered;
+    q ends. The contact sheets are private files that are removed at the end.
+
+    Example: beeldwacht event name sports-day --by "M. Bakker"
+    """
+    with opened(config_file) as application:
+        lab = Lab(lab_options(application.parts))
+        sheets = application.settings.path("data") / f"sheets-{os.getpid()}"
+        try:
+            with progress(json_out) as bar:
+                task = bar.add_task("looking at photos")
+                found = gather(application.parts, lab, event,
+                               lambda done, of: bar.update(task, completed=done, total=of))  # fmt: skip
+            found = [c for c in found if len(c) >= least]
+            sheets.mkdir(mode=0o700)
+            answers = _ask(application, lab, sheets, found, who(application, by), redo, json_out)
+        finally:
+            lab.close()
+            shutil.rmtree(sheets, ignore_errors=True)
+            application.write_log_files()
+    faces = sum(a[1] for a in answers)
+    if json_out:
+        screen.as_json({"clusters": len(found), "decisions": len(answers), "faces": faces})
+    else:
+        screen.say(f"{len(found)} different faces, {len(answers)} named in {faces} places.", "green")
+
+
+def _ask(
+    application: App, lab: Lab, sheets: Path, found: list[Cluster], by: str, redo: bool, quiet: bool
+) -> list[tuple[str, int]]:
+    """Offer every cluster once; returns who was named, and in how many places."""
+    parts = application.parts
+    answers: list[tuple[str, int]] = []
+    for number, cluster in enumerate(found, 1):
+        title = f"Face {number} of {len(found)}, in {len(cluster)} photos"
+        page = sheets / f"face-{number:03}.html"
+        page.touch(mode=0o600)
+        page.write_text(contact_sheet(parts, lab, cluster, title), encoding="utf-8")
+        for item in sorted({u.item for u in cluster}):
+            parts.store.review.viewed(now(), by, item)
+        while True:
+            try:
+                said = _answer(f"{title}: {page}\nWho is it?")
+            except typer.Abort:  # the input ended: what was named stays
+                return answers
+            if not said or said == ["q"]:
+                break
+            try:
+                leave = [int(x) for x in said[1:]]
+                named, refused = name_cluster(parts, cluster, said[0], by, redo, leave)
+            except ValueError:
+                screen.complain("Answer with an id, and the numbers of faces to leave out.")
+            except BeeldwachtError as e:
+                screen.complain(str(e))
+            else:
+                answers.append((said[0], named))
+                for why in refused:
+                    screen.complain(why)
+                break
+        if said == ["q"]:
+            break
+    return answers
+
+
+def _answer(question: str) -> list[str]:
+    said: str = typer.prompt(question, default="", show_default=False, prompt_suffix=" ", err=True)
+    return said.split()
