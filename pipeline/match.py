@@ -86,7 +86,7 @@ class MatchSettings:
     )
     adult: BandRule = BandRule(6.25, 2.0, 1e-6, smallest=28.0, small=40.0, small_extra=0.35)
     child: BandRule = BandRule(
-        7.5, 4.0, 1e-4, smallest=40.0, small=80.0, small_extra=1.0, few=10, few_extra=1.0
+        7.0, 4.5, 1e-3, smallest=40.0, small=80.0, small_extra=1.0, few=10, few_extra=1.5
     )
 
     def rule(self, band: str) -> BandRule:
