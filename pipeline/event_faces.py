@@ -16,8 +16,8 @@ from pipeline.errors import BeeldwachtError
 from pipeline.gallery import SAME_BOX
 from pipeline.lab import Lab
 from pipeline.lifecycle import State
-from pipeline.process import Parts
-from pipeline.types import Reason
+from pipeline.parts import Parts
+from pipeline.types import Medium, Reason
 from pipeline.wire import box_in
 
 UNKNOWN = frozenset({Reason.UNKNOWN_PERSON, Reason.AMBIGUOUS, Reason.TOO_SMALL, Reason.NOT_COMPARED,
@@ -29,7 +29,7 @@ Cluster = tuple[Unknown, ...]
 
 
 def gather(parts: Parts, lab: Lab, event: str, progress: Callable[[int, int], None] = lambda *_: None) -> list[Cluster]:
-    """The faces of an event that nobody is known for, in clusters, the largest first.
+    """The faces in photos of an event that nobody is known for, in clusters, the largest first.
 
     Raises BeeldwachtError when matching is off (then nothing may describe faces) and ChildError when a child fails.
     """
@@ -41,16 +41,22 @@ def gather(parts: Parts, lab: Lab, event: str, progress: Callable[[int, int], No
         raise BeeldwachtError(f"There are no decided photos of the event {event!r}.", "See `beeldwacht status`.")
     found: list[Unknown] = []
     for done, item in enumerate(items, 1):
-        boxes = [box_in(r["box"]) for r in parts.store.items.verdict_rows(item.id) if r["reason"] in UNKNOWN]
+        progress(done, len(items))
+        rows = [r for r in parts.store.items.verdict_rows(item.id) if r["reason"] in UNKNOWN]
+        if not rows:
+            continue
+        lab.start()
+        original = parts.vault.original(item.sha256)
+        if lab.identify(original) is not Medium.PHOTO:
+            continue  # the people of a film are tracks, named with `item name`
+        boxes = [box_in(r["box"]) for r in rows]
         named, _ = parts.store.naming.names(item.id)
         boxes = [b for b in boxes if not any(b.iou(n.box) >= SAME_BOX for n in named)]
         if boxes:
-            lab.start()
-            analysis = lab.analyse(parts.vault.original(item.sha256), True)
+            analysis = lab.analyse(original, True)
             found += [
                 Unknown(item.id, f) for f in analysis.faces if any(f.detection.box.iou(b) >= SAME_BOX for b in boxes)
             ]
-        progress(done, len(items))
     return clusters(found, matching.rules.engines)
 
 
