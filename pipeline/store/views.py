@@ -53,6 +53,11 @@ class Published:
     title: str
     published_at: str
 
+    @property
+    def film(self) -> bool:
+        """Whether it plays."""
+        return self.rendition.path.endswith(".mp4")
+
 
 @dataclass(frozen=True, slots=True)
 class Decided:

@@ -67,7 +67,7 @@ def item(c: Call) -> Response:
     entries = store.views.search(Search(item=found.id), 500)
     out = [r for r in store.items.renditions(found.id) if r.state is State.PUBLISHED]
     return c.page("audit_item.html", item=found, rows=[_row(c, e) for e in entries], renditions=out,
-                  size=store.views.size(found.id))  # fmt: skip
+                  size=None if found.format.startswith("film") else store.views.size(found.id))  # fmt: skip
 
 
 def verify(c: Call) -> Response:

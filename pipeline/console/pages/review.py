@@ -191,7 +191,8 @@ def _item(c: Call, number: int, status: int = 200, problem: str = "") -> Respons
     doubts = found.state is State.PUBLISHED
     before, after = store.views.neighbours(number, doubts)
     names = {p: person.name for p, person in store.register.current().people.items()}
-    size = store.views.size(number) or _measured(c, found)
+    film = found.format.startswith("film")  # it is not shown here: its published copies are, in the gallery
+    size = None if film else store.views.size(number) or _measured(c, found)
     return c.page(
         "review.html", status, item=found, problem=problem, faces=_faces(store.items.verdict_rows(number), c),
         size=size, marks=store.review.marks(number), names=names, seen=store.review.version(number), before=before,
