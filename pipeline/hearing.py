@@ -16,7 +16,7 @@ from types import MappingProxyType
 
 from pipeline.film_types import Heard, SoundMode, SoundPlan, Speakers, Stretch
 from pipeline.policy import is_candidate, may_in, members
-from pipeline.reasons import BY_DEFAULT, DOUBT, PUBLICATION, HoldReason, article
+from pipeline.reasons import BY_DEFAULT, DOUBT, PERMANENCE, PUBLICATION, HoldReason, article
 from pipeline.stretches import joined
 from pipeline.types import Event, Medium, Reason, Register
 
@@ -30,6 +30,7 @@ class SoundReason(StrEnum):
     NOT_AGREED = "not_agreed"
     UNKNOWN_PEOPLE = "unknown_people"
     NOBODY_KNOWN = "nobody_known"
+    MUTED_BEFORE = "muted_before"
     ERROR = "error"
 
 
@@ -41,6 +42,7 @@ _ARTICLES: Mapping[SoundReason, str] = MappingProxyType(
         SoundReason.NOT_AGREED: PUBLICATION,
         SoundReason.UNKNOWN_PEOPLE: PUBLICATION,
         SoundReason.NOBODY_KNOWN: DOUBT,
+        SoundReason.MUTED_BEFORE: PERMANENCE,
         SoundReason.ERROR: BY_DEFAULT,
     }
 )
@@ -67,6 +69,10 @@ _SENTENCES: Mapping[SoundReason, tuple[str, str]] = MappingProxyType(
         SoundReason.NOBODY_KNOWN: (
             "it is not known who is in it, so nobody is known to have agreed",
             "onbekend is wie erin voorkomt, dus van niemand is bekend dat die instemt",
+        ),
+        SoundReason.MUTED_BEFORE: (
+            "muted when this was published first, and a later yes brings no sound back by itself: staff may ask for it",
+            "gedempt toen dit voor het eerst werd gepubliceerd; een later ja brengt niets vanzelf terug: vraag het aan",
         ),
         SoundReason.ERROR: (
             "the decision could not be taken, so all sound is muted",
@@ -133,6 +139,13 @@ def recording_plan(
     if not everyone or not all(h.allowed for h in heard):
         return HoldReason.SPEAKERS_UNKNOWN
     return _decide(SoundReason.GROUPS_AGREED, heard, speech, duration, strict)
+
+
+def as_before(plan: SoundPlan, speech: Sequence[Stretch], duration: float, strict: bool = False) -> SoundPlan:
+    """The plan of something whose sound was muted when it was published before: it is not kept now (protocol A.4)."""
+    if plan.mode is not SoundMode.KEEP:
+        return plan
+    return _decide(SoundReason.MUTED_BEFORE, plan.heard, speech, duration, strict)
 
 
 def sound_article(reason: SoundReason) -> str:

@@ -19,7 +19,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import film_plan, marks, policy
+from pipeline import film_plan, hearing, marks, policy
 from pipeline.errors import ChildError
 from pipeline.film_types import FilmFacts, Look, SoundMode, SoundPlan, Speakers, Stretch, Track
 from pipeline.film_wire import covers_out, facts_in, look_in, look_out, samples_out, stretches_in, stretches_out
@@ -144,9 +144,19 @@ def decide_recording(item: Item, owner: str, lab: Lab, parts: Parts) -> State:
     if speakers is None and HoldReason.SPEAKERS_UNKNOWN in lifted:
         speakers = Speakers(frozenset())  # an officer let it go without anybody named: with its speech muted
 
+    kept = parts.store.recall.heard_before(item.id)
+
     def planned(speech: tuple[Stretch, ...]) -> dict[str, SoundPlan | HoldReason]:
-        length = _length(film.facts)
-        return {c: recording_plan(speakers, speech, length, register, c, on, item.event, strict) for c in channels}
+        plans = {
+            c: recording_plan(speakers, speech, _length(film.facts), register, c, on, item.event, strict)
+            for c in channels
+        }
+        return {
+            c: hearing.as_before(p, speech, _length(film.facts), strict)
+            if kept is not None and c not in kept and isinstance(p, SoundPlan)
+            else p
+            for c, p in plans.items()
+        }
 
     found = planned(())
     speech: tuple[Stretch, ...] = ()
@@ -260,12 +270,16 @@ def _hear(
     nameless = unknown + (speakers.unknown if speakers else 0)
     strict = parts.settings.film.sound == "strict"
 
+    kept = parts.store.recall.heard_before(item.id)
+    length = _length(film.facts)
+
     def planned(speech: tuple[Stretch, ...]) -> dict[str, SoundPlan]:
-        return {
-            c: sound_plan(film.facts.sound, everyone, nameless, speech, _length(film.facts), register, c, on,
-                          item.event, strict)
+        plans = {
+            c: sound_plan(film.facts.sound, everyone, nameless, speech, length, register, c, on, item.event, strict)
             for c in parts.settings.channels
-        }  # fmt: skip
+        }
+        muted = [c for c in plans if kept is not None and c not in kept]
+        return plans | {c: hearing.as_before(plans[c], speech, length, strict) for c in muted}
 
     found = planned(())
     if all(p.mode is not SoundMode.MUTE_SPEECH for p in found.values()):

@@ -196,13 +196,8 @@ class RecallStore:
         staff that asked for the item to be shown anew lifts that. A channel that was not published shows nobody.
         """
         with self._db.read() as tx:
-            lifted = tx.execute(select(func.max(recalls.c.revision)).where(
-                recalls.c.item_id == item_id, recalls.c.uncover == 1)).scalar()  # fmt: skip
-            query = select(func.max(renditions.c.revision)).where(
-                renditions.c.item_id == item_id, renditions.c.state.in_([State.PUBLISHED, State.WITHDRAWN])
-            )
-            last = tx.execute(query).scalar()
-            if last is None or (lifted is not None and lifted >= last):
+            last = _limiting(tx, item_id)
+            if last is None:
                 return None
             rows = tx.execute(select(verdicts).where(
                 verdicts.c.item_id == item_id, verdicts.c.revision == last, verdicts.c.shown == 1))  # fmt: skip
@@ -210,6 +205,15 @@ class RecallStore:
             for r in rows:
                 shown.setdefault(r.channel, []).append((box_in(json.loads(r.box)), r.person_id))
             return shown
+
+    def heard_before(self, item_id: int) -> frozenset[str] | None:
+        """The channels on which the sound of the last published file was left as it was; None like `shown_before`."""
+        with self._db.read() as tx:
+            last = _limiting(tx, item_id)
+            if last is None:
+                return None
+            return frozenset(tx.execute(select(heard.c.channel).distinct().where(
+                heard.c.item_id == item_id, heard.c.revision == last, heard.c.kept == 1)).scalars())  # fmt: skip
 
     # --- places -----------------------------------------------------------------------------------------------
 
@@ -258,6 +262,15 @@ class RecallStore:
         with self._db.read() as tx:
             row = tx.execute(query.order_by(renditions.c.id.desc())).first()
             return (row.item_id, row.channel, row.sha256) if row else None
+
+
+def _limiting(tx: Connection, item_id: int) -> int | None:
+    """The revision of the last published decision, unless staff asked since for the item to be shown anew."""
+    lifted = tx.execute(select(func.max(recalls.c.revision)).where(
+        recalls.c.item_id == item_id, recalls.c.uncover == 1)).scalar()  # fmt: skip
+    last = tx.execute(select(func.max(renditions.c.revision)).where(
+        renditions.c.item_id == item_id, renditions.c.state.in_([State.PUBLISHED, State.WITHDRAWN]))).scalar()  # fmt: skip
+    return None if last is None or (lifted is not None and lifted >= last) else int(last)
 
 
 def _move(tx: Connection, now: datetime, row: Row[Any], to: State, **values: Any) -> None:

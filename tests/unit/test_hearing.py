@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from test_policy import ADULT, CHILD, ON, TEEN, consent
 
 from pipeline.film_types import SoundMode, SoundPlan, Speakers, Stretch
-from pipeline.hearing import SoundReason, explain_sound, mode_text, recording_plan, sound_article, sound_plan
+from pipeline.hearing import (
+    SoundReason,
+    as_before,
+    explain_sound,
+    mode_text,
+    recording_plan,
+    sound_article,
+    sound_plan,
+)
 from pipeline.policy import members
 from pipeline.reasons import HoldReason
 from pipeline.stretches import joined, within
@@ -211,3 +219,15 @@ def test_joined_loses_nothing(pieces: list[Stretch], pad: float, gap: float, end
     assert within([s for s in inside if s.start < s.end], got)
     assert all(b.start - a.end > gap for a, b in pairwise(got))
     assert joined(got, end) == got
+
+
+def test_sound_that_was_muted_when_it_was_published_does_not_come_back() -> None:
+    kept = SoundPlan(SoundMode.KEEP, SoundReason.ALL_AGREED, "A.5")
+    speech = (Stretch(1.0, 2.0),)
+    plan = as_before(kept, speech, 10.0)
+    assert (plan.mode, plan.reason, plan.article, plan.muted) == (
+        SoundMode.MUTE_SPEECH, SoundReason.MUTED_BEFORE, "A.4", speech,
+    )  # fmt: skip
+    assert as_before(kept, speech, 10.0, strict=True).mode is SoundMode.MUTE_ALL
+    none = SoundPlan(SoundMode.NONE, SoundReason.NO_SOUND, "")
+    assert as_before(none, (), 10.0) is none
