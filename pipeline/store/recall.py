@@ -268,8 +268,10 @@ def _limiting(tx: Connection, item_id: int) -> int | None:
     """The revision of the last published decision, unless staff asked since for the item to be shown anew."""
     lifted = tx.execute(select(func.max(recalls.c.revision)).where(
         recalls.c.item_id == item_id, recalls.c.uncover == 1)).scalar()  # fmt: skip
-    last = tx.execute(select(func.max(renditions.c.revision)).where(
-        renditions.c.item_id == item_id, renditions.c.state.in_([State.PUBLISHED, State.WITHDRAWN]))).scalar()  # fmt: skip
+    published = renditions.c.state.in_([State.PUBLISHED, State.WITHDRAWN])
+    last = tx.execute(
+        select(func.max(renditions.c.revision)).where(renditions.c.item_id == item_id, published)
+    ).scalar()
     return None if last is None or (lifted is not None and lifted >= last) else int(last)
 
 
