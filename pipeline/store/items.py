@@ -178,7 +178,7 @@ class ItemStore:
                 raise Cancelled(row.cancel_requested_by)
             self._same_register(tx, decision.register_version)
             if naming.mark(tx, item.id) != decision.names_mark:
-                changed = "Somebody named a face or a voice, or covered something, meanwhile."
+                changed = "The name of a face changed meanwhile, or that of a voice, or a cover made by hand."
                 raise LeaseLost(changed, "The item is decided again.")
             revision = row.revision + 1
             tx.execute(delete(renditions).where(renditions.c.item_id == item.id, renditions.c.state == State.READY))

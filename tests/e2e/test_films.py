@@ -415,7 +415,7 @@ def test_real_films_come_out_upright_covered_and_in_step(tmp_path: Path, weights
     first, last = (coarse(frames(p)[1][12]) for p in (source["sideways_movie"], sideways))
     assert (
         np.corrcoef(first.ravel(), last.ravel())[0, 1]
-        > 0.8
+        > 0.6  # a face in close-up: a cover takes a good part of it
         > np.corrcoef(first.ravel(), last[::-1, ::-1].ravel())[0, 1]
     )
 
