@@ -29,7 +29,7 @@ FAST = "yunet"
 HINT = 0.3
 """Score of the fast detector below its threshold that still prolongs a track and asks for a second look."""
 
-SECOND = DetectSettings(tile=2048, enlarge=(), turned=())
+SECOND = DetectSettings(enlarge=(), turned=())  # in tiles: a whole frame of 1080p takes 260 MiB more
 _MARGIN = 0.08  # other decoders and other roundings move a score by as much
 # ITU-R BT.709, limited range: red, green, blue from brightness, blue and red difference.
 _BT709 = np.array(
