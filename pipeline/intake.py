@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipeline import event_file, names
 from pipeline.errors import IntakeError, RefusedFile
+from pipeline.faults import reach
 from pipeline.store import Store
 from pipeline.store.records import Arrival, Item
 from pipeline.types import Event
@@ -47,7 +48,9 @@ class Intake:
                     f"{names.shown(seen.relative)}: a link, a device or a pipe. Drop the file itself instead."
                 )
             taken, stamp = self._store_copy(path, seen.relative, event_file.read(self._vault.inbox, event, path))
+            reach("intake.row")
             self._vault.clear(path, stamp)
+            reach("intake.cleared")
         except RefusedFile as e:
             return self._refuse(path, seen.relative, e)
         except IntakeError as e:

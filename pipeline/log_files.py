@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pipeline.audit import Entry, from_line, to_line
 from pipeline.errors import StartupError
+from pipeline.faults import reach
 
 
 class LogFiles:
@@ -71,6 +72,7 @@ class LogFiles:
                 if handle:
                     handle.write(to_line(entry) + "\n")
                 last, count = entry.seq, count + 1
+                reach("log.writing")
         finally:
             if handle:
                 _close(handle)
@@ -104,5 +106,6 @@ def _mend(path: Path) -> None:
 
 def _close(handle: object) -> None:
     handle.flush()  # type: ignore[attr-defined]
+    reach("log.written")
     os.fsync(handle.fileno())  # type: ignore[attr-defined]
     handle.close()  # type: ignore[attr-defined]

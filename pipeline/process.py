@@ -15,6 +15,7 @@ from datetime import date
 
 from pipeline import marks, mask, policy
 from pipeline.errors import BeeldwachtError, Cancelled, ChildRefused, LeaseLost
+from pipeline.faults import reach
 from pipeline.gallery import SAME_BOX, Gallery, as_before, with_names
 from pipeline.lab import Lab, Product
 from pipeline.lifecycle import State
@@ -45,6 +46,7 @@ class _Seen:
 
 def process(item: Item, owner: str, lab: Lab, parts: Parts) -> State:  # noqa: PLR0911 - one return per ending
     """Take one claimed item as far as it goes; returns the state it was left in."""
+    reach("work.claimed")
     work = parts.settings.work
     if item.interruptions >= work.interruptions:
         why = f"The service was stopped {item.interruptions} times while it worked on this file."
@@ -74,6 +76,7 @@ def process(item: Item, owner: str, lab: Lab, parts: Parts) -> State:  # noqa: P
 def _decide(item: Item, owner: str, lab: Lab, parts: Parts) -> State:
     started = parts.seconds()
     analysis = lab.analyse(parts.vault.original(item.sha256), parts.settings.matching.enabled)
+    reach("work.analysed")
     register = parts.store.register.current()
     on = parts.clock().date()
     gallery = parts.galleries.of(register, item.event, on)
@@ -97,11 +100,13 @@ def _decide(item: Item, owner: str, lab: Lab, parts: Parts) -> State:
     hold: list[str] = [r for r in policy.hold_reasons(item.event, register) if r not in lifted]
     if hold:
         return _record(item, owner, register, seen, {}, [], hold, parts)
+    reach("work.judged")
     checks: dict[str, Sequence[Check]] = {}
     drafts: list[Draft] = []
     for plan, channels in _plans(analysis, verdicts, by_hand).items():
         name = f"{item.id}-{item.revision + 1}-{channels[0]}.partial"
         product = _produce(plan, name, lab, seen, parts)
+        reach("work.rendered")
         failed = failed_checks(product.checks)
         hold += [h for h in failed if h not in hold]
         for channel in channels:
@@ -114,6 +119,7 @@ def _decide(item: Item, owner: str, lab: Lab, parts: Parts) -> State:
         for draft in drafts:
             parts.vault.discard(draft.work_name)
         drafts = []
+    reach("work.sealed")
     return _record(item, owner, register, seen, checks, drafts, hold, parts)
 
 
@@ -184,13 +190,17 @@ def _record(
         register.version, seen.on, seen.analysis, seen.verdicts, checks, drafts, hold, parts.engines,
         round(parts.seconds() - seen.started, 3), seen.names_mark,
     )  # fmt: skip
-    return parts.store.items.record(parts.clock(), item, owner, decision).state
+    state = parts.store.items.record(parts.clock(), item, owner, decision).state
+    reach("work.decided")
+    return state
 
 
 def _put_aside(item: Item, owner: str, parts: Parts, state: State, reason: str, why: str) -> State:
     """Into quarantine first, then the row: a crash in between repeats the copy and loses nothing."""
     parts.vault.quarantine_copy(item.sha256, "/".join(filter(None, (item.event.name, item.folder, item.name))), why)
+    reach("aside.explained")
     parts.store.items.end(parts.clock(), item, owner, state, [reason], why)
+    reach("aside.done")
     for name in leftovers(item, parts):
         parts.vault.discard(name)
     return state

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from pipeline import film_plan, hearing, marks, policy
 from pipeline.errors import ChildError
+from pipeline.faults import reach
 from pipeline.film_types import FilmFacts, Look, SoundMode, SoundPlan, Speakers, Stretch, Track
 from pipeline.film_wire import covers_out, facts_in, look_in, look_out, samples_out, stretches_in, stretches_out
 from pipeline.gallery import Gallery, as_before
@@ -236,6 +237,7 @@ def _look(film: _Film, name: str, parts: Parts) -> Look:
     except (KeyError, TypeError, ValueError) as e:
         raise ChildError(f"The reader of media gave tracks that make no sense ({e}).") from e
     parts.vault.keep(gzip.compress(json.dumps(raw).encode(), 1), parts.vault.work_file(name))
+    reach("film.looked")
     return look
 
 
@@ -298,6 +300,7 @@ def _renditions(
     for plan, channels in plans.items():
         name = _work_name(item, channels[0])
         product = make(plan, name)
+        reach("work.rendered")
         hold += [h for h in failed_checks(product.checks) if h not in hold]
         for channel in channels:
             own = _work_name(item, channel)
@@ -305,6 +308,7 @@ def _renditions(
                 parts.vault.duplicate(name, own)
             checks[channel] = product.checks
             drafts.append(Draft(channel, own, *parts.vault.seal(own), product.extension))
+    reach("work.sealed")
     if hold:
         for draft in drafts:
             parts.vault.discard(draft.work_name)
@@ -410,5 +414,6 @@ def _total(stretches: Iterable[Stretch]) -> float:
 
 def _record(item: Item, owner: str, decision: Decision, parts: Parts) -> State:
     state = parts.store.items.record(parts.clock(), item, owner, decision).state
+    reach("work.decided")
     parts.vault.discard(look_name(item, parts))
     return state

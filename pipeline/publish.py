@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from pipeline.errors import LeaseLost, PublishError
+from pipeline.faults import reach
 from pipeline.lifecycle import State
 from pipeline.store import Store
 from pipeline.store.records import Item, Rendition
@@ -50,12 +51,15 @@ class Publisher:
         waiting = [r for r in renditions if r.state is State.READY]
         if not self._store.items.still_current(item.id):
             return self._redo(item, waiting, "the register changed after the decision")
+        reach("publish.checked")
         try:
             for rendition in waiting:
                 self._release(rendition)
+                reach("publish.released")
             self._store.items.published(self._clock(), item)
         except (PublishError, LeaseLost, FileNotFoundError) as e:
             return self._redo(item, self._waiting(item), str(e))
+        reach("publish.done")
         return True
 
     def _waiting(self, item: Item) -> list[Rendition]:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pipeline import watch
 from pipeline.errors import BeeldwachtError, ChildError, StartupError
+from pipeline.faults import reach
 from pipeline.intake import Intake, Taken
 from pipeline.lab import FilmOptions, Lab, LabOptions
 from pipeline.lifecycle import State
@@ -84,9 +85,11 @@ class Service:
             raise StartupError(f"The engines do not load: {e}.") from e
         self._confined = first.confined
         recovered = parts.store.items.recover(parts.clock(), living=())
+        reach("start.recovered")
         keep = {r.work_name for _, rs in parts.store.items.ready() for r in rs if r.state is State.READY}
         parts.vault.clean_work(keep | {look_name(i, parts) for i in parts.store.items.all(state=State.QUEUED)})
         parts.vault.clean_vault()
+        reach("start.cleaned")
         matching: JsonObject = {"enabled": parts.settings.matching.enabled}
         if parts.settings.matching.enabled:
             m = parts.settings.matching

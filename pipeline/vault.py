@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import names
-from pipeline.disk import sync_folder
+from pipeline.disk import make_folder, sync_folder
 from pipeline.errors import IntakeError, PublishError, RefusedFile, StartupError
+from pipeline.faults import reach
 
 _CHUNK = 1 << 20
 _NOREPLACE = 1
@@ -109,12 +110,14 @@ class Vault:
                 after = os.fstat(source.fileno())
             if stamp_of(before) != stamp_of(after):
                 raise IntakeError(f"{names.shown(path.name)}: changed while it was read.", "It is tried again.")
+            reach("vault.copied")
             target = self.original(digest)
-            target.parent.mkdir(mode=0o700, exist_ok=True)
+            make_folder(target.parent, 0o700)
             if not (target.exists() and _digest(target) == digest):
                 temporary.chmod(0o400)
                 temporary.replace(target)
-                sync_folder(target.parent)
+                reach("vault.renamed")
+            sync_folder(target.parent)  # also of a copy that was there: a crash may have come before this
             return Stored(digest, before.st_size, stamp_of(before))
         except OSError as e:
             raise IntakeError(f"{names.shown(path.name)}: cannot be copied ({e.strerror}).") from e
@@ -131,6 +134,7 @@ class Vault:
                 digest.update(chunk)
                 out.write(chunk)
             out.flush()
+            reach("vault.copying")
             os.fsync(out.fileno())
         if _digest(temporary) != digest.hexdigest():
             raise OSError(errno.EIO, "the copy in the vault differs from what was read")
@@ -211,7 +215,7 @@ class Vault:
         Returns its SHA-256. Until the rename it has a name that the inbox leaves alone.
         """
         upload, target = folder / f".upload-{key}", self.inbox / event
-        target.mkdir(parents=True, exist_ok=True)
+        make_folder(target)
         source = target / f".~tmp~{key}"
         shutil.copyfile(upload, source)
         _sync_file(source)
@@ -250,10 +254,11 @@ class Vault:
         return target
 
     def keep(self, data: bytes, target: Path) -> None:
-        """Write a small file of the service's own by one rename, so that nobody reads half of it."""
+        """Write a small file of the service's own by one rename, durably, so that nobody reads half of it."""
         partial = target.with_name(f".{target.name}-{os.urandom(4).hex()}.partial")
         partial.write_bytes(data)
-        partial.replace(target)
+        _sync_file(partial)
+        replace_file(partial, target)
 
     def hand_over(self, work_name: str, target: Path) -> None:
         """Move a finished file out of work/ to where a person may have it, for its owner alone."""
@@ -281,14 +286,16 @@ class Vault:
             partial = target.with_name(f".{target.name}.partial")
             shutil.copyfile(self.original(sha256), partial)
             partial.chmod(0o640)
-            partial.replace(target)
+            _sync_file(partial)
+            replace_file(partial, target)
+            reach("aside.copied")
         _write_text(target.with_name(target.name + ".reason.txt"), why)
         return target
 
     def _quarantine_place(self, relative: str, sha256: str = "") -> Path:
         event, folder, name = names.split(relative)
         place = self.quarantine / event / folder
-        place.mkdir(parents=True, exist_ok=True)
+        make_folder(place)
         stem, dot, extension = names.safe(name).rpartition(".")
         for number in range(1, 100_000):
             middle = "" if number == 1 else f"-{number}"
@@ -355,17 +362,20 @@ class Vault:
         source, target = self.work / work_name, self.publish / channel / path
         if not source.exists():
             if target.is_file() and _digest(target) == sha256:
+                sync_folder(target.parent)  # a crash may have come between the rename and this
                 return
             raise FileNotFoundError(errno.ENOENT, "the rendition is gone", str(source))
         if _digest(source) != sha256:
             raise PublishError(f"{work_name}: changed between the check and the release.", "It is rendered again.")
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent)
         except FileExistsError as e:
             raise NotADirectoryError(errno.ENOTDIR, "a file stands where a folder should be", e.filename) from e
         source.chmod(0o644)
         _sync_file(source)
+        reach("publish.synced")
         rename_no_replace(source, target)
+        reach("publish.renamed")
         sync_folder(target.parent)
 
     def retract(self, channel: str, path: str, sha256: str) -> bool:
@@ -375,10 +385,13 @@ class Vault:
         """
         target = self.publish / channel / path
         if not target.is_file():
+            if target.parent.is_dir():
+                sync_folder(target.parent)  # a crash may have come between the removal and this
             return True
         if _digest(target) != sha256:
             return False
         target.unlink()
+        reach("recall.removed")
         sync_folder(target.parent)
         return True
 
@@ -438,4 +451,5 @@ def _sync_file(path: Path) -> None:
 def _write_text(path: Path, text: str) -> None:
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(text.rstrip() + "\n", encoding="utf-8")
-    partial.replace(path)
+    _sync_file(partial)
+    replace_file(partial, path)

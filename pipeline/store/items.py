@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select,
 from pipeline import lifecycle, names
 from pipeline.db import checks, heard, heartbeats, items, register_versions, renditions, verdicts
 from pipeline.errors import BeeldwachtError, Cancelled, LeaseLost, PublishError
+from pipeline.faults import reach
 from pipeline.film_types import SoundMode
 from pipeline.lifecycle import State
 from pipeline.store import naming
@@ -199,6 +200,7 @@ class ItemStore:
             if decision.hold:
                 held: JsonObject = {"reasons": list(decision.hold)}
                 self._journal.append(tx, now, "item.held", SERVICE, held, item.id, reasons=decision.hold)
+            reach("store.deciding")
             return item_in(tx.execute(select(items).where(items.c.id == item.id)).one())
 
     def ready(self) -> list[tuple[Item, list[Rendition]]]:
@@ -242,6 +244,7 @@ class ItemStore:
             body = {"renditions": [{"channel": r.channel, "sha256": r.sha256, "path": r.path} for r in done
                                    if r.state is State.READY]}  # fmt: skip
             self._journal.append(tx, now, "item.published", SERVICE, body, item.id)
+            reach("store.publishing")
 
     def redo(self, now: datetime, item: Item, why: str) -> None:
         """Send a ready item back to be decided again: the register changed, or its rendered file is gone."""

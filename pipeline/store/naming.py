@@ -13,6 +13,7 @@ from pipeline import lifecycle
 from pipeline.db import face_names, items, speakers
 from pipeline.db_console import marks
 from pipeline.errors import BeeldwachtError
+from pipeline.faults import reach
 from pipeline.film_types import Speakers
 from pipeline.lifecycle import State
 from pipeline.store.base import Database, stamp, to_json
@@ -76,6 +77,7 @@ class NamingStore:
             if why:
                 body["why"] = why
             self._journal.append(tx, now, "item.named", named_by, body, item_id, [person_id])
+            reach("store.naming")
             return again(self._journal, tx, now, row, named_by, _FACE_CHANGED)
 
     def unname(

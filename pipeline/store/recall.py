@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, and_, func, insert, select, update
 from pipeline import lifecycle
 from pipeline.db import heard, items, places, recalls, renditions, verdicts
 from pipeline.errors import BeeldwachtError
+from pipeline.faults import reach
 from pipeline.lifecycle import State
 from pipeline.store.base import Database, stamp
 from pipeline.store.journal import Journal
@@ -154,6 +155,7 @@ class RecallStore:
                 body["incident"] = open_incident(tx, now, actor, item_id, incident)
             kind = "item.redone" if uncover else "item.recalled"
             self._journal.append(tx, now, kind, actor, body, item_id, [person_id] if person_id else [])
+        reach("recall.begun")
         return True
 
     def unfinished(self) -> list[Recall]:
@@ -187,6 +189,7 @@ class RecallStore:
             body: JsonObject = {"removed": len(recall.files) - len(changed), "changed": [f.path for f in changed],
                                 "replace": recall.replace}  # fmt: skip
             self._journal.append(tx, now, "item.removed", actor, body, recall.item_id)
+        reach("recall.done")
         return True
 
     def shown_before(self, item_id: int) -> dict[str, list[tuple[Box, str]]] | None:

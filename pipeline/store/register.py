@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row, func, insert, or_, select, update
 
 from pipeline.consent_rules import gather, spread
 from pipeline.db import consents, guardians, log, people, register_versions
+from pipeline.faults import reach
 from pipeline.store.base import Database, stamp, to_json
 from pipeline.store.journal import Journal
 from pipeline.types import (
@@ -140,6 +141,8 @@ class RegisterStore:
             if confirmed_by:
                 facts["confirmed_by"] = confirmed_by
             self._journal.append(tx, now, "register.loaded", actor, facts)
+            reach("register.replacing")
+        reach("register.replaced")
         return version
 
     def _version(self, tx: Connection) -> int:
