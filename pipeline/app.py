@@ -33,6 +33,7 @@ from pipeline.intake import Taken
 from pipeline.keys import TemplateKeys, source_of
 from pipeline.lab import Lab
 from pipeline.log_files import LogFiles
+from pipeline.messenger import places
 from pipeline.parts import Parts
 from pipeline.policy import may_match
 from pipeline.reasons import explain
@@ -41,6 +42,7 @@ from pipeline.service import Service, lab_options
 from pipeline.store import Store
 from pipeline.types import Rules
 from pipeline.vault import Vault
+from pipeline.watchman import Rounds, Watchman
 
 logger = logging.getLogger(__name__)
 
@@ -126,14 +128,29 @@ class App:
             lock.flush()
             yield
 
-    def service(self, on_taken: Callable[[Taken], None], on_done: Callable[[int], None]) -> Service:
-        """The service, not yet started."""
+    def service(
+        self,
+        on_taken: Callable[[Taken], None],
+        on_done: Callable[[int], None],
+        alive: Callable[[], None] = lambda: None,
+    ) -> Service:
+        """The service, not yet started. `alive` is called every few seconds while its loop turns."""
 
         def prune() -> None:
             self.enroller(None, "service").prune(self.store.register.current())
 
         return Service(self.parts, lab_options(self.parts), self.log_files, on_taken, on_done, self._register_timer(),
-                       prune)  # fmt: skip
+                       prune, alive)  # fmt: skip
+
+    def watchman(self) -> Watchman:
+        """What looks after the installation and tells people. Raises ConfigError for a secret that cannot be read."""
+        s = self.settings
+        where = places(s.alarms, s.root, s.school, s.language)
+        return Watchman(self.store, s, where, lambda: len(self.log_flaws()))
+
+    def rounds(self) -> Rounds:
+        """The watchman's rounds, not yet started. Raises ConfigError."""
+        return Rounds(self.watchman(), self.settings.alarms.every_seconds, now)
 
     def _register_timer(self) -> RegisterTimer | None:
         """What follows the configured source while the service runs; None when the register is loaded by hand.

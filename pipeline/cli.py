@@ -12,6 +12,7 @@ from models.base import EngineError
 from models.weights import WeightsError
 from pipeline import screen
 from pipeline.commands import (
+    alarms,
     calibrate,
     console,
     event,
@@ -37,6 +38,7 @@ app = typer.Typer(
 )
 app.add_typer(service.app)
 app.add_typer(log.app, name="log")
+app.add_typer(alarms.app, name="alarms")
 app.add_typer(register.app, name="register")
 app.add_typer(models.app, name="models")
 app.add_typer(item.app, name="item")

@@ -22,6 +22,7 @@ from pipeline.types import At16, Style
 
 FILE_NAME = "beeldwacht.toml"
 WEIGHTS = Path(__file__).resolve().parent.parent / "models" / "weights"
+_ADDRESS = re.compile(r"^[^\s@,<>\"]+@[^\s@,<>\"]+$")
 _CHANNEL = re.compile(r"^[a-z][a-z0-9_-]{0,30}$")
 
 
@@ -224,6 +225,51 @@ class Console(_Section):
         return self.tls_certificate is not None or self.address.startswith("https://")
 
 
+class Alarms(_Section):
+    """Who is told when something needs a person, and from when on. Without a webhook and mail_to nobody is."""
+
+    webhook: str = ""
+    webhook_token_file: Path | None = None
+    """Holds what is sent along as a bearer token."""
+    mail_to: tuple[str, ...] = ()
+    mail_from: str = ""
+    smtp_host: str = "127.0.0.1"
+    smtp_port: int = Field(default=25, ge=1, le=65535)
+    smtp_security: Literal["none", "starttls", "tls"] = "none"
+    smtp_user: str = ""
+    smtp_password_file: Path | None = None
+    every_seconds: float = Field(default=60.0, ge=1, le=3600)
+    repeat_hours: float = Field(default=24.0, gt=0)
+    held_hours: float = Field(default=24.0, ge=0)
+    queue_hours: float = Field(default=4.0, gt=0)
+    silent_minutes: float = Field(default=10.0, ge=0.5)
+    register_hours: float = Field(default=24.0, gt=0)
+    register_days: float = Field(default=45.0, gt=0)
+    """Of a register that is loaded by hand."""
+    disk_mib: int = Field(default=2048, ge=0)
+    verify_hours: float = Field(default=24.0, gt=0)
+
+    @model_validator(mode="after")
+    def _not_in_the_clear(self) -> Self:
+        near = self.webhook.startswith(("http://127.0.0.1:", "http://localhost:"))
+        if self.webhook and not (self.webhook.startswith("https://") or near):
+            raise ValueError("the webhook must be an https address")
+        if bad := [a for a in (*self.mail_to, *filter(None, [self.mail_from])) if not _ADDRESS.match(a)]:
+            raise ValueError(f"not an address of a mailbox: {', '.join(bad)}")
+        local = self.smtp_host in {"127.0.0.1", "::1", "localhost"}
+        if self.smtp_user and self.smtp_security == "none" and not local:
+            raise ValueError("a password does not travel in the clear: smtp_security is starttls or tls")
+        if bool(self.smtp_user) != bool(self.smtp_password_file):
+            raise ValueError("name both smtp_user and smtp_password_file, or neither")
+        return self
+
+
+class Metrics(_Section):
+    """Who may read /metrics of the console. Without a token: this machine only, and nobody when there is a proxy."""
+
+    token_file: Path | None = None
+
+
 class Database(_Section):
     """Where decisions live. Empty: `beeldwacht.db` in the data folder."""
 
@@ -255,6 +301,8 @@ class Settings(BaseSettings):
     register: Register = Field(default_factory=Register)
     database: Database = Field(default_factory=Database)
     console: Console = Field(default_factory=Console)
+    alarms: Alarms = Field(default_factory=Alarms)
+    metrics: Metrics = Metrics()
 
     @field_validator("channels")
     @classmethod

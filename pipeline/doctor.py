@@ -21,10 +21,12 @@ from pipeline.config import Settings
 from pipeline.errors import BeeldwachtError
 from pipeline.lab import Lab
 from pipeline.lifecycle import State
+from pipeline.messenger import secret
 from pipeline.register_sync import HEARTBEAT as READING
 from pipeline.screen import item_json
 from pipeline.service import HEARTBEAT, lab_options
 from pipeline.types import JsonObject
+from pipeline.watchman import ALARMS
 
 _SILENT_AFTER = timedelta(seconds=30)
 _LEAST_FREE = 1 << 30
@@ -51,7 +53,7 @@ def examine(file: Path | None) -> list[Finding]:
     findings.append(Finding("configuration", True, f"{settings.root}"))
     for part, look in (("weights", _weights), ("ffmpeg", _ffmpeg), ("folders", _folders), ("disk", _disk),
                        ("watcher", _watcher), ("matching", _matching), ("database", _database),
-                       ("engines", _engines), ("service", _service)):  # fmt: skip
+                       ("engines", _engines), ("service", _service), ("alarms", _alarms)):  # fmt: skip
         findings += _guarded(part, look, settings)
     return findings
 
@@ -227,6 +229,26 @@ def _service(settings: Settings) -> list[Finding]:
     return [
         Finding("service", not problem, facts["summary"], "See the inbox and the folders above." if problem else "")
     ]
+
+
+def _alarms(settings: Settings) -> list[Finding]:
+    application = App(settings)
+    try:
+        told = application.watchman().places
+        last = application.store.items.heartbeat(ALARMS)
+    finally:
+        application.close()
+    failing = sorted(name for name, m in last[1]["places"].items() if m["failures"] and name in told) if last else []
+    if failing:
+        return [Finding("alarms", False, f"not delivered by {', '.join(failing)}", "Run `beeldwacht alarms test`.")]
+    nobody = "nobody is told when something is wrong; name a webhook or mail_to in [alarms]"
+    findings = [Finding("alarms", True, f"by {', '.join(told)}" if told else nobody)]
+    if token := settings.metrics.token_file:
+        path = token if token.is_absolute() else settings.root / token
+        secret(token, settings.root)
+        if path.stat().st_mode & 0o007:
+            findings.append(Finding("metrics", False, f"{path} can be read by everyone", f"chmod 0400 {path}"))
+    return findings
 
 
 def _file_system(path: Path) -> str:

@@ -49,7 +49,9 @@ class Service:
         on_done: Callable[[int], None] = lambda _: None,
         register: RegisterTimer | None = None,
         prune: Callable[[], object] = lambda: None,
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
+        self._alive = alive
         self._register = register
         self._parts = parts
         self._lab_options = lab_options
@@ -204,6 +206,7 @@ class Service:
             self._publisher.publish_ready()  # what a full disk or a locked folder kept back
             self._log_files.append(parts.store.journal.entries)
             parts.store.items.beat(parts.clock(), HEARTBEAT, self._facts())
+            self._alive()
 
     def _prune_daily(self) -> None:
         """Consents and portraits run out without anybody touching the register: their templates go that day."""

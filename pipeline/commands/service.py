@@ -18,6 +18,7 @@ from pipeline.intake import Taken
 from pipeline.lifecycle import SETTLED_STATES, State
 from pipeline.progress import line
 from pipeline.report import reason_text
+from pipeline.sd_notify import ALIVE, READY, STOPPING, Notifier
 from pipeline.service import Service, walk
 
 app = typer.Typer()
@@ -64,15 +65,21 @@ def run(config_file: ConfigOption = None) -> None:
             if item and item.state in SETTLED_STATES:
                 screen.item_line(item, application.store.items.verdict_rows(item_id), language)
 
-        service = application.service(on_taken, on_done)
+        systemd = Notifier()
+        service = application.service(on_taken, on_done, lambda: systemd.say(ALIVE))
+        rounds = application.rounds()
         _stop_on_signals(service)
         service.start()
         _announce(application)
+        rounds.start()
         server = None
         try:
             server = start(application) if application.settings.console.enabled else None
+            systemd.say(READY)
             service.run()
         finally:
+            systemd.say(STOPPING)
+            rounds.stop()
             if server:
                 server.close()
             screen.say("Stopping; the files in work are finished first.")

@@ -114,7 +114,10 @@ Page = Callable[[Call], Response]
 
 @dataclass(frozen=True, slots=True)
 class Declared:
-    """One route: without `roles` there is none. `takes` is what a body may be: form, piece (bytes) or file."""
+    """One route: without `roles` there is none. `takes` is what a body may be: form, piece (bytes) or file.
+
+    `machine`: programs ask, which get no cookie; who may is for the page to say.
+    """
 
     path: str
     page: Page
@@ -122,6 +125,7 @@ class Declared:
     methods: tuple[str, ...] = ("GET",)
     takes: str = "form"
     limit: int = MAX_FORM
+    machine: bool = False
 
 
 def routes(console: Console, table: Sequence[Declared]) -> list[Route]:
@@ -161,7 +165,7 @@ def _endpoint(console: Console, declared: Declared) -> Callable[[Request], Await
             logger.exception("console: %s %s", request.method, declared.path)
             response = call.page("message.html", 500, title=call._("Not done"),
                                  text=call._("The console made a mistake. The service's log has it."))  # fmt: skip
-        if fresh:
+        if fresh and not declared.machine:
             set_cookie(console, response, BEFORE, fresh)
         return response
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.console.pages import accounts, audit, door, gallery, oidc, register, review, today, upload
+from pipeline.console.pages import accounts, audit, door, gallery, monitor, oidc, register, review, today, upload
 from pipeline.console.routing import (
     ADMINISTRATOR,
     ANYBODY,
@@ -30,6 +30,9 @@ TABLE = (
     Declared("/language", door.language, ANYBODY, POST),
     Declared("/oidc/login", oidc.login, ANYBODY),
     Declared("/oidc/callback", oidc.callback, ANYBODY),
+    Declared("/healthz", monitor.healthz, ANYBODY, machine=True),
+    Declared("/healthz/live", monitor.live, ANYBODY, machine=True),
+    Declared("/metrics", monitor.figures, ANYBODY, machine=True),
     Declared("/", door.home, EVERYONE),
     Declared("/logout", door.sign_out, EVERYONE, POST),
     Declared("/account", door.account, EVERYONE),

@@ -8,6 +8,7 @@ from pipeline.store.base import Database
 from pipeline.store.items import ItemStore
 from pipeline.store.journal import Journal
 from pipeline.store.naming import NamingStore
+from pipeline.store.operation import OperationStore
 from pipeline.store.recall import RecallStore
 from pipeline.store.register import RegisterStore
 from pipeline.store.review import ReviewStore
@@ -38,6 +39,7 @@ class Store:
         self.uploads = UploadStore(self.database, self.journal)
         self.spot = SpotStore(self.database, self.journal)
         self.views = Views(self.database)
+        self.operation = OperationStore(self.database)
         self.rights = RightsStore(self.database, self.journal)
 
     def close(self) -> None:

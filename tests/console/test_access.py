@@ -14,7 +14,9 @@ from pipeline.store.accounts import AccountRole
 from tests.console.conftest import NAME, TITLE
 from tests.console.site import PASSWORD, ROLES, Site
 
-PUBLIC = {"/{rest:path}", "/static/{name}", "/login", "/welcome", "/language", "/oidc/login", "/oidc/callback"}
+MACHINES = {"/healthz", "/healthz/live", "/metrics"}  # tests/console/test_monitor.py
+PUBLIC = MACHINES | {"/{rest:path}", "/static/{name}", "/login", "/welcome", "/language", "/oidc/login",
+                     "/oidc/callback"}  # fmt: skip
 VALUES = {"item:int": "1", "face:int": "0", "seq:int": "1", "check:int": "1", "file:int": "1", "task:int": "1",
           "incident:int": "1", "person": "O", "key": "0" * 32, "name": "kim", "rest:path": "nowhere"}  # fmt: skip
 NOT_THERE = {"/{rest:path}", "/audit/spot/{check:int}", "/upload/{key}", "/static/{name}", "/oidc/login",
@@ -40,6 +42,7 @@ def path(declared: Declared) -> str:
 
 def test_only_the_way_in_is_open_and_every_route_says_for_whom_it_is() -> None:
     assert {d.path for d in TABLE if d.roles == ANYBODY} == PUBLIC
+    assert {d.path for d in TABLE if d.machine} == MACHINES
     assert all(d.roles <= set(AccountRole) for d in TABLE)
     originals = [d for d in TABLE if d.path.endswith(("/original", "/face/{face:int}", "/alike/{face:int}"))]
     assert len(originals) == 3 and all(d.roles == {AccountRole.OFFICER} for d in originals)

@@ -1,0 +1,160 @@
+"""How the installation fares, as facts; and what of it a person has to be told. Pure.
+
+Facts and alarms hold counts, numbers of items and times: never a name, a path or a picture, so that they may leave the
+machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pipeline.lifecycle import State
+
+BUCKETS = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 1800.0)
+"""Upper limits in seconds of the histogram of how long files take."""
+ALIVE = timedelta(seconds=30)
+"""A service that was not heard of for so long does not work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """How many items stand in a state, and since when the first of them."""
+
+    count: int
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """How long files took: how many, together, and how many took at most each of `BUCKETS`."""
+
+    count: int
+    total: float
+    within: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """What the service last said of itself."""
+
+    at: datetime
+    waiting: int
+    events: bool
+    problem: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterFacts:
+    """Which version is in force since when, and how the last reading of its source went (None without a source)."""
+
+    version: int
+    loaded: datetime | None
+    followed: bool
+    read: datetime | None
+    refused: bool
+    waiting: int
+    """People of whom something waits for a confirmation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """Room where a folder lies, in bytes."""
+
+    folder: str
+    free: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogFacts:
+    """How long the log is, when it was last verified as a whole, and how many flaws that found."""
+
+    entries: int
+    verified: datetime | None
+    flaws: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that a monitor is told, as it was at `now`."""
+
+    now: datetime
+    queues: Mapping[State, Queue]
+    held_late: tuple[int, tuple[int, ...]]
+    """How many files wait for a person for too long, and the numbers of the oldest."""
+    beat: Beat | None
+    """None: the service was never started here, or was stopped in order."""
+    register: RegisterFacts
+    disks: tuple[Disk, ...]
+    log: LogFacts
+    seconds: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """From when on a person is told."""
+
+    silent: timedelta
+    queued: timedelta
+    register_read: timedelta
+    register_loaded: timedelta
+    """Of a register that is loaded by hand."""
+    free: int
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One thing that is not as it should be. It is told when it has lasted for `patience`."""
+
+    alarm: str
+    count: int = 0
+    items: tuple[int, ...] = ()
+    patience: timedelta = timedelta()
+
+
+def alive(now: datetime, beat: Beat | None) -> bool:
+    """Whether the service was heard of a moment ago."""
+    return beat is not None and now - beat.at < ALIVE
+
+
+def checks(now: datetime, beat: Beat | None) -> dict[str, bool]:
+    """What a probe is told: whether each part works now. The database answered, or nobody could ask this."""
+    works = alive(now, beat)
+    return {"database": True, "service": works, "folders": works and beat is not None and not beat.problem}
+
+
+def conditions(facts: Facts, limits: Limits) -> tuple[Condition, ...]:
+    """Everything that a person has to be told now."""
+    return tuple(_conditions(facts, limits))
+
+
+def _conditions(facts: Facts, limits: Limits) -> Iterator[Condition]:
+    now, register = facts.now, facts.register
+    count, items = facts.held_late
+    if count:
+        yield Condition("held", count, items)
+    if facts.beat is None:
+        yield Condition("stopped", patience=limits.silent)
+    elif now - facts.beat.at >= limits.silent:
+        yield Condition("silent")
+    elif facts.beat.problem:
+        yield Condition("folders", patience=limits.silent)
+    stuck = [q for s in (State.QUEUED, State.WORKING, State.READY) if (q := facts.queues[s]).since]
+    if any(now - q.since >= limits.queued for q in stuck if q.since):
+        yield Condition("stuck", sum(q.count for q in stuck))
+    if register.refused:
+        yield Condition("register_refused")
+    if register.waiting:
+        yield Condition("register_waits", register.waiting)
+    known, limit = (
+        (register.read, limits.register_read) if register.followed else (register.loaded, limits.register_loaded)
+    )
+    if (register.version or register.followed) and (known is None or now - known >= limit):
+        yield Condition("register_stale", (now - known).days if known else 0, patience=limits.silent)
+    if low := [d for d in facts.disks if d.free < limits.free]:
+        yield Condition("disk", min(d.free for d in low) >> 20)
+    if facts.log.flaws:
+        yield Condition("log", facts.log.flaws)
