@@ -34,6 +34,7 @@ from pipeline.keys import TemplateKeys, source_of
 from pipeline.lab import Lab
 from pipeline.log_files import LogFiles
 from pipeline.messenger import places
+from pipeline.original_keys import OriginalKeys
 from pipeline.parts import Parts
 from pipeline.policy import may_match
 from pipeline.reasons import explain
@@ -99,7 +100,12 @@ class App:
         self.embedders = engine_versions(settings.matching.embedders if settings.matching.enabled else ())
         engines = engine_versions(settings.detection.detectors) | self.embedders
         self.store = Store(settings.database_url, Rules(settings.register.at_16))
-        self.vault = Vault(*(settings.path(n) for n in ("inbox", "publish", "quarantine", "vault", "work")))
+        self.original_keys = OriginalKeys(
+            source_of(settings.keys, settings.root, data, "originals"), settings.path("vault")
+        )
+        self.vault = Vault(
+            *(settings.path(n) for n in ("inbox", "publish", "quarantine", "vault", "work")), keys=self.original_keys
+        )
         self.log_files = LogFiles(settings.path("log"))
         self.keys = TemplateKeys(source_of(settings.keys, settings.root, data), self.store.templates.key_id)
         months = settings.templates.max_age_months

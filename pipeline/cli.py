@@ -26,6 +26,7 @@ from pipeline.commands import (
     register,
     service,
     templates,
+    vault,
 )
 from pipeline.errors import BeeldwachtError
 
@@ -49,6 +50,7 @@ app.add_typer(person.app, name="person")
 app.add_typer(records.app, name="records")
 app.add_typer(publication.app, name="publication")
 app.add_typer(templates.app, name="templates")
+app.add_typer(vault.app, name="vault")
 app.command("serve")(console.serve)
 app.add_typer(console.app, name="account")
 

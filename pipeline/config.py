@@ -128,12 +128,15 @@ class Templates(_Section):
 
 
 class Keys(_Section):
-    """Where the key of the templates is kept: never in the data folder."""
+    """Where the keys are kept, of the templates, of the originals and of the log: never in the data folder."""
 
     source: Literal["file", "environment", "keyring"] = "file"
     file: Path = Path("keys/templates.key")
     variable: str = Field(default="BEELDWACHT_TEMPLATE_KEY", pattern=r"^[A-Z][A-Z0-9_]*$")
     entry: str = Field(default="templates", min_length=1)
+    originals_file: Path = Path("keys/originals.key")
+    originals_variable: str = Field(default="BEELDWACHT_ORIGINALS_KEY", pattern=r"^[A-Z][A-Z0-9_]*$")
+    originals_entry: str = Field(default="originals", min_length=1)
 
 
 class Redaction(_Section):

@@ -43,6 +43,14 @@ class RefusedFile(IntakeError):
     """A thing in the inbox that is not a regular file: link, device, pipe, socket."""
 
 
+class KeyUnknown(BeeldwachtError):
+    """The key of this id is not here: what it sealed cannot be opened until it is back."""
+
+
+class OriginalGone(BeeldwachtError):
+    """An original is not in the vault any more, or is not what was kept there."""
+
+
 class PublishError(BeeldwachtError):
     """A rendition cannot be made visible: it changed, vanished, or its place is taken."""
 

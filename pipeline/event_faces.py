@@ -45,18 +45,19 @@ def gather(parts: Parts, lab: Lab, event: str, progress: Callable[[int, int], No
         rows = [r for r in parts.store.items.verdict_rows(item.id) if r["reason"] in UNKNOWN]
         if not rows:
             continue
-        lab.start()
-        original = parts.vault.original(item.sha256)
-        if lab.identify(original) is not Medium.PHOTO:
-            continue  # the people of a film are tracks, named with `item name`
         boxes = [box_in(r["box"]) for r in rows]
         named, _ = parts.store.naming.names(item.id)
         boxes = [b for b in boxes if not any(b.iou(n.box) >= SAME_BOX for n in named)]
-        if boxes:
+        if not boxes or not parts.vault.originals.present(item.sha256):
+            continue
+        lab.start()
+        with parts.vault.opened(item.sha256) as original:
+            if lab.identify(original) is not Medium.PHOTO:
+                continue  # the people of a film are tracks, named with `item name`
             analysis = lab.analyse(original, True)
-            found += [
-                Unknown(item.id, f) for f in analysis.faces if any(f.detection.box.iou(b) >= SAME_BOX for b in boxes)
-            ]
+        found += [
+            Unknown(item.id, f) for f in analysis.faces if any(f.detection.box.iou(b) >= SAME_BOX for b in boxes)
+        ]
     return clusters(found, matching.rules.engines)
 
 
@@ -102,7 +103,8 @@ def contact_sheet(parts: Parts, lab: Lab, cluster: Cluster, title: str) -> str:
         lab.start()
         item = review.item_of(parts, unknown.item)
         box = unknown.face.detection.box.grow(0.4)
-        jpeg = lab.preview(parts.vault.original(item.sha256), _SIDE, box.clamp(1e9, 1e9)).jpeg
+        with parts.vault.opened(item.sha256) as original:
+            jpeg = lab.preview(original, _SIDE, box.clamp(1e9, 1e9)).jpeg
         picture = base64.b64encode(jpeg).decode("ascii")
         figures.append(f'<figure><img alt="face {position}" src="data:image/jpeg;base64,{picture}"><figcaption>'
                        f"{position}: {html.escape(item.name)}</figcaption></figure>")  # fmt: skip

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
@@ -197,13 +197,17 @@ def parse(text: str, place: str) -> Key:
     return Key(hashlib.sha256(b"beeldwacht key id\0" + secret).hexdigest()[:16], secret)
 
 
-def source_of(settings: Keys, root: Path, data: Path) -> KeySource:
-    """The place that the configuration names. Raises KeyProblem for a file in the data folder."""
+def source_of(settings: Keys, root: Path, data: Path, of: Literal["templates", "originals"] = "templates") -> KeySource:
+    """The place that the configuration names for one of the keys. Raises KeyProblem for a file in the data folder."""
+    file, variable, entry = {
+        "templates": (settings.file, settings.variable, settings.entry),
+        "originals": (settings.originals_file, settings.originals_variable, settings.originals_entry),
+    }[of]
     if settings.source == "environment":
-        return VariableSource(settings.variable)
+        return VariableSource(variable)
     if settings.source == "keyring":
-        return KeyringSource(settings.entry)
-    return FileSource(settings.file if settings.file.is_absolute() else root / settings.file, data)
+        return KeyringSource(entry)
+    return FileSource(file if file.is_absolute() else root / file, data)
 
 
 # --- places ---------------------------------------------------------------------------------------------------

@@ -10,11 +10,13 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
+from pathlib import Path
 
 from pipeline import marks, mask, policy
-from pipeline.errors import BeeldwachtError, Cancelled, ChildRefused, LeaseLost
+from pipeline.errors import BeeldwachtError, Cancelled, ChildRefused, KeyUnknown, LeaseLost, OriginalGone
 from pipeline.faults import reach
 from pipeline.gallery import SAME_BOX, Gallery, as_before, with_names
 from pipeline.lab import Lab, Product
@@ -55,11 +57,13 @@ def process(item: Item, owner: str, lab: Lab, parts: Parts) -> State:  # noqa: P
         return _put_aside(item, owner, parts, State.FAILED, "cancelled", str(Cancelled(who)))
     try:
         lab.start()
-        medium = lab.identify(parts.vault.original(item.sha256))
-        decide = {Medium.FILM: decide_film, Medium.SOUND: decide_recording}.get(medium, _decide)
-        return decide(item, owner, lab, parts)
-    except LeaseLost as e:
+        with parts.vault.opened(item.sha256) as original:
+            decide = {Medium.FILM: decide_film, Medium.SOUND: decide_recording}.get(lab.identify(original), _decide)
+            return decide(item, original, owner, lab, parts)
+    except (LeaseLost, KeyUnknown) as e:
         return _give_back(item, owner, parts, str(e), blame=False)
+    except OriginalGone as e:
+        return _put_aside(item, owner, parts, State.FAILED, "original_gone", str(e))
     except ChildRefused as e:
         return _put_aside(item, owner, parts, State.REJECTED, e.reason, str(e))
     except Cancelled as e:
@@ -73,9 +77,9 @@ def process(item: Item, owner: str, lab: Lab, parts: Parts) -> State:  # noqa: P
         return _give_back(item, owner, parts, str(e), blame=True)
 
 
-def _decide(item: Item, owner: str, lab: Lab, parts: Parts) -> State:
+def _decide(item: Item, original: Path, owner: str, lab: Lab, parts: Parts) -> State:
     started = parts.seconds()
-    analysis = lab.analyse(parts.vault.original(item.sha256), parts.settings.matching.enabled)
+    analysis = lab.analyse(original, parts.settings.matching.enabled)
     reach("work.analysed")
     register = parts.store.register.current()
     on = parts.clock().date()
@@ -163,11 +167,12 @@ def render_only(item: Item, boxes: Sequence[Box], name: str, lab: Lab, parts: Pa
     """The original with the faces in these boxes shown and everyone else covered, verified; for nobody's publication.
 
     None when one of the boxes is no face. What is written stands in work/ under `name`. Of a film the sound is left
-    out. Raises ChildError.
+    out. Raises ChildError, OriginalGone, KeyUnknown.
     """
-    if lab.identify(parts.vault.original(item.sha256)) is not Medium.PHOTO:
-        return render_only_film(item, boxes, name, lab, parts)
-    analysis = lab.analyse(parts.vault.original(item.sha256), False)
+    with parts.vault.opened(item.sha256) as original:
+        if lab.identify(original) is not Medium.PHOTO:
+            return render_only_film(item, original, boxes, name, lab, parts)
+        analysis = lab.analyse(original, False)
     shown = frozenset(f.index for f in analysis.faces if any(f.detection.box.iou(b) >= SAME_BOX for b in boxes))
     if not all(any(f.detection.box.iou(b) >= SAME_BOX for f in analysis.faces) for b in boxes):
         return None
@@ -197,7 +202,8 @@ def _record(
 
 def _put_aside(item: Item, owner: str, parts: Parts, state: State, reason: str, why: str) -> State:
     """Into quarantine first, then the row: a crash in between repeats the copy and loses nothing."""
-    parts.vault.quarantine_copy(item.sha256, "/".join(filter(None, (item.event.name, item.folder, item.name))), why)
+    with suppress(OriginalGone):  # then there is nothing to put aside
+        parts.vault.quarantine_copy(item.sha256, "/".join(filter(None, (item.event.name, item.folder, item.name))), why)
     reach("aside.explained")
     parts.store.items.end(parts.clock(), item, owner, state, [reason], why)
     reach("aside.done")

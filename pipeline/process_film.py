@@ -80,10 +80,10 @@ def leftovers(item: Item, parts: Parts) -> list[str]:
     return [look_name(item, parts), *(_work_name(item, c) for c in parts.settings.channels)]
 
 
-def decide_film(item: Item, owner: str, lab: Lab, parts: Parts) -> State:
+def decide_film(item: Item, original: Path, owner: str, lab: Lab, parts: Parts) -> State:
     """Take a film as far as it goes; returns the state it was left in. Raises like pipeline.process."""
     started = parts.seconds()
-    film = _film(item, lab, parts)
+    film = _film(original, lab)
     look = _look(film, look_name(item, parts), parts)
     register, on = parts.store.register.current(), parts.clock().date()
     gallery = parts.galleries.of(register, item.event, on)
@@ -133,10 +133,10 @@ def decide_film(item: Item, owner: str, lab: Lab, parts: Parts) -> State:
     return _record(item, owner, decision, parts)
 
 
-def decide_recording(item: Item, owner: str, lab: Lab, parts: Parts) -> State:
+def decide_recording(item: Item, original: Path, owner: str, lab: Lab, parts: Parts) -> State:
     """Take a sound recording as far as it goes. Nobody is seen: who may be heard is what staff or the event say."""
     started = parts.seconds()
-    film = _film(item, lab, parts)
+    film = _film(original, lab)
     register, on = parts.store.register.current(), parts.clock().date()
     _, mark = parts.store.naming.names(item.id)
     speakers = parts.store.naming.speakers(item.id)
@@ -189,12 +189,14 @@ def decide_recording(item: Item, owner: str, lab: Lab, parts: Parts) -> State:
     return _record(item, owner, decision, parts)
 
 
-def render_only_film(item: Item, boxes: Sequence[Box], name: str, lab: Lab, parts: Parts) -> Product | None:
+def render_only_film(
+    item: Item, original: Path, boxes: Sequence[Box], name: str, lab: Lab, parts: Parts
+) -> Product | None:
     """A film with the faces in these boxes shown (each in its best frame), everyone else covered, without sound.
 
     None when one of the boxes is no face of the film, or when it is a sound recording. Raises ChildError.
     """
-    film = _film(item, lab, parts)
+    film = _film(original, lab)
     if not film.facts.width:
         return None
     name_of_note = look_name(item, parts)
@@ -214,8 +216,7 @@ def render_only_film(item: Item, boxes: Sequence[Box], name: str, lab: Lab, part
 # --- steps ----------------------------------------------------------------------------------------------------
 
 
-def _film(item: Item, lab: Lab, parts: Parts) -> _Film:
-    path = parts.vault.original(item.sha256)
+def _film(path: Path, lab: Lab) -> _Film:
     raw = lab.film("film_facts", path)
     try:
         return _Film(path, raw, facts_in(raw), lab)

@@ -14,6 +14,7 @@ from pipeline.types import Reason
 
 _ENDED = {
     "cancelled": ("the work was given up on request", "het werk is op verzoek gestaakt"),
+    "original_gone": ("its original is not in the vault any more", "het origineel staat niet meer in de kluis"),
     "refused_by_officer": ("refused by an officer", "geweigerd door een functionaris"),
 }
 

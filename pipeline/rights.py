@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from consent_sync.evidence import Evidence, EvidenceError, resolve
-from pipeline.errors import BeeldwachtError, ChildError
+from pipeline.errors import BeeldwachtError, ChildError, KeyUnknown, OriginalGone
 from pipeline.lab import Lab
 from pipeline.letter import Letter, write_html, write_pdf
 from pipeline.parts import Parts
@@ -212,7 +212,7 @@ def _pictures(
         try:
             lab.start()
             product = render_only(item, a.boxes, name, lab, parts) if item else None
-        except (ChildError, OSError) as e:
+        except (ChildError, KeyUnknown, OriginalGone, OSError) as e:
             parts.vault.discard(name)
             failed[a.item_id] = str(e)
             continue

@@ -35,6 +35,7 @@ logger = logging.getLogger(__name__)
 HEARTBEAT = "service"
 _TICK = 0.5
 _BEAT_SECONDS = 2.0
+_SEAL_BYTES = 64 << 20  # of what was kept before originals were sealed, at each beat
 
 
 class Service:
@@ -203,6 +204,7 @@ class Service:
             self._prune_daily()
             if carry_out(parts.vault, parts.store, parts.clock(), "service"):
                 self._wake.set()
+            parts.vault.originals.seal_plain(_SEAL_BYTES)
             self._publisher.publish_ready()  # what a full disk or a locked folder kept back
             self._log_files.append(parts.store.journal.entries)
             parts.store.items.beat(parts.clock(), HEARTBEAT, self._facts())

@@ -1,4 +1,4 @@
-"""Every move, rename and deletion. Originals are kept under their SHA-256; what is dropped is never lost.
+"""Every move, rename and deletion. Originals are kept under their SHA-256, sealed; what is dropped is never lost.
 
 A file leaves the inbox only after its copy in the vault is durable (fsync) and its row is written. Names from the
 inbox are opened without following links; what is not a regular file is refused.
@@ -19,13 +19,15 @@ from pathlib import Path
 
 from pipeline import names
 from pipeline.disk import make_folder, sync_folder
-from pipeline.errors import IntakeError, PublishError, RefusedFile, StartupError
+from pipeline.errors import BeeldwachtError, IntakeError, PublishError, RefusedFile, StartupError
 from pipeline.faults import reach
+from pipeline.originals import KeyRing, Originals
 
 _CHUNK = 1 << 20
 _NOREPLACE = 1
 _AT_FDCWD = -100
 _libc = ctypes.CDLL(None, use_errno=True)
+_RUN = os.urandom(4).hex()  # tells this process from an earlier one of the same number, as in a container
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +45,21 @@ def stamp_of(info: os.stat_result) -> str:
 
 
 class Vault:
-    """The folders that belong to the service."""
+    """The folders that belong to the service. `keys` seal and open the originals."""
 
-    def __init__(self, inbox: Path, publish: Path, quarantine: Path, vault: Path, work: Path) -> None:
+    def __init__(self, inbox: Path, publish: Path, quarantine: Path, vault: Path, work: Path, *, keys: KeyRing) -> None:
         self.inbox = inbox
         self.publish = publish
         self.quarantine = quarantine
         self.root = vault
         self.work = work
+        self.originals = Originals(vault, keys)
+        self._keys = keys
 
     def prepare(self) -> None:
         """Make the folders that are missing, and make sure that a rename can carry a file from work to publish.
 
-        Raises StartupError when a folder cannot be used.
+        Raises StartupError when a folder cannot be used, KeyProblem when the key of the originals is not there.
         """
         try:
             for folder in (self.inbox, self.publish, self.quarantine):
@@ -76,20 +80,41 @@ class Vault:
                 "Put work/ and publish/ on one file system: a published file must appear by one rename."
                 if cross else "Give the service the right to write in its folders (see `beeldwacht doctor`).",
             ) from e  # fmt: skip
+        self.ready()
+
+    def ready(self) -> None:
+        """Let work pass that needs originals. Raises KeyProblem when their key is not there."""
+        self._keys.sealing()
 
     # --- originals --------------------------------------------------------------------------------------------
 
-    def original(self, sha256: str) -> Path:
-        """Where an original is kept."""
-        return self.root / sha256[:2] / sha256
+    @contextmanager
+    def opened(self, sha256: str) -> Iterator[Path]:
+        """The plain bytes of an original in a private file in work/, for as long as they are looked at.
+
+        Raises OriginalGone when it is gone or was changed, KeyUnknown when its key is not here, OSError.
+        """
+        self.work.mkdir(parents=True, exist_ok=True, mode=0o700)
+        plain = self.work / f".open-{os.getpid()}-{_RUN}-{os.urandom(6).hex()}"
+        try:
+            self._lay(sha256, plain)
+            plain.chmod(0o400)
+            yield plain
+        finally:
+            plain.unlink(missing_ok=True)
+
+    def _lay(self, sha256: str, target: Path) -> None:
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as out:
+            for piece in self.originals.read(sha256):
+                out.write(piece)
 
     def take(self, path: Path, max_bytes: int) -> Stored:
         """Copy a file into the vault under its hash, verified and durable. The source is left alone.
 
         Raises RefusedFile for anything but a regular file (links are never followed), IntakeError when the file
-        changes while it is read, is too large, vanished, or cannot be read.
+        changes while it is read, is too large, vanished, or cannot be read, or when there is no key to seal it with.
         """
-        temporary = self.root / f".incoming-{os.getpid()}-{os.urandom(6).hex()}"
         try:
             fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as e:
@@ -106,23 +131,19 @@ class Vault:
                         f"{names.shown(path.name)}: {before.st_size >> 20} MiB, more than the "
                         f"{max_bytes >> 20} MiB that are allowed (max_file_mib)."
                     )
-                digest = self._copy(source, temporary, max_bytes)
-                after = os.fstat(source.fileno())
-            if stamp_of(before) != stamp_of(after):
-                raise IntakeError(f"{names.shown(path.name)}: changed while it was read.", "It is tried again.")
-            reach("vault.copied")
-            target = self.original(digest)
-            make_folder(target.parent, 0o700)
-            if not (target.exists() and _digest(target) == digest):
-                temporary.chmod(0o400)
-                temporary.replace(target)
-                reach("vault.renamed")
-            sync_folder(target.parent)  # also of a copy that was there: a crash may have come before this
+
+                def unchanged() -> None:
+                    if stamp_of(before) != stamp_of(os.fstat(source.fileno())):
+                        raise IntakeError(f"{names.shown(path.name)}: changed while it was read.", "It is tried again.")
+
+                digest, _ = self.originals.keep(source, max_bytes, unchanged)
             return Stored(digest, before.st_size, stamp_of(before))
         except OSError as e:
             raise IntakeError(f"{names.shown(path.name)}: cannot be copied ({e.strerror}).") from e
-        finally:
-            temporary.unlink(missing_ok=True)
+        except IntakeError:
+            raise
+        except BeeldwachtError as e:  # no key: the file waits where it is
+            raise IntakeError(f"{names.shown(path.name)}: cannot be kept: {e.message}", e.remedy) from e
 
     def _copy(self, source: object, temporary: Path, max_bytes: int) -> str:
         digest, total = hashlib.sha256(), 0
@@ -134,7 +155,6 @@ class Vault:
                 digest.update(chunk)
                 out.write(chunk)
             out.flush()
-            reach("vault.copying")
             os.fsync(out.fileno())
         if _digest(temporary) != digest.hexdigest():
             raise OSError(errno.EIO, "the copy in the vault differs from what was read")
@@ -162,7 +182,7 @@ class Vault:
         Raises RefusedFile when the file is not that any more.
         """
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        copy = self.root / f".portrait-{os.getpid()}-{os.urandom(6).hex()}"
+        copy = self.root / f".portrait-{os.getpid()}-{_RUN}-{os.urandom(6).hex()}"
         try:
             try:
                 fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -184,7 +204,7 @@ class Vault:
     def clean_portraits(self) -> None:
         """Delete copies of portraits whose process ended before it could."""
         for path in self.root.glob(".portrait-*"):
-            if not _lives(int(path.name.split("-")[1])):
+            if not _of_the_living(path):
                 path.unlink(missing_ok=True)
 
     def erase(self, path: Path, sha256: str) -> bool:
@@ -284,7 +304,8 @@ class Vault:
         target = self._quarantine_place(relative, sha256)
         if not target.exists():
             partial = target.with_name(f".{target.name}.partial")
-            shutil.copyfile(self.original(sha256), partial)
+            partial.unlink(missing_ok=True)
+            self._lay(sha256, partial)
             partial.chmod(0o640)
             _sync_file(partial)
             replace_file(partial, target)
@@ -314,7 +335,7 @@ class Vault:
         """Delete what earlier runs left in work/, except these names. Returns how many files went."""
         gone = 0
         for path in list(self.work.iterdir()):
-            if path.name in keep:
+            if path.name in keep or _of_the_living(path):
                 continue
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
@@ -428,9 +449,15 @@ def replace_file(source: Path, target: Path) -> None:
     sync_folder(target.parent)
 
 
-def _lives(pid: int) -> bool:
+def _of_the_living(path: Path) -> bool:
+    """Whether it is a plain copy, named after a process that still runs: its own to delete."""
+    kind, pid, run, *_ = (*path.name.split("-"), "", "")
+    if kind not in {".open", ".portrait"} or not pid.isdecimal():
+        return False
+    if int(pid) == os.getpid():
+        return run == _RUN
     try:
-        os.kill(pid, 0)
+        os.kill(int(pid), 0)
     except ProcessLookupError:
         return False
     except PermissionError:

@@ -69,6 +69,7 @@ class Worker(threading.Thread):
 
     def _one(self) -> bool:
         parts = self._parts
+        parts.vault.ready()
         item = parts.store.items.claim(parts.clock(), self._owner, parts.settings.work.lease_seconds)
         if item is None:
             return False

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipeline.console.darkroom import Darkroom
-from pipeline.errors import ChildError
+from pipeline.errors import ChildError, KeyUnknown, OriginalGone
 from pipeline.match import CHILD, MatchSettings
 from pipeline.store.records import Item
 from pipeline.types import Analysis, Face
@@ -62,7 +62,7 @@ class Memory:
                 return sum(1 for w in wanted[position:] if w.id not in kept.analyses)
             try:
                 kept.analyses[one.id] = self._darkroom.analyse(one)
-            except (ChildError, OSError):
+            except (ChildError, KeyUnknown, OriginalGone, OSError):
                 kept.analyses[one.id] = None  # it cannot be looked at; nothing of it resembles anybody
         return 0
 

@@ -38,14 +38,13 @@ class Darkroom:
         self._seeing = threading.Lock()
 
     def original(self, item: Item, box: Box | None = None, longest: int = SCREEN) -> Preview:
-        """The original, or a part of it, for a screen. Raises ChildError."""
-        path = self._parts.vault.original(item.sha256)
-        return self._view(lambda lab: lab.preview(path, longest, box))
+        """The original, or a part of it, for a screen. Raises ChildError, OriginalGone, KeyUnknown."""
+        with self._parts.vault.opened(item.sha256) as path:
+            return self._view(lambda lab: lab.preview(path, longest, box))
 
     def analyse(self, item: Item) -> Analysis:
-        """The faces of an original with their embeddings, for the memory of one session only. Raises ChildError."""
-        path = self._parts.vault.original(item.sha256)
-        with self._seeing:
+        """The faces of an original with their embeddings, for the memory of one session only. Raises as `original`."""
+        with self._parts.vault.opened(item.sha256) as path, self._seeing:
             return _asked(self._seer, lambda lab: lab.analyse(path, embed=True))
 
     def published(self, rendition: Rendition, longest: int) -> bytes:

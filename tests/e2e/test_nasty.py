@@ -9,6 +9,7 @@ import pytest
 from pipeline.films.inspect_mp4 import scan_film
 from pipeline.inspect_output import scan_output
 from tests.school import School
+from tests.vaults import original
 
 
 @pytest.mark.shared
@@ -41,8 +42,7 @@ def test_each_nasty_file_is_published_safely_or_put_aside_with_a_reason(
             aside = school.home / "quarantine" / item["event"] / item["name"]
             assert hashlib.sha256(aside.read_bytes()).hexdigest() == item["sha256"], name
             assert len(aside.with_name(aside.name + ".reason.txt").read_text()) > 20, name
-        original = school.home / "vault" / item["sha256"][:2] / item["sha256"]
-        assert hashlib.sha256(original.read_bytes()).hexdigest() == item["sha256"], name
+        assert hashlib.sha256(original(school.home, item["sha256"])).hexdigest() == item["sha256"], name
     for path in school.publish.rglob("*"):
         if path.is_file():
             scan = scan_film if path.suffix in {".mp4", ".m4a"} else scan_output

@@ -161,7 +161,7 @@ def test_fifty_kills_lose_nothing_and_show_nothing(school: School, samples: Path
     assert school.published() == sorted(f"{c}/day/{n}" for c in ("school", "personal") for n in originals)
     assert not list(school.inbox.rglob("*.jpg"))
     assert not list((school.home / "work").iterdir())
-    vault = [p for p in (school.home / "vault").rglob("*") if p.is_file()]
+    vault = list((school.home / "vault").rglob("*.sealed"))
     assert len(vault) == PHOTOS
     published = [e for e in school.log() if e["kind"] == "item.published"]
     assert len({e["item"] for e in published}) == len(published) == PHOTOS

@@ -20,6 +20,7 @@ from pipeline.store import Store
 from pipeline.store.naming import NamingError
 from pipeline.types import Analysis, Box, Detection, Face, Landmarks, Template, young
 from pipeline.vault import Vault
+from tests.vaults import keys_of, vault_in
 
 ENGINES = {"one": EngineScale(0.0, 0.1), "two": EngineScale(0.0, 0.1)}
 FRONT: Landmarks = ((40, 40), (80, 40), (60, 62), (45, 85), (75, 85))
@@ -124,7 +125,7 @@ def test_a_source_file_says_what_portraits_are_for(tmp_path: Path, text: bytes, 
 def test_a_portrait_that_changed_since_it_was_hashed_is_not_looked_at(tmp_path: Path) -> None:
     import hashlib
 
-    vault = Vault(*(tmp_path / n for n in ("in", "out", "q", "v", "w")))
+    vault = vault_in(tmp_path, ("in", "out", "q", "v", "w"))
     file = tmp_path / "p.jpg"
     file.write_bytes(b"first")
     sha = hashlib.sha256(b"first").hexdigest()
@@ -151,7 +152,7 @@ def test_a_template_is_young_for_whole_months() -> None:
 def ready(store: Store, tmp_path: Path) -> tuple[Publisher, Vault, int]:  # noqa: F811
     import hashlib
 
-    vault = Vault(*(tmp_path / n for n in ("in", "out", "q", "v", "w")))
+    vault = vault_in(tmp_path, ("in", "out", "q", "v", "w"))
     vault.prepare()
     made = decision()
     drafts = []
@@ -198,7 +199,9 @@ def test_a_withdrawal_between_two_renames_or_before_the_row_takes_the_files_back
                 assert len(files(self)) == after
                 withdraw(store)
 
-    publisher._vault = Meddled(vault.inbox, vault.publish, vault.quarantine, vault.root, vault.work)
+    publisher._vault = Meddled(
+        vault.inbox, vault.publish, vault.quarantine, vault.root, vault.work, keys=keys_of(tmp_path, "v")
+    )
     assert publisher.publish_ready() == [] and files(vault) == []
     found = store.items.get(item)
     assert found and found.state is State.QUEUED and store.recall.showing() == []

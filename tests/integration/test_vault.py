@@ -8,17 +8,22 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import IntakeError, PublishError, RefusedFile
+from pipeline.errors import IntakeError, OriginalGone, PublishError, RefusedFile
 from pipeline.vault import Vault, rename_no_replace, stamp_of
+from tests.vaults import vault_in
 
 LIMIT = 1 << 30
 
 
 @pytest.fixture
 def vault(tmp_path: Path) -> Vault:
-    v = Vault(*(tmp_path / n for n in ("inbox", "publish", "quarantine", "vault", "work")))
+    v = vault_in(tmp_path)
     v.prepare()
     return v
+
+
+def inside(vault: Vault, sha256: str) -> bytes:
+    return b"".join(vault.originals.read(sha256))
 
 
 def drop(vault: Vault, name: str = "e/a.jpg", data: bytes = b"photo") -> Path:
@@ -32,8 +37,9 @@ def test_a_file_is_kept_under_its_hash_and_leaves_only_when_told(vault: Vault) -
     path = drop(vault)
     stored = vault.take(path, LIMIT)
     assert stored.sha256 == hashlib.sha256(b"photo").hexdigest()
-    assert vault.original(stored.sha256).read_bytes() == b"photo"
-    assert vault.original(stored.sha256).stat().st_mode & 0o777 == 0o400
+    assert inside(vault, stored.sha256) == b"photo"
+    kept = vault.originals.path(stored.sha256)
+    assert kept.stat().st_mode & 0o777 == 0o400 and b"photo" not in kept.read_bytes()
     assert path.exists()
     assert vault.clear(path, stored.stamp) and not path.exists()
 
@@ -98,11 +104,13 @@ def test_a_file_over_the_limit_is_refused_without_being_read(vault: Vault) -> No
 def test_a_damaged_copy_in_the_vault_is_replaced(vault: Vault) -> None:
     path = drop(vault)
     stored = vault.take(path, LIMIT)
-    original = vault.original(stored.sha256)
+    original = vault.originals.path(stored.sha256)
     original.chmod(0o600)
     original.write_bytes(b"rotten")
+    with pytest.raises(OriginalGone, match="damaged"):
+        inside(vault, stored.sha256)
     vault.take(path, LIMIT)
-    assert original.read_bytes() == b"photo"
+    assert inside(vault, stored.sha256) == b"photo"
 
 
 def test_quarantine_keeps_both_files_of_one_name_and_repeats_harmlessly(vault: Vault) -> None:

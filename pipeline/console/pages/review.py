@@ -13,7 +13,7 @@ from pipeline import review
 from pipeline.console.alike import MOST_ITEMS
 from pipeline.console.routing import Call, NotFound, Refused
 from pipeline.console.words import evidence, sentence
-from pipeline.errors import BeeldwachtError, ChildError, Conflict
+from pipeline.errors import BeeldwachtError, ChildError, Conflict, KeyUnknown, OriginalGone
 from pipeline.lifecycle import State
 from pipeline.marks import MarkKind
 from pipeline.policy import may_in
@@ -205,7 +205,7 @@ def _item(c: Call, number: int, status: int = 200, problem: str = "") -> Respons
 def _measured(c: Call, found: Item) -> tuple[int, int] | None:
     try:
         seen = c.console.darkroom.original(found, None, 16)
-    except (ChildError, OSError):
+    except (ChildError, KeyUnknown, OriginalGone, OSError):
         return None
     return seen.width, seen.height
 
@@ -233,7 +233,9 @@ def _faces(rows: Sequence[JsonObject], c: Call) -> list[FaceView]:
 def _jpeg(c: Call, found: Item, box: Box | None = None, longest: int = 1600) -> Response:
     try:
         seen = c.console.darkroom.original(found, box, longest)
-    except (ChildError, OSError):
+    except OriginalGone:
+        return Response(c._("The original is not in the vault any more."), 410, media_type="text/plain; charset=utf-8")
+    except (ChildError, KeyUnknown, OSError):
         return Response(c._("The original cannot be shown."), 415, media_type="text/plain; charset=utf-8")
     return Response(seen.jpeg, media_type="image/jpeg", headers={"cache-control": "no-store, private"})
 

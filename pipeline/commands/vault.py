@@ -1,0 +1,34 @@
+"""The originals at rest: their key."""
+
+from __future__ import annotations
+
+import typer
+
+from pipeline import keys, screen
+from pipeline.app import now, user
+from pipeline.commands.common import ConfigOption, JsonOption, opened
+
+app = typer.Typer(no_args_is_help=True, help="Originals at rest, and their key.")
+
+
+@app.command("rotate-key")
+def rotate_key(config_file: ConfigOption = None, json_out: JsonOption = False) -> None:
+    """Wrap every original's own key under a new key; the originals themselves are not written again.
+
+    The service may run meanwhile. Both keys are known until it is done: it can be repeated after a crash.
+
+    Example: beeldwacht vault rotate-key
+    """
+    with opened(config_file) as application:
+        count, key_id = application.original_keys.exchange(application.vault.originals.rewrap)
+        application.store.journal.note(now(), "vault.key_exchanged", user(), {"after": key_id, "originals": count})
+        place = application.original_keys.source
+        application.write_log_files()
+    if json_out:
+        screen.as_json({"originals": count, "key": key_id})
+        return
+    screen.say(f"{count} originals are kept under the new key {key_id}.", "green")
+    if isinstance(place, keys.VariableSource):
+        screen.say(
+            f"Now put the value of {place.place}_NEXT into {place.place}, and start the service again.", "yellow"
+        )
