@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from consent_sync.evidence import Evidence
@@ -106,7 +106,7 @@ class App:
         self.vault = Vault(
             *(settings.path(n) for n in ("inbox", "publish", "quarantine", "vault", "work")), keys=self.original_keys
         )
-        self.log_files = LogFiles(settings.path("log"))
+        self.log_files = LogFiles(settings.path("log"), settings.log.max_mib << 20)
         self.keys = TemplateKeys(source_of(settings.keys, settings.root, data), self.store.templates.key_id)
         months = settings.templates.max_age_months
         galleries = GalleryCache(self.store, self.embedders, settings.matching, self.keys, months)
@@ -144,6 +144,7 @@ class App:
 
         def prune() -> None:
             self.enroller(None, "service").prune(self.store.register.current())
+            self.log_files.compress((now() - timedelta(days=self.settings.log.compress_days)).date().isoformat())
 
         return Service(self.parts, lab_options(self.parts), self.log_files, on_taken, on_done, self._register_timer(),
                        prune, alive)  # fmt: skip

@@ -273,6 +273,14 @@ class Metrics(_Section):
     token_file: Path | None = None
 
 
+class Log(_Section):
+    """The log's files. None is ever deleted."""
+
+    max_mib: int = Field(default=64, ge=1)
+    """A file that is this large is followed by another of the same day."""
+    compress_days: int = Field(default=31, ge=1)
+
+
 class Database(_Section):
     """Where decisions live. Empty: `beeldwacht.db` in the data folder."""
 
@@ -306,6 +314,7 @@ class Settings(BaseSettings):
     console: Console = Field(default_factory=Console)
     alarms: Alarms = Field(default_factory=Alarms)
     metrics: Metrics = Metrics()
+    log: Log = Log()
 
     @field_validator("channels")
     @classmethod
