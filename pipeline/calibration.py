@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from scipy.special import betaincinv
-
 from pipeline.match import MatchSettings, match
 from pipeline.types import Box, Detection, Face, JsonObject, Sighting, Template, Vector
 
@@ -41,6 +39,8 @@ class Calibration:
         n, k = self.strangers, self.wrong
         if not n:
             return 0.0, 0.0, 1.0
+        from scipy.special import betaincinv  # noqa: PLC0415 - slow to load, and most commands do without
+
         low = float(betaincinv(k, n - k + 1, 0.025)) if k else 0.0
         # Nobody named wrongly: a one-sided bound (the rule of three).
         high = float(betaincinv(k + 1, n - k, 0.975)) if 0 < k < n else (1.0 if k else 1 - 0.05 ** (1 / n))

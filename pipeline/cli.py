@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from importlib.metadata import version
+from typing import Annotated
 
 import typer
 
@@ -35,7 +37,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    help="Publishes a school's photos without publishing anyone who did not agree to it.",
 )
 app.add_typer(service.app)
 app.add_typer(log.app, name="log")
@@ -53,6 +54,21 @@ app.add_typer(templates.app, name="templates")
 app.add_typer(vault.app, name="vault")
 app.command("serve")(console.serve)
 app.add_typer(console.app, name="account")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        screen.say(f"beeldwacht {version('beeldwacht')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and stop.")
+    ] = False,
+) -> None:
+    """Publishes a school's photos and films without publishing anyone who did not agree to it."""
 
 
 def main() -> None:

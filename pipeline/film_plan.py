@@ -12,7 +12,6 @@ from collections.abc import Iterable, Set
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
 from pipeline.film_types import Boxes, Cover, Look, Sample, Stretch, Track
 from pipeline.mask import FOREHEAD, MINIMUM, SIDE
@@ -191,6 +190,8 @@ def _cover(track: Track, frames: int, width: int, height: int, rate: float) -> C
     growth = np.clip(nearest / rate * GAP_GROWTH, 0, MOST_GROWTH)[:, None]
     side = (dense[:, 2:] - dense[:, :2]) * growth
     dense = np.concatenate([dense[:, :2] - side, dense[:, 2:] + side], axis=1)
+    from scipy.ndimage import maximum_filter1d, minimum_filter1d  # noqa: PLC0415 - slow to load, and most commands do without
+
     reach = 2 * max(1, round(AROUND * rate)) + 1
     dense[:, :2] = minimum_filter1d(dense[:, :2], reach, axis=0, mode="nearest")
     dense[:, 2:] = maximum_filter1d(dense[:, 2:], reach, axis=0, mode="nearest")

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from pipeline.film_types import Look, Track
 from pipeline.types import Box, Detection
@@ -203,6 +202,8 @@ class Tracker:
         """Give findings to tracks, the best pairs first over all; returns what is left of both."""
         if not found or not runs:
             return runs, list(found)
+        from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - slow to load, and most commands do without
+
         cost = np.array([[_cost(r, r.predict(frame), f.box, frame) for f in found] for r in runs])
         rows, columns = linear_sum_assignment(np.where(np.isfinite(cost), cost, 1e6))
         pairs = [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if math.isfinite(cost[i, j])]

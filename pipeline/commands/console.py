@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +11,9 @@ from pipeline import screen
 from pipeline.app import App, now, user
 from pipeline.commands.common import ConfigOption, JsonOption, opened
 from pipeline.console.auth import Auth, roles_of
-from pipeline.console.server import Server
+
+if TYPE_CHECKING:
+    from pipeline.console.server import Server
 
 app = typer.Typer(no_args_is_help=True, help="Accounts of the console.")
 RolesOption = Annotated[
@@ -36,6 +38,8 @@ def serve(config_file: ConfigOption = None) -> None:
 
 def start(application: App) -> Server:
     """Start the console in a thread, and say where it is; with a code for the first administrator when needed."""
+    from pipeline.console.server import Server  # noqa: PLC0415 - slow to load, and most commands do without
+
     server = Server(application)
     screen.say(f"The console: {server.address}", "green")
     if code := server.first_code():
