@@ -181,7 +181,8 @@ def serve(options: JsonObject, source: TextIO, sink: TextIO) -> None:
 def main() -> None:
     """Entry of the process. Libraries that print on standard output must not disturb the answers."""
     options = json.loads(sys.argv[1])
-    options["confined"] = confine(options["memory_bytes"], options["file_bytes"], options["parent"])
+    folders = Path(options["weights"]), Path(options["tray"])
+    options["confined"] = confine(options["memory_bytes"], options["file_bytes"], options["parent"], *folders)
     sink = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     serve(options, sys.stdin, sink)

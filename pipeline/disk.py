@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+RUN = os.urandom(4).hex()
+"""Tells this process from an earlier one of the same number, as in a container, in names that it leaves behind."""
+
 
 def sync_folder(folder: Path) -> None:
     """Bring a folder's entries to the disk (fsync). Raises OSError."""

@@ -15,7 +15,7 @@ from consent_sync.model import RegisterError
 from models import weights
 from models.base import EngineError
 from models.engines import WEIGHTS_OF
-from pipeline import config
+from pipeline import config, isolation
 from pipeline.app import App, now
 from pipeline.config import Settings
 from pipeline.errors import BeeldwachtError
@@ -212,11 +212,12 @@ def _engines(settings: Settings) -> list[Finding]:
     finally:
         lab.close()
         application.close()
-    missing = {"no-network", "memory", "dies-with-service"} - set(lab.confined)
-    text = "load; the reader of media is confined: " + ", ".join(lab.confined)
+    missing = [f"{name} ({source})" for name, source in isolation.WANTED.items() if name not in lab.confined]
+    text = "its limits: " + ", ".join(lab.confined)
     if missing:
-        text += f" (this system does not offer: {', '.join(sorted(missing))})"
-    return [Finding("engines", True, text)]
+        text += f"; this system does not offer {', '.join(missing)}"
+    remedy = "Code hidden in a file could reach more than that file: run Beeldwacht on a system that offers it."
+    return [Finding("engines", True, "load"), Finding("reader of media", not missing, text, remedy if missing else "")]
 
 
 def _service(settings: Settings) -> list[Finding]:

@@ -19,9 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import ChildDied, ChildError, ChildRefused, ChildTimeout
+from pipeline.tray import Tray
 from pipeline.types import Analysis, Box, Check, JsonObject, Medium, Region, Style
 from pipeline.wire import analysis_in, box_out, check_in, region_out
 
+_CHILD = ("-m", "pipeline.child")
 _MAX_LINE = 64 << 20
 _START_SECONDS = 60.0
 _NOT_THE_FILE = frozenset({"tool_unavailable", "write_failed", "check_unavailable"})
@@ -55,6 +57,8 @@ class LabOptions:
     recycle_after: int
     file_bytes: int = 1 << 30
     film: FilmOptions = FilmOptions()
+    trays: Path | None = None
+    """Where each child gets a folder of its own, on the file system of the vault and of what is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,7 @@ class Lab:
     def __init__(self, options: LabOptions) -> None:
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
+        self._tray: Tray | None = None
         self._files = 0
         self._buffer = b""
         self._complaints: deque[str] = deque(maxlen=20)
@@ -97,7 +102,7 @@ class Lab:
     def identify(self, path: Path) -> Medium:
         """Whether a file is a photo, a film or a sound recording. Raises ChildError."""
         try:
-            return Medium(self._ask({"op": "identify", "path": str(path)})["kind"])
+            return Medium(self._ask_about(path, {"op": "identify"})["kind"])
         except (KeyError, TypeError, ValueError) as e:
             raise self._nonsense(e) from e
 
@@ -109,13 +114,17 @@ class Lab:
         o = self._options.film
         self._files += operation == "film_facts"
         allowed = o.patience_seconds + o.slowest * seconds
-        return self._ask({"op": operation, "path": str(path), **request}, allowed, o.patience_seconds)
+        if "target" not in request:
+            return self._ask_about(path, {"op": operation, **request}, allowed, o.patience_seconds)
+        with self._own_tray().collected(Path(request["target"])) as own:
+            asked = {"op": operation, **request, "target": str(own)}
+            return self._ask_about(path, asked, allowed, o.patience_seconds)
 
     def analyse(self, path: Path, embed: bool) -> Analysis:
         """Decode a photo, find every face, and describe the faces when `embed`. Raises ChildError."""
         self._files += 1
         try:
-            return analysis_in(self._ask({"op": "analyse", "path": str(path), "embed": embed}))
+            return analysis_in(self._ask_about(path, {"op": "analyse", "embed": embed}))
         except (KeyError, TypeError, ValueError) as e:
             raise self._nonsense(e) from e
 
@@ -128,10 +137,11 @@ class Lab:
         """
         request: JsonObject = {
             "op": "produce", "regions": [region_out(r) for r in regions], "style": str(style), "seed": seed,
-            "path": str(path), "shown": [box_out(b) for b in shown], "embed": embed,
+            "shown": [box_out(b) for b in shown], "embed": embed,
         }  # fmt: skip
         try:
-            value = self._ask(request)
+            with self._own_tray().collected(path) as own:
+                value = self._ask({**request, "path": str(own)})
             return Product(
                 str(value["extension"]), tuple(check_in(c) for c in value["checks"]), analysis_in(value["analysis"])
             )
@@ -141,10 +151,9 @@ class Lab:
     def preview(self, path: Path, longest: int, box: Box | None = None) -> Preview:
         """A file, or the part of it in a box, as a JPEG of at most `longest` pixels. Raises ChildError."""
         self._files += 1
-        request: JsonObject = {"op": "preview", "path": str(path), "longest": longest,
-                               "box": box_out(box) if box else None}  # fmt: skip
+        request: JsonObject = {"op": "preview", "longest": longest, "box": box_out(box) if box else None}
         try:
-            value = self._ask(request)
+            value = self._ask_about(path, request)
             jpeg = base64.b64decode(value["jpeg"], validate=True)
             return Preview(jpeg, int(value["width"]), int(value["height"]))
         except (KeyError, TypeError, ValueError) as e:
@@ -177,17 +186,22 @@ class Lab:
                 if pipe:
                     with contextlib.suppress(BrokenPipeError):  # what it never read does not matter any more
                         pipe.close()
+        tray, self._tray = self._tray, None
+        if tray is not None:
+            tray.clear()
 
     def _launch(self) -> None:
         o = self._options
+        self._tray = Tray(o.trays)
         options = {
-            "weights": str(o.weights), "detectors": o.detectors, "embedders": o.embedders, "threads": o.threads,
+            "tray": str(self._tray.path), "weights": str(o.weights.resolve()), "detectors": o.detectors,
+            "embedders": o.embedders, "threads": o.threads,
             "memory_bytes": o.memory_bytes, "file_bytes": o.file_bytes, "max_pixels": o.max_pixels,
             "parent": os.getpid(), "film_seconds": o.film.seconds, "film_pixels": o.film.pixels,
             "film_rate": o.film.rate, "film_threads": o.film.threads,
         }  # fmt: skip
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-m", "pipeline.child", json.dumps(options)],
+            [sys.executable, "-I", *_CHILD, json.dumps(options)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
             env={"LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": str(o.threads), "OPENBLAS_NUM_THREADS": str(o.threads)},
         )  # fmt: skip
@@ -200,6 +214,18 @@ class Lab:
         if process.stderr is not None:
             for line in process.stderr:
                 self._complaints.append(line.decode("utf-8", "replace")[:500].rstrip())
+
+    def _own_tray(self) -> Tray:
+        if self._tray is None:
+            raise ChildDied("The reader of media is not running.")
+        return self._tray
+
+    def _ask_about(
+        self, path: Path, request: JsonObject, seconds: float = 0.0, patience: float = 0.0
+    ) -> JsonObject:
+        """Ask about a file that is laid before the child for as long as the request takes."""
+        with self._own_tray().lent(path) as own:
+            return self._ask({**request, "path": str(own)}, seconds, patience)
 
     def _ask(self, request: JsonObject, seconds: float = 0.0, patience: float = 0.0) -> JsonObject:
         """Send one request. `seconds`: what it may take in all; `patience`: how long nothing may be heard of it."""

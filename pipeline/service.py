@@ -274,4 +274,5 @@ def lab_options(parts: Parts) -> LabOptions:
         s.work.max_megapixels * 1_000_000, s.work.recycle_after, s.work.max_file_mib << 20,
         FilmOptions(s.film.max_minutes * 60, round(s.film.max_megapixels * 1e6), s.film.max_rate, s.film.threads,
                     s.film.patience_seconds, s.film.slowest),
+        s.path("work"),
     )  # fmt: skip

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import names
-from pipeline.disk import make_folder, sync_folder
+from pipeline.disk import RUN, make_folder, sync_folder
 from pipeline.errors import BeeldwachtError, IntakeError, PublishError, RefusedFile, StartupError
 from pipeline.faults import reach
 from pipeline.originals import KeyRing, Originals
@@ -27,7 +27,6 @@ _CHUNK = 1 << 20
 _NOREPLACE = 1
 _AT_FDCWD = -100
 _libc = ctypes.CDLL(None, use_errno=True)
-_RUN = os.urandom(4).hex()  # tells this process from an earlier one of the same number, as in a container
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ class Vault:
         Raises OriginalGone when it is gone or was changed, KeyUnknown when its key is not here, OSError.
         """
         self.work.mkdir(parents=True, exist_ok=True, mode=0o700)
-        plain = self.work / f".open-{os.getpid()}-{_RUN}-{os.urandom(6).hex()}"
+        plain = self.work / f".open-{os.getpid()}-{RUN}-{os.urandom(6).hex()}"
         try:
             self._lay(sha256, plain)
             plain.chmod(0o400)
@@ -182,7 +181,7 @@ class Vault:
         Raises RefusedFile when the file is not that any more.
         """
         self.root.mkdir(parents=True, exist_ok=True, mode=0o700)
-        copy = self.root / f".portrait-{os.getpid()}-{_RUN}-{os.urandom(6).hex()}"
+        copy = self.root / f".portrait-{os.getpid()}-{RUN}-{os.urandom(6).hex()}"
         try:
             try:
                 fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -450,12 +449,12 @@ def replace_file(source: Path, target: Path) -> None:
 
 
 def _of_the_living(path: Path) -> bool:
-    """Whether it is a plain copy, named after a process that still runs: its own to delete."""
+    """Whether it is a plain copy, or the tray of a child, named after a process that still runs: its own to delete."""
     kind, pid, run, *_ = (*path.name.split("-"), "", "")
-    if kind not in {".open", ".portrait"} or not pid.isdecimal():
+    if kind not in {".open", ".portrait", ".tray"} or not pid.isdecimal():
         return False
     if int(pid) == os.getpid():
-        return run == _RUN
+        return run == RUN
     try:
         os.kill(int(pid), 0)
     except ProcessLookupError:

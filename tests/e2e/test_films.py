@@ -288,7 +288,7 @@ def test_a_killed_service_goes_on_after_the_pass_that_was_finished(busy: School,
     assert not notes(busy) and busy.published() == []
 
     busy.start()
-    until(lambda: any((busy.home / "work").glob("1-*.partial")))  # the second pass writes
+    until(lambda: any((busy.home / "work").glob(".tray-*/out/file")))  # the second pass writes
     busy.kill()
     before = notes(busy)
     assert len(before) == 1 and busy.published() == []
