@@ -21,9 +21,8 @@ from consent_sync.settle import Brakes
 from consent_sync.table import Translation
 from models.engines import WEIGHTS_OF
 from models.weights import WEIGHTS, item
-from pipeline import log_files as files
 from pipeline import names
-from pipeline.audit import Flaw, differences, flaws
+from pipeline.audit import Flaw, Verified
 from pipeline.config import Settings, Sheet
 from pipeline.enroller import Enroller
 from pipeline.enrolment import Report, load_register
@@ -32,7 +31,9 @@ from pipeline.gallery import GalleryCache
 from pipeline.intake import Taken
 from pipeline.keys import TemplateKeys, source_of
 from pipeline.lab import Lab
+from pipeline.log_check import LogCheck
 from pipeline.log_files import LogFiles
+from pipeline.log_heads import HeadKey, Heads, Rhythm
 from pipeline.messenger import places
 from pipeline.original_keys import OriginalKeys
 from pipeline.parts import Parts
@@ -106,7 +107,12 @@ class App:
         self.vault = Vault(
             *(settings.path(n) for n in ("inbox", "publish", "quarantine", "vault", "work")), keys=self.original_keys
         )
-        self.log_files = LogFiles(settings.path("log"), settings.log.max_mib << 20)
+        anchor = settings.log.anchor
+        self.anchor = anchor if anchor is None or anchor.is_absolute() else settings.root / anchor
+        self.head_key = HeadKey(source_of(settings.keys, settings.root, data, "log"))
+        rhythm = Rhythm(settings.log.sign_entries, timedelta(minutes=settings.log.sign_minutes))
+        self.heads = Heads(settings.path("log"), self.anchor, self.head_key, now, rhythm)
+        self.log_files = LogFiles(settings.path("log"), settings.log.max_mib << 20, self.heads)
         self.keys = TemplateKeys(source_of(settings.keys, settings.root, data), self.store.templates.key_id)
         months = settings.templates.max_age_months
         galleries = GalleryCache(self.store, self.embedders, settings.matching, self.keys, months)
@@ -267,11 +273,14 @@ class App:
         self.log_files.append(self.store.journal.entries)
 
     def log_flaws(self) -> list[Flaw]:
-        """Every place where the log is not what it was: the chain in the table, and the copies in the files."""
-        found = list(flaws(self.store.journal.entries()))
-        with self.log_files.locked():  # else an entry could come into both between reading one and the other
-            try:
-                found += differences(self.store.journal.entries(), files.read(self.settings.path("log")))
-            except ValueError as e:
-                found.append(Flaw(0, str(e)))
-        return sorted(set(found), key=lambda f: f.seq)
+        """Every place where the log is not what it was."""
+        return list(self.verify_log().flaws)
+
+    def verify_log(self, anchor: Path | None = None) -> Verified:
+        """Look at the whole log: the chain in the table, the copies in the files, what was signed here and elsewhere.
+
+        `anchor` is a copy of the heads, or the folder that holds it; by default what [log] anchor names, if it can be
+        reached. Raises StartupError when a copy that was asked for cannot be read.
+        """
+        return LogCheck(self.store.journal, self.settings.path("log"), self.head_key, self.settings.log.sign_entries,
+                        self.log_files.locked).run(anchor, self.anchor)  # fmt: skip

@@ -137,6 +137,9 @@ class Keys(_Section):
     originals_file: Path = Path("keys/originals.key")
     originals_variable: str = Field(default="BEELDWACHT_ORIGINALS_KEY", pattern=r"^[A-Z][A-Z0-9_]*$")
     originals_entry: str = Field(default="originals", min_length=1)
+    log_file: Path = Path("keys/log.key")
+    log_variable: str = Field(default="BEELDWACHT_LOG_KEY", pattern=r"^[A-Z][A-Z0-9_]*$")
+    log_entry: str = Field(default="log", min_length=1)
 
 
 class Redaction(_Section):
@@ -274,11 +277,15 @@ class Metrics(_Section):
 
 
 class Log(_Section):
-    """The log's files. None is ever deleted."""
+    """The log's files, of which none is ever deleted, and how its newest entries are signed."""
 
     max_mib: int = Field(default=64, ge=1)
     """A file that is this large is followed by another of the same day."""
     compress_days: int = Field(default=31, ge=1)
+    sign_entries: int = Field(default=100, ge=1, le=10_000)
+    sign_minutes: float = Field(default=5.0, ge=0, le=1440)
+    anchor: Path | None = None
+    """A folder on another share, or mounted from another machine. None: the signed heads are kept here only."""
 
 
 class Database(_Section):

@@ -197,11 +197,14 @@ def parse(text: str, place: str) -> Key:
     return Key(hashlib.sha256(b"beeldwacht key id\0" + secret).hexdigest()[:16], secret)
 
 
-def source_of(settings: Keys, root: Path, data: Path, of: Literal["templates", "originals"] = "templates") -> KeySource:
+def source_of(
+    settings: Keys, root: Path, data: Path, of: Literal["templates", "originals", "log"] = "templates"
+) -> KeySource:
     """The place that the configuration names for one of the keys. Raises KeyProblem for a file in the data folder."""
     file, variable, entry = {
         "templates": (settings.file, settings.variable, settings.entry),
         "originals": (settings.originals_file, settings.originals_variable, settings.originals_entry),
+        "log": (settings.log_file, settings.log_variable, settings.log_entry),
     }[of]
     if settings.source == "environment":
         return VariableSource(variable)

@@ -23,6 +23,7 @@ from pipeline.audit import Entry, from_line, to_line
 from pipeline.disk import sync_folder
 from pipeline.errors import StartupError
 from pipeline.faults import reach
+from pipeline.log_heads import Heads
 
 _NAME = re.compile(r"^(\d{4}-\d\d-\d\d)(?:\.(\d+))?\.jsonl(\.gz)?$")
 
@@ -30,13 +31,15 @@ _NAME = re.compile(r"^(\d{4}-\d\d-\d\d)(?:\.(\d+))?\.jsonl(\.gz)?$")
 class LogFiles:
     """Appends entries to `log/YYYY-MM-DD.jsonl` (UTC days), one process and thread at a time.
 
-    A file that has `most_bytes` is followed by `YYYY-MM-DD.1.jsonl`, and so on.
+    A file that has `most_bytes` is followed by `YYYY-MM-DD.1.jsonl`, and so on. `heads` signs what was written.
     """
 
-    def __init__(self, folder: Path, most_bytes: int = 64 << 20) -> None:
+    def __init__(self, folder: Path, most_bytes: int = 64 << 20, heads: Heads | None = None) -> None:
         self._folder = folder
         self._most = most_bytes
+        self._heads = heads
         self._lock = threading.Lock()
+        self._newest: Entry | None = None
         self._known: tuple[str, int, int] | None = None
         """The newest file with its size as this process left it, and the number of its last entry."""
 
@@ -56,7 +59,8 @@ class LogFiles:
             try:
                 lines = _whole_lines(path)
                 if lines:
-                    return from_line(lines[-1].decode()).seq
+                    self._newest = from_line(lines[-1].decode())
+                    return self._newest.seq
             except (ValueError, KeyError, TypeError, EOFError, zlib.error, gzip.BadGzipFile) as e:
                 raise StartupError(
                     f"{path}: its last line is not an entry of the log ({e}).",
@@ -70,7 +74,10 @@ class LogFiles:
         `entries` is asked for those after a number, when it is known and nobody else writes.
         """
         with self.locked():
-            return self._append(entries)
+            count = self._append(entries)
+            if self._heads and (newest := self._newest):
+                self._heads.extend(newest.seq, newest.hash)
+            return count
 
     def _append(self, entries: Callable[[int], Iterable[Entry]]) -> int:
         last, count, handle = self.last_seq(), 0, None
@@ -85,6 +92,7 @@ class LogFiles:
                     handle = self._opened(place)
                 handle.write(to_line(entry).encode() + b"\n")
                 last, count = entry.seq, count + 1
+                self._newest = entry
                 reach("log.writing")
         finally:
             if handle:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pipeline import screen
-from pipeline.audit import to_line
+from pipeline.audit import Verified, to_line
 from pipeline.commands.common import ConfigOption, JsonOption, opened
 from pipeline.report import sentences
 
@@ -44,22 +46,50 @@ def log(
 
 
 @app.command("verify")
-def log_verify(context: typer.Context, config_file: ConfigOption = None, json_out: JsonOption = False) -> None:
-    """Check that no entry of the log was changed, removed or moved, and that the files under log/ agree.
+def log_verify(
+    context: typer.Context,
+    anchor: Annotated[
+        Path | None, typer.Option(metavar="PATH", help="A copy of the signed heads: heads.jsonl or its folder.")
+    ] = None,
+    config_file: ConfigOption = None,
+    json_out: JsonOption = False,
+) -> None:
+    """Check that no entry of the log was changed, removed, moved or cut off: chain, files under log/, signed heads.
 
-    Example: beeldwacht log verify
+    Says what kind of tampering it is and where, and which entries no signature covers yet. Exit status: 0 whole, 1 not
+    whole or a copy that cannot be read.
+
+    Example: beeldwacht log verify --anchor /mnt/board/beeldwacht
     """
     with opened(config_file or context.obj) as application:
-        found = application.log_flaws()
-        last = application.store.journal.last_seq()
+        found = application.verify_log(anchor)
     if json_out:
-        screen.as_json({"entries": last, "flaws": [{"seq": f.seq, "what": f.what} for f in found]})
-    elif not found:
-        screen.say(f"The log is whole: {last} entries.", "green")
-    for flaw in found if not json_out else []:
-        screen.complain(f"entry {flaw.seq}: {flaw.what}")
-    if found:
+        facts = {"entries": found.entries, "flaws": [asdict(f) for f in found.flaws], "notes": list(found.notes),
+                 "signed_until": found.signed_until, "signed_at": found.signed_at,
+                 "not_signed_yet": found.entries - found.signed_until,
+                 "anchored_until": found.anchored_until}  # fmt: skip
+        screen.as_json(facts)
+    else:
+        if not found.flaws:
+            screen.say(f"The log is whole: {found.entries} entries.", "green")
+        for flaw in found.flaws:
+            screen.complain(f"entry {flaw.seq}: {flaw.kind}: {flaw.what}")
+        for note in found.notes:
+            screen.say(note, "yellow")
+        screen.say(_reach(found))
+    if found.flaws:
         raise typer.Exit(1)
+
+
+def _reach(found: Verified) -> str:
+    if not found.signed_until:
+        return "No entry is covered by a signature yet."
+    rest = found.entries - found.signed_until
+    yet = f"{rest} newer entries are not covered yet" if rest else "all are covered"
+    outside = f"a copy elsewhere reaches to entry {found.anchored_until}" if found.anchored_until else (
+        "there is no copy elsewhere to compare with: that the end was cut off by somebody who has this machine does "
+        "not show (see [log] anchor)")  # fmt: skip
+    return f"Signed up to entry {found.signed_until} ({found.signed_at}); {yet}; {outside}."
 
 
 def _since(text: str | None) -> datetime | None:

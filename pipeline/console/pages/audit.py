@@ -72,8 +72,7 @@ def item(c: Call) -> Response:
 
 def verify(c: Call) -> Response:
     """Check the chain, and the copies in the files, from beginning to end."""
-    flaws = c.console.app.log_flaws()
-    return c.page("audit_verified.html", flaws=flaws, last=c.console.store.journal.last_seq(), at=c.console.clock())
+    return c.page("audit_verified.html", found=c.console.app.verify_log(), at=c.console.clock())
 
 
 def export(c: Call) -> Response:
