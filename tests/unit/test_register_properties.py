@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
-from hypothesis import assume, example, find, given, settings
+from hypothesis import Phase, assume, example, find, given, settings
 from hypothesis import strategies as st
 
 from pipeline.policy import candidates, judge, may_in, may_match
@@ -145,13 +145,12 @@ def taken_away(draw: st.DrawFn, register: Register) -> Register:
 
 def test_these_registers_do_show_people() -> None:
     """A property that nobody is ever shown in would hold for any policy."""
-    found = find(
-        registers(), lambda r: len(shown(r, Event("e"), "school", ANCHOR)) == 2, settings=settings(database=None)
-    )
+    quiet = settings(database=None, phases=[Phase.generate])  # any example will do, not the smallest
+    found = find(registers(), lambda r: len(shown(r, Event("e"), "school", ANCHOR)) == 2, settings=quiet)
     assert len(shown(found, Event("e"), "school", ANCHOR)) == 2
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.data(), registers(), events, st.sampled_from([*CHANNELS, "website"]), days)
 def test_taking_anything_away_never_shows_more(
     data: st.DataObject, register: Register, event: Event, channel: str, on: date
@@ -165,7 +164,7 @@ def test_taking_anything_away_never_shows_more(
                 assert may_in(register, person_id, medium, where, on).allowed
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(registers(), events, st.sampled_from([*CHANNELS, "website"]), days)
 def test_whoever_is_shown_has_everything_the_protocol_asks_for(
     register: Register, event: Event, channel: str, on: date
