@@ -164,7 +164,7 @@ def serve(options: JsonObject, source: TextIO, sink: TextIO) -> None:
                 desk = FilmDesk(detectors, bench.describe, options, tell)
                 operations |= {"film_facts": desk.facts, "film_look": desk.look, "film_describe": desk.describe,
                                "film_speech": desk.speech, "film_produce": desk.produce,
-                               "film_recording": desk.recording}  # fmt: skip
+                               "film_recording": desk.recording, "film_still": desk.still}  # fmt: skip
             answer({"ok": operations[name](request)})
         except MediaError as e:
             answer({"error": {"reason": e.reason, "message": str(e)}})

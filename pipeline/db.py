@@ -34,7 +34,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.errors import StoreError
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest schema; a test holds it against pipeline/migrations."""
 
 metadata = MetaData(

@@ -5,7 +5,7 @@ They share the metadata, and the migrations, of `pipeline.db`.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import Column, Float, ForeignKey, Index, Integer, LargeBinary, String, Table, Text
 
 from pipeline.db import items, log, metadata, verdicts
 
@@ -25,6 +25,14 @@ marks = Table(
     Column("made_at", String(32), nullable=False),
     Column("ended_by", Text),
     Column("ended_at", String(32)),
+    Column("start_second", Float),                      # of a region in a film; NULL: as long as the film
+    Column("end_second", Float),
+)  # fmt: skip
+
+film_boards = Table(
+    "film_boards", metadata,                            # what the page draws of a film: the newest decision's
+    Column("item_id", ForeignKey("items.id"), primary_key=True, autoincrement=False),
+    Column("board", LargeBinary, nullable=False),       # see pipeline.film_paths; JSON, zlib
 )  # fmt: skip
 
 incidents = Table(

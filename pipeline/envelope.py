@@ -97,6 +97,30 @@ def unseal(source: BinaryIO, sha256: str, key: Callable[[str], WrappingKey]) -> 
         chunk, counter = following, counter + 1
 
 
+def inside(source: BinaryIO) -> int:
+    """How many bytes there are inside a sealed file."""
+    body = source.seek(0, 2) - _BODY
+    return body - _TAG * (-(-body // (CHUNK + _TAG)))
+
+
+def unseal_part(
+    source: BinaryIO, sha256: str, key: Callable[[str], WrappingKey], start: int, stop: int
+) -> Iterator[bytes]:
+    """Bytes `start` to before `stop` of the inside, piece by piece; each chunk is verified, the others are not read.
+
+    Raises as `unseal`.
+    """
+    cipher = AESGCM(_unwrap(source, sha256, key)[0])
+    last = -(-(source.seek(0, 2) - _BODY) // (CHUNK + _TAG)) - 1
+    for counter in range(start // CHUNK, -(-stop // CHUNK)):
+        source.seek(_BODY + counter * (CHUNK + _TAG))
+        try:
+            plain = cipher.decrypt(_nonce(counter, counter == last), source.read(CHUNK + _TAG), None)
+        except (InvalidTag, ValueError) as e:
+            raise EnvelopeError(f"chunk {counter} is not what was sealed") from e
+        yield plain[max(0, start - counter * CHUNK) : stop - counter * CHUNK]
+
+
 def sealed_under(source: BinaryIO) -> list[str]:
     """The ids of the keys that open a sealed file: one, or two while keys are exchanged. Raises EnvelopeError."""
     return [slot.key_id for slot in _slots(source)]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pipeline.film_types import Boxes, Cover, Look, Sample, Stretch, Track
 from pipeline.mask import FOREHEAD, MINIMUM, SIDE
 from pipeline.track import SECOND_LOOK
-from pipeline.types import Region
+from pipeline.types import Box
 
 LINGER = 0.4
 """Seconds that a cover begins earlier and ends later than the detections."""
@@ -36,15 +36,14 @@ _SPEED_OVER = 5
 
 def covers(look: Look, hidden: Set[int], width: int, height: int, rate: float) -> tuple[Cover, ...]:
     """One cover for every track whose index is in `hidden`, for frames of this size at this rate."""
-    return tuple(_cover(t, look.frames, width, height, rate) for t in look.tracks if t.index in hidden)
+    return tuple(cover(t, look.frames, width, height, rate) for t in look.tracks if t.index in hidden)
 
 
-def standing(drawn: Iterable[Region], frames: int, width: int, height: int) -> tuple[Cover, ...]:
-    """Covers that stay in one place through all frames: what an officer drew in one of them."""
-    boxes = (np.array([[b.left, b.top, b.right, b.bottom]], np.float64) for b in (r.box for r in drawn))
-    return tuple(
-        Cover(-1 - n, 0, np.repeat(_whole(box, width, height), frames, axis=0), 0) for n, box in enumerate(boxes)
-    )
+def standing(box: Box, frames: tuple[int, int], width: int, height: int) -> Cover:
+    """A cover that stays in one place from one frame to before another: what an officer drew."""
+    start, stop = frames
+    boxes = whole(np.array([[box.left, box.top, box.right, box.bottom]], np.float64), width, height)
+    return Cover(-1, start, np.repeat(boxes, stop - start, axis=0), start)
 
 
 def regions(track: Track) -> Boxes:
@@ -169,7 +168,8 @@ def _speed(frames: NDArray[np.int32], boxes: Boxes, size: float) -> NDArray[np.f
     return np.asarray(np.clip(speed, -size / 12, size / 12), np.float64)
 
 
-def _cover(track: Track, frames: int, width: int, height: int, rate: float) -> Cover:
+def cover(track: Track, frames: int, width: int, height: int, rate: float) -> Cover:
+    """What covers one track of a film of so many frames of this size."""
     wide = regions(track)
     first, last = track.span
     before, after = (0 if track.goes_on[end] else round(_linger(track, end) * rate) for end in (0, 1))
@@ -195,7 +195,7 @@ def _cover(track: Track, frames: int, width: int, height: int, rate: float) -> C
     reach = 2 * max(1, round(AROUND * rate)) + 1
     dense[:, :2] = minimum_filter1d(dense[:, :2], reach, axis=0, mode="nearest")
     dense[:, 2:] = maximum_filter1d(dense[:, 2:], reach, axis=0, mode="nearest")
-    return Cover(track.index, low, _whole(dense, width, height), first)
+    return Cover(track.index, low, whole(dense, width, height), first)
 
 
 def _linger(track: Track, end: int) -> float:
@@ -213,7 +213,7 @@ def _around(frames: NDArray[np.int32], when: NDArray[np.int64]) -> NDArray[np.in
     return np.stack([frames[before], frames[after]], axis=1).astype(np.int64)
 
 
-def _whole(boxes: NDArray[np.floating], width: int, height: int) -> NDArray[np.int32]:
+def whole(boxes: NDArray[np.floating], width: int, height: int) -> NDArray[np.int32]:
     """Outwards to whole even pixels, at least `MINIMUM` on each side, inside the frame."""
     middle = (boxes[:, :2] + boxes[:, 2:]) / 2
     low = np.minimum(boxes[:, :2], middle - MINIMUM / 2)

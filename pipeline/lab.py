@@ -150,8 +150,15 @@ class Lab:
 
     def preview(self, path: Path, longest: int, box: Box | None = None) -> Preview:
         """A file, or the part of it in a box, as a JPEG of at most `longest` pixels. Raises ChildError."""
+        return self._preview("preview", path, longest, box)
+
+    def still(self, path: Path, facts: JsonObject, second: float, longest: int, box: Box | None = None) -> Preview:
+        """The frame of a film at about `second`, as `preview`; `facts` are those of `film_facts`. Raises ChildError."""
+        return self._preview("film_still", path, longest, box, facts=facts, second=second)
+
+    def _preview(self, operation: str, path: Path, longest: int, box: Box | None, **more: object) -> Preview:
         self._files += 1
-        request: JsonObject = {"op": "preview", "longest": longest, "box": box_out(box) if box else None}
+        request: JsonObject = {"op": operation, "longest": longest, "box": box_out(box) if box else None, **more}
         try:
             value = self._ask_about(path, request)
             jpeg = base64.b64decode(value["jpeg"], validate=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from pipeline import mask
+from pipeline.film_types import Stretch
 from pipeline.reasons import HoldReason, article
 from pipeline.types import Box, Detection, Face, Reason, Region, Verdict
 
@@ -50,6 +51,8 @@ class Mark:
     why: str
     made_by: str
     made_at: str
+    span: Stretch | None = None
+    """When a region of a film is covered; None: from its beginning to its end."""
 
 
 def lifted(marks: Iterable[Mark]) -> frozenset[str]:

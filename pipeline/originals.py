@@ -110,15 +110,43 @@ class Originals:
                         digest.update(piece)
                         yield piece
         except FileNotFoundError:
-            raise OriginalGone(
-                f"The original {sha256[:16]} is not in the vault any more.",
-                "It was deleted when its time was over (see [retention]), or never restored. If it is needed: drop "
-                "the file into the inbox again.",
-            ) from None
+            raise _gone(sha256) from None
         except EnvelopeError as e:
             raise _damaged(sha256, str(e)) from e
         if digest.hexdigest() != sha256:
             raise _damaged(sha256, "its SHA-256 is another one")
+
+    def size(self, sha256: str) -> int:
+        """How many bytes an original has. Raises OriginalGone."""
+        try:
+            path = self.path(sha256)
+            if not path.exists():
+                return self._plain(sha256).stat().st_size
+            with path.open("rb") as f:
+                return envelope.inside(f)
+        except FileNotFoundError:
+            raise _gone(sha256) from None
+
+    def part(self, sha256: str, start: int, stop: int) -> Iterator[bytes]:
+        """Bytes `start` to before `stop` of an original, piece by piece, for a film that is played: nothing is laid
+        down in plain. What was kept before originals were sealed is not verified here.
+
+        Raises OriginalGone, KeyUnknown.
+        """
+        try:
+            path = self.path(sha256)
+            with (path if path.exists() else self._plain(sha256)).open("rb") as f:
+                if path.exists():
+                    yield from envelope.unseal_part(f, sha256, self._keys.opening, start, stop)
+                    return
+                f.seek(start)
+                while start < stop and (piece := f.read(min(envelope.CHUNK, stop - start))):
+                    start += len(piece)
+                    yield piece
+        except FileNotFoundError:
+            raise _gone(sha256) from None
+        except EnvelopeError as e:
+            raise _damaged(sha256, str(e)) from e
 
     def seal_plain(self, limit_bytes: int) -> int:
         """Seal originals that were kept before there was a key, about so many bytes of them. Returns how many."""
@@ -207,6 +235,14 @@ def write_mark(root: Path, key_id: str) -> None:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+
+
+def _gone(sha256: str) -> OriginalGone:
+    return OriginalGone(
+        f"The original {sha256[:16]} is not in the vault any more.",
+        "It was deleted when its time was over (see [retention]), or never restored. If it is needed: drop the file "
+        "into the inbox again.",
+    )
 
 
 def _damaged(sha256: str, how: str) -> OriginalGone:

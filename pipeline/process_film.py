@@ -19,9 +19,10 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import film_plan, hearing, marks, policy
+from pipeline import film_marks, film_paths, film_plan, hearing, marks, policy
 from pipeline.errors import ChildError
 from pipeline.faults import reach
+from pipeline.film_marks import SAME_TRACK
 from pipeline.film_types import FilmFacts, Look, SoundMode, SoundPlan, Speakers, Stretch, Track
 from pipeline.film_wire import covers_out, facts_in, look_in, look_out, samples_out, stretches_in, stretches_out
 from pipeline.gallery import Gallery, as_before
@@ -29,6 +30,7 @@ from pipeline.hearing import recording_plan, sound_plan
 from pipeline.identity import Glance, identify, with_track_names
 from pipeline.lab import Lab, Product
 from pipeline.lifecycle import State
+from pipeline.marks import Mark
 from pipeline.parts import Parts
 from pipeline.reasons import HoldReason
 from pipeline.store.records import Decision, Draft, FilmDecision, Item
@@ -42,7 +44,6 @@ from pipeline.types import (
     JsonObject,
     Medium,
     Reason,
-    Region,
     Register,
     Sighting,
     Verdict,
@@ -52,8 +53,6 @@ from pipeline.wire import box_in, box_out, check_in, face_in
 logger = logging.getLogger(__name__)
 Key = TypeVar("Key")
 ROUNDS = 3  # how often a result may be covered further before it is held
-SAME_TRACK = 0.98
-"""Overlap (IoU) from which a face in the film's best frame is the one that was shown or named; reading is exact."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +100,8 @@ def decide_film(item: Item, original: Path, owner: str, lab: Lab, parts: Parts) 
     if before is not None:
         verdicts = {c: as_before(v, analysis.faces, before.get(c, ()), SAME_TRACK) for c, v in verdicts.items()}
     by_hand, size = parts.store.review.marks(item.id), (film.facts.width, film.facts.height)
-    verdicts = {c: marks.reviewed(v, analysis.faces, by_hand, size) for c, v in verdicts.items()}
+    seconds = tuple(film_plan.seconds_of(t, float(film.facts.rate)) for t in look.tracks)
+    verdicts = {c: film_marks.reviewed(v, analysis.faces, seconds, by_hand, size) for c, v in verdicts.items()}
     people = {s.person_id for s in sightings if s.person_id is not None}
     unknown = sum(1 for t, s in zip(look.tracks, sightings, strict=True) if t.sure and s.person_id is None)
     speech, sound = _hear(film, item, people, unknown, register, on, parts)
@@ -117,15 +117,13 @@ def decide_film(item: Item, original: Path, owner: str, lab: Lab, parts: Parts) 
         seed = secrets.randbits(63)
 
         def make(key: tuple[frozenset[int], tuple[Stretch, ...]], name: str) -> Product:
-            hidden = [f.detection for f in analysis.faces if f.index not in key[0]]
-            drawn = marks.extra_regions(by_hand, hidden, size)
-            return _produce(film, look, key[0], key[1], seed, name, gallery, parts, drawn)
+            return _produce(film, look, key[0], key[1], seed, name, gallery, parts, by_hand, analysis.faces)
 
         checks, drafts, hold = _renditions(item, plans, make, parts)
-    seconds = tuple(film_plan.seconds_of(t, float(film.facts.rate)) for t in look.tracks)
     facts = FilmDecision(
-        look.frames, str(film.facts.rate), film.facts.duration, seconds, sound, _total(speech), _best_frames(look)
-    )
+        look.frames, str(film.facts.rate), film.facts.duration, seconds, sound, _total(speech), _best_frames(look),
+        film_paths.board(film.facts, look, speech),
+    )  # fmt: skip
     decision = Decision(
         register.version, on, analysis, verdicts, checks, drafts, hold, parts.engines,
         round(parts.seconds() - started, 3), mark, facts,
@@ -180,7 +178,8 @@ def decide_recording(item: Item, original: Path, owner: str, lab: Lab, parts: Pa
             return Product("m4a", tuple(check_in(c) for c in value["checks"]), Analysis(0, 0, "", ()))
 
         checks, drafts, hold = _renditions(item, plans, make, parts)
-    facts = FilmDecision(0, "0", _length(film.facts), (), sound, _total(speech), ())
+    board = film_paths.board(film.facts, None, speech)
+    facts = FilmDecision(0, "0", _length(film.facts), (), sound, _total(speech), (), board)
     analysis = Analysis(0, 0, f"sound ({film.facts.sound_codec})", (), film.facts.notes)
     decision = Decision(
         register.version, on, analysis, dict.fromkeys(channels, ()), checks, drafts, hold, parts.engines,
@@ -326,31 +325,32 @@ def _produce(
     name: str,
     gallery: Gallery,
     parts: Parts,
-    drawn: Sequence[Region] = (),
+    by_hand: Sequence[Mark] = (),
+    faces: Sequence[Face] = (),
 ) -> Product:
     """Render and verify; what the detectors find in the result that nobody decided on becomes a track of its own.
 
-    What an officer drew covers its place from the first frame to the last.
+    `by_hand` is what an officer covered besides, `faces` the tracks in their best frames.
     """
     rate, facts = float(film.facts.rate), film.facts
     visible = [look.tracks[i] for i in sorted(shown)]
     for left in range(ROUNDS, 0, -1):
         hidden = {t.index for t in look.tracks} - shown
         covers = film_plan.covers(look, hidden, facts.width, facts.height, rate)
-        covers += film_plan.standing(drawn, look.frames, facts.width, facts.height)
+        covers += film_marks.covers(look, faces, by_hand, hidden, (facts.width, facts.height), rate)
         watched = film_plan.boundaries(look, rate)
         value = film.ask(
             "film_produce", covers=covers_out(covers), muted=stretches_out(muted),
             style=str(parts.settings.redaction.style), seed=seed, target=str(parts.vault.work_file(name)),
             embed=gallery.enabled, watched=list(watched), shown=_shown_boxes(visible, watched),
         )  # fmt: skip
-        frames, faces = [int(f["frame"]) for f in value["found"]], _faces_in(f["face"] for f in value["found"])
-        found = [(frame, face.detection) for frame, face in zip(frames, faces, strict=True)]
+        frames, seen = [int(f["frame"]) for f in value["found"]], _faces_in(f["face"] for f in value["found"])
+        found = [(frame, face.detection) for frame, face in zip(frames, seen, strict=True)]
         extra, check = film_look_again(found, covers, visible)
         if check.passed or left == 1:
             break
         look = film_plan.extended(look, [(n, _row(d.box)) for n, d in extra], rate)
-    named = [f for n, f in zip(frames, faces, strict=True) if not _is_shown(n, f, visible)]
+    named = [f for n, f in zip(frames, seen, strict=True) if not _is_shown(n, f, visible)]
     recognised = _nobody_recognised(gallery, named)
     checks = (*(check_in(c) for c in value["checks"]), check, recognised)
     return Product("mp4", checks, Analysis(facts.width, facts.height, "", ()))

@@ -46,7 +46,7 @@ def verdict_line(verdict: Mapping[str, Any], channel: str, language: str) -> str
     say = dict(zip(_ENGLISH, _DUTCH, strict=True)) if language == "nl" else dict(zip(_ENGLISH, _ENGLISH, strict=True))
     where = "{:.0f},{:.0f} - {:.0f},{:.0f}".format(*verdict["box"])
     if times := verdict.get("seconds"):
-        where = f"{_clock(times[0])} - {_clock(times[1])}, {where}"
+        where = f"{clock(times[0])} - {clock(times[1])}, {where}"
     line = f"{channel}: {say['face']} {verdict['face']} ({where}) {say['SHOWN' if verdict['shown'] else 'covered']}: "
     line += explain(
         Reason(verdict["reason"]), language,
@@ -67,7 +67,7 @@ def verdict_line(verdict: Mapping[str, Any], channel: str, language: str) -> str
     return line
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
     """Minutes, seconds and tenths: 1:04.5."""
     tenths = round(seconds * 10)
     return f"{tenths // 600}:{tenths % 600 // 10:02d}.{tenths % 10}"
@@ -81,7 +81,7 @@ def sound_line(plan: Mapping[str, Any], channel: str, language: str) -> str:
     line += f" [{plan['article']}]" if plan["article"] else ""
     line += f"; {', '.join(plan['people'])}" if plan["people"] else ""
     if plan["mode"] == SoundMode.MUTE_SPEECH:
-        line += "; " + (", ".join(f"{_clock(a)} - {_clock(b)}" for a, b in plan["muted"]) or "-")
+        line += "; " + (", ".join(f"{clock(a)} - {clock(b)}" for a, b in plan["muted"]) or "-")
     return line
 
 
@@ -109,7 +109,7 @@ def _duplicate(body: dict[str, Any], _: str) -> Iterator[str]:
 def _decided(body: dict[str, Any], language: str) -> Iterator[str]:
     shown = {c: sum(v["shown"] for v in vs) for c, vs in body["verdicts"].items()}
     summary = ", ".join(f"{n} shown on {c}" for c, n in shown.items())
-    film = f", {_clock(body['film']['seconds'])}, {body['film']['frames']} frames" if "film" in body else ""
+    film = f", {clock(body['film']['seconds'])}, {body['film']['frames']} frames" if "film" in body else ""
     yield (
         f"decided on {body['on']} by register version {body['register_version']}: {body['format']} "
         f"{body['size'][0]} x {body['size'][1]}{film}, {body['faces']} faces; {summary}"

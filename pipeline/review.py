@@ -6,14 +6,19 @@ back and decided again. Nothing here decides who may be shown.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection
+
 from pipeline.errors import BeeldwachtError
+from pipeline.film_types import Stretch
 from pipeline.lifecycle import State
 from pipeline.marks import MarkKind
 from pipeline.parts import Parts
+from pipeline.policy import may_in
 from pipeline.recall import carry_out, show_anew
 from pipeline.store.records import Item
 from pipeline.store.review import ReviewError
-from pipeline.types import Box, JsonObject
+from pipeline.types import Box, JsonObject, Medium
 from pipeline.wire import box_in
 
 SHORTEST_WHY = 3
@@ -87,14 +92,26 @@ def deny(parts: Parts, item_id: int, face: int, by: str, why: str, seen: int | N
 
 
 def cover(
-    parts: Parts, item_id: int, kind: MarkKind, box: Box, by: str, why: str, seen: int | None = None
+    parts: Parts,
+    item_id: int,
+    kind: MarkKind,
+    box: Box,
+    by: str,
+    why: str,
+    seen: int | None = None,
+    span: Stretch | None = None,
 ) -> State:
-    """Cover a face, a region that was drawn, more around a face, or a whole figure (`kind`)."""
+    """Cover a face, a region that was drawn, more around a face, or a whole figure (`kind`).
+
+    In a film a face is covered wherever it goes, and a region for the seconds of `span` (None: all of them).
+    """
     if kind not in {MarkKind.COVER, MarkKind.REGION, MarkKind.WIDEN, MarkKind.FIGURE}:
         raise ValueError(f"{kind} covers nothing")
     if box.width < 1 or box.height < 1:
         raise ReviewError("The region is empty.", "Draw it again.")
-    return _mark(parts, item_id, kind, by, why, box, None, seen)
+    if span is not None and not 0 <= span.start < span.end < math.inf:
+        raise ReviewError("The region ends before it begins.", "Give its first and its last second.")
+    return _mark(parts, item_id, kind, by, why, box, None, seen, span)
 
 
 def uncover(parts: Parts, item_id: int, mark_id: int, by: str, why: str, seen: int | None = None) -> State:
@@ -115,6 +132,28 @@ def reject(parts: Parts, item_id: int, by: str, why: str, seen: int | None = Non
 def retry(parts: Parts, item_id: int, by: str, why: str, seen: int | None = None) -> State:
     """Have a held or failed item decided again."""
     return parts.store.review.retry(parts.clock(), by, item_id, reason(why), seen)
+
+
+def say_speakers(
+    parts: Parts, item_id: int, people: Collection[str], by: str, why: str, redo: bool = False, seen: int | None = None
+) -> tuple[State, bool]:
+    """Say who can be heard in a film or recording, all of them; nobody when there are none.
+
+    Returns the state of the item, and whether it was taken back because one of them may not be heard. Raises
+    BeeldwachtError for somebody who is not in the register.
+    """
+    at, store = parts.clock(), parts.store
+    register = store.register.current()
+    if missing := sorted(set(people) - register.people.keys()):
+        raise BeeldwachtError(f"{', '.join(missing)}: not in the register.", "Give ids of people who are.")
+    state = store.naming.say_speakers(at, item_id, people, by, why, seen)
+    refusing = [p for p in sorted(people) for c in parts.settings.channels
+                if not may_in(register, p, Medium.SOUND, c, at.date()).allowed]  # fmt: skip
+    recalled = state is State.PUBLISHED and bool(refusing)
+    if recalled and store.recall.begin(at, by, item_id, refusing[0], "somebody in it may not be heard"):
+        carry_out(parts.vault, store, at, by)
+        state = State.QUEUED
+    return decide_anew(parts, item_id, state, by, redo), recalled
 
 
 def report_problem(parts: Parts, item_id: int, by: str, what: str) -> bool:
@@ -138,10 +177,11 @@ def reason(text: str) -> str:
 
 
 def _mark(
-    parts: Parts, item_id: int, kind: MarkKind, by: str, why: str, box: Box, person: str | None, seen: int | None
-) -> State:
+    parts: Parts, item_id: int, kind: MarkKind, by: str, why: str, box: Box, person: str | None, seen: int | None,
+    span: Stretch | None = None,
+) -> State:  # fmt: skip
     now = parts.clock()
-    state = parts.store.review.mark(now, by, item_id, kind, reason(why), box, person, seen)
+    state = parts.store.review.mark(now, by, item_id, kind, reason(why), box, person, seen, span)
     if state is not State.PUBLISHED:
         return state
     named = [person] if person else []

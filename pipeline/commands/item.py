@@ -12,10 +12,7 @@ from pipeline.commands.common import ConfigOption, JsonOption, opened, who
 from pipeline.errors import BeeldwachtError
 from pipeline.lifecycle import State
 from pipeline.marks import MarkKind
-from pipeline.policy import may_in
-from pipeline.recall import carry_out
 from pipeline.report import reason_text, verdict_line
-from pipeline.types import Medium
 from pipeline.wire import box_in
 
 app = typer.Typer(no_args_is_help=True, help="One photo, film or recording: its faces, and who they are.")
@@ -109,18 +106,8 @@ def item_speakers(
     if bool(named) == nobody:
         raise BeeldwachtError("Say who can be heard: ids of the register, or --nobody.", "See `beeldwacht item show`.")
     with opened(config_file) as application:
-        at, actor, store = application.parts.clock(), who(application, by), application.store
-        register = store.register.current()
-        if missing := sorted(named - register.people.keys()):
-            raise BeeldwachtError(f"{', '.join(missing)}: not in the register.", "Give ids of people who are.")
-        state = store.naming.say_speakers(at, item, named, actor, why)
-        refusing = [p for p in sorted(named) for c in application.settings.channels
-                    if not may_in(register, p, Medium.SOUND, c, at.date()).allowed]  # fmt: skip
-        recalled = state is State.PUBLISHED and bool(refusing)
-        if recalled and store.recall.begin(at, actor, item, refusing[0], "somebody in it may not be heard"):
-            carry_out(application.vault, store, at, actor)
-            state = State.QUEUED
-        state = review.decide_anew(application.parts, item, state, actor, redo)
+        actor = who(application, by)
+        state, recalled = review.say_speakers(application.parts, item, named, actor, why, redo)
         application.write_log_files()
     _report(item, state, redo or recalled, json_out)
 

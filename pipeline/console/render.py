@@ -13,7 +13,7 @@ from jinja2.runtime import Context
 
 from pipeline.console import i18n
 from pipeline.console.auth import csrf_of
-from pipeline.report import reason_text
+from pipeline.report import clock, reason_text
 from pipeline.store.accounts import AccountRole
 
 if TYPE_CHECKING:
@@ -58,5 +58,8 @@ class Pages:
             """A word of the program (a state, a role, a reason's code) in the page's language."""
             return self.text(language, str(value).replace("_", " "))
 
-        env.filters.update(moment=moment, day=day, word=word, why=lambda code: reason_text(str(code), language))
+        def why(code: object) -> str:
+            return reason_text(str(code), language)
+
+        env.filters.update(clock=clock, moment=moment, day=day, word=word, why=why)
         return env

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.console.pages import accounts, audit, door, gallery, monitor, oidc, register, review, today, upload
+from pipeline.console.pages import accounts, audit, door, film, gallery, monitor, oidc, register, review, today, upload
 from pipeline.console.routing import (
     ADMINISTRATOR,
     ANYBODY,
@@ -42,6 +42,8 @@ TABLE = (
     Declared("/review", review.queue, _only(OFFICER)),
     Declared("/review/{item:int}", review.item, _only(OFFICER)),
     Declared("/review/{item:int}/original", review.original, _only(OFFICER)),
+    Declared("/review/{item:int}/film", film.film, _only(OFFICER)),
+    Declared("/review/{item:int}/paths", film.paths, _only(OFFICER)),
     Declared("/review/{item:int}/people", review.people, _only(OFFICER)),
     Declared("/review/{item:int}/act", review.act, _only(OFFICER), POST),
     Declared("/review/{item:int}/alike/{face:int}", review.alike, _only(OFFICER)),

@@ -6,6 +6,7 @@ new process can go on where an ended one stopped.
 
 from __future__ import annotations
 
+import base64
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -20,7 +21,10 @@ from pipeline.films.frames import read_frames
 from pipeline.films.inspect_mp4 import scan_film
 from pipeline.films.look import look, rgb
 from pipeline.films.probe import probe
+from pipeline.films.stills import still
 from pipeline.films.tools import default_tools
+from pipeline.media import small_jpeg
+from pipeline.media_errors import UnsupportedFormat
 from pipeline.types import Box, Detection, Face, JsonObject, RgbImage, Style
 from pipeline.wire import check_out, face_out
 
@@ -77,6 +81,16 @@ class FilmDesk:
                 faces |= {i: replace(face, index=i) for (i, _), face in zip(own, found, strict=True)}
                 told(done + 1)
         return {"faces": [face_out(faces[i]) for i in range(len(samples))]}
+
+    def still(self, request: JsonObject) -> JsonObject:
+        """One frame for a screen, about a second into the film, as `preview` gives a photo."""
+        path, facts = Path(request["path"]), facts_in(request["facts"])
+        if not facts.width:
+            raise UnsupportedFormat("A sound recording has no picture.", "no video")
+        second = min(float(request["second"]), max(0.0, facts.video_end - 1 / float(facts.rate)))
+        picture = rgb(still(path, facts, max(0.0, second), self._tools), facts.matrix)
+        data = small_jpeg(picture, int(request["longest"]), request["box"])
+        return {"jpeg": base64.b64encode(data).decode("ascii"), "width": facts.width, "height": facts.height}
 
     def speech(self, request: JsonObject) -> JsonObject:
         """Where somebody speaks. Voices are found, never compared."""

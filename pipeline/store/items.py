@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -12,8 +13,10 @@ from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select,
 
 from pipeline import lifecycle, names
 from pipeline.db import checks, heard, heartbeats, items, register_versions, renditions, verdicts
+from pipeline.db_console import film_boards
 from pipeline.errors import BeeldwachtError, Cancelled, LeaseLost, PublishError
 from pipeline.faults import reach
+from pipeline.film_paths import board_out
 from pipeline.film_types import SoundMode
 from pipeline.lifecycle import State
 from pipeline.store import naming
@@ -195,6 +198,7 @@ class ItemStore:
             )  # fmt: skip
             people = {v.person_id for vs in decision.verdicts.values() for v in vs if v.person_id}
             people |= self._write_heard(tx, item.id, revision, decision)
+            self._write_board(tx, item.id, decision)
             why = {str(v.reason) for vs in decision.verdicts.values() for v in vs}
             self._journal.append(tx, now, "item.decided", SERVICE, decision_out(row, decision), item.id, people, why)
             if decision.hold:
@@ -371,6 +375,13 @@ class ItemStore:
         if rows:
             tx.execute(insert(heard), rows)
         return {str(r["person_id"]) for r in rows}
+
+    def _write_board(self, tx: Connection, item_id: int, d: Decision) -> None:
+        """What a page draws of a film; that of the decision before gives way."""
+        tx.execute(delete(film_boards).where(film_boards.c.item_id == item_id))
+        if d.film and d.film.board:
+            packed = zlib.compress(to_json(board_out(d.film.board)).encode())
+            tx.execute(insert(film_boards).values(item_id=item_id, board=packed))
 
     def _place(self, tx: Connection, item: Row[Any], revision: int, draft: Draft) -> None:
         path = self._own_path(tx, item, draft) or self._free_path(tx, item, draft.channel, draft.extension)

@@ -107,12 +107,16 @@ class NamingStore:
             return None
         return Speakers(frozenset(p for p in found if p), sum(p is None for p in found))
 
-    def say_speakers(self, now: datetime, item_id: int, people: Collection[str], by: str, why: str) -> State:
+    def say_speakers(
+        self, now: datetime, item_id: int, people: Collection[str], by: str, why: str, seen: int | None = None
+    ) -> State:
         """Say who can be heard, all of them; an empty collection says nobody. Returns the state the item is left in.
 
-        It takes the place of what was said before. Raises NamingError for a photo, and for an item that is closed.
+        It takes the place of what was said before. Raises NamingError for a photo, and for an item that is closed,
+        and Conflict when the item is not as it was `seen` any more.
         """
         with self._db.write() as tx:
+            unchanged(tx, item_id, seen)
             row = _row(tx, item_id)
             closed = row.state in {State.REJECTED, State.FAILED}
             if closed or (row.format and not row.format.startswith(("film", "sound"))):

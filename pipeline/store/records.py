@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from pipeline.film_paths import Board
 from pipeline.film_types import SoundPlan, Stretch
 from pipeline.film_wire import stretches_out
 from pipeline.lifecycle import State
@@ -92,6 +93,8 @@ class FilmDecision:
     speech: float = 0.0
     best_frames: tuple[int, ...] = ()
     """For each track the frame in which its box is the verdict's."""
+    board: Board | None = None
+    """What a page draws of it."""
 
 
 @dataclass(frozen=True, slots=True)

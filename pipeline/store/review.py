@@ -14,6 +14,7 @@ from pipeline import lifecycle
 from pipeline.db import items, log, verdicts
 from pipeline.db_console import incidents, marks
 from pipeline.errors import BeeldwachtError
+from pipeline.film_types import Stretch
 from pipeline.lifecycle import State
 from pipeline.marks import Mark, MarkKind
 from pipeline.reasons import HoldReason
@@ -76,6 +77,7 @@ class ReviewStore:
         box: Box | None = None,
         person_id: str | None = None,
         seen: int | None = None,
+        span: Stretch | None = None,
     ) -> State:
         """Write a mark, and have what is not published yet decided again. Returns the state of the item.
 
@@ -85,8 +87,10 @@ class ReviewStore:
         with self._db.write() as tx:
             unchanged(tx, item_id, seen)
             row = _item(tx, item_id, _CAN_BE_MARKED)
-            self._insert(tx, now, row, kind, why, by, box=box, person_id=person_id)
+            self._insert(tx, now, row, kind, why, by, box=box, person_id=person_id, span=span)
             body: JsonObject = {"mark": str(kind), "why": why}
+            if span is not None:
+                body["seconds"] = [span.start, span.end]
             if box is not None:
                 body["box"] = box_out(box)
             if person_id is not None:
@@ -202,10 +206,12 @@ class ReviewStore:
         box: Box | None = None,
         person_id: str | None = None,
         reasons: Sequence[str] = (),
+        span: Stretch | None = None,
     ) -> None:
         tx.execute(insert(marks).values(
             item_id=row.id, event=row.event, kind=kind, box=to_json(box_out(box)) if box else None,
             person_id=person_id, reasons=to_json(list(reasons)), why=why, made_by=by, made_at=stamp(now),
+            start_second=span.start if span else None, end_second=span.end if span else None,
         ))  # fmt: skip
 
     def _named_in_event(self, tx: Connection, row: Row[Any], person_id: str) -> Sequence[Row[Any]]:
@@ -233,7 +239,8 @@ def _item(tx: Connection, item_id: int, allowed: frozenset[State] | set[State]) 
 
 def _mark(r: Row[Any]) -> Mark:
     return Mark(r.id, r.item_id, MarkKind(r.kind), box_in(json.loads(r.box)) if r.box else None, r.person_id,
-                tuple(json.loads(r.reasons)), r.why, r.made_by, r.made_at)  # fmt: skip
+                tuple(json.loads(r.reasons)), r.why, r.made_by, r.made_at,
+                Stretch(r.start_second, r.end_second) if r.end_second is not None else None)  # fmt: skip
 
 
 def _incident(r: Row[Any]) -> Incident:

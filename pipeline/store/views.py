@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,8 @@ from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
 
 from pipeline.audit import Entry
 from pipeline.db import items, log, log_people, renditions, verdicts
-from pipeline.db_console import log_reasons
+from pipeline.db_console import film_boards, log_reasons
+from pipeline.film_paths import Board, board_in
 from pipeline.lifecycle import State
 from pipeline.store.base import Database, stamp
 from pipeline.store.records import Item, Rendition, item_in
@@ -57,6 +59,11 @@ class Published:
     def film(self) -> bool:
         """Whether it plays."""
         return self.rendition.path.endswith(".mp4")
+
+    @property
+    def recording(self) -> bool:
+        """Whether there is nothing to see."""
+        return self.rendition.path.endswith(".m4a")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +139,20 @@ class Views:
         with self._db.read() as tx:
             body = tx.execute(query.order_by(log.c.seq.desc()).limit(1)).scalar()
         return tuple(json.loads(body)["size"]) if body else None
+
+    def sounds(self, item_id: int) -> JsonObject:
+        """What became of the sound of a film or recording when it was decided last: channel -> plan, as logged."""
+        query = select(log.c.body).where(log.c.item_id == item_id, log.c.kind == "item.decided")
+        with self._db.read() as tx:
+            body = tx.execute(query.order_by(log.c.seq.desc()).limit(1)).scalar()
+        found: JsonObject = json.loads(body).get("sound", {}) if body else {}
+        return found
+
+    def board(self, item_id: int) -> Board | None:
+        """What a page draws of a film or recording; None before it was decided."""
+        with self._db.read() as tx:
+            packed = tx.execute(select(film_boards.c.board).where(film_boards.c.item_id == item_id)).scalar()
+        return board_in(json.loads(zlib.decompress(packed))) if packed else None
 
     def _queue(self, doubts: bool) -> ColumnElement[bool]:
         if not doubts:

@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from playwright.sync_api import Browser, sync_playwright
 
 from models import weights as files
 from pipeline.console.pages.door import ASSETS, FETCHED
+from tests.console.browsing import CHROMIUM, FLAGS
 from tests.console.site import Site
+from tests.e2e.test_films import film
+from tests.films import make
 from tests.school import School
 
 NAME = "Kim <b>Jansen</b><script>alert(1)</script>"
@@ -19,7 +23,7 @@ FILE = "obama2 \"onerror=alert(2)'&amp;.jpg"
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory, weights: Path, samples: Path) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory, weights: Path, samples: Path, speech: Path) -> Iterator[Site]:
     """Person O may be shown, B on the school's channel only; a lesson without permission is held."""
     files.fetch(ASSETS, FETCHED)
     school = School(tmp_path_factory.mktemp("console") / "school")
@@ -38,5 +42,20 @@ def site(tmp_path_factory: pytest.TempPathFactory, weights: Path, samples: Path)
     (school.inbox / "lesson" / "event.toml").write_text(f'kind = "lesson"\ntitle = "{TITLE}"\n', encoding="utf-8")
     one = Site(school)
     one.wait(4)
+    (school.inbox / "concert").mkdir()
+    (school.inbox / "concert" / "event.toml").write_text('kind = "lesson"\n', encoding="utf-8")
+    people = [samples / "obama2.jpg", samples / "biden.jpg"]
+    film(school.inbox / "concert" / "song.mp4", people, seconds=2, sound=speech)
+    make(school.inbox / "concert" / "clip.avi", "-c:v", "mpeg4", sound=False)
+    one.wait(6)
     yield one
     one.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests; each test has a context of its own."""
+    with sync_playwright() as p:
+        one = p.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield one
+        one.close()

@@ -19,7 +19,8 @@ PUBLIC = MACHINES | {"/{rest:path}", "/static/{name}", "/login", "/welcome", "/l
                      "/oidc/callback"}  # fmt: skip
 VALUES = {"item:int": "1", "face:int": "0", "seq:int": "1", "check:int": "1", "file:int": "1", "task:int": "1",
           "incident:int": "1", "person": "O", "key": "0" * 32, "name": "kim", "rest:path": "nowhere"}  # fmt: skip
-NOT_THERE = {"/{rest:path}", "/audit/spot/{check:int}", "/upload/{key}", "/static/{name}", "/oidc/login",
+NOT_THERE = {"/review/{item:int}/film", "/review/{item:int}/paths", "/{rest:path}",
+             "/audit/spot/{check:int}", "/upload/{key}", "/static/{name}", "/oidc/login",
              "/oidc/callback"}  # fmt: skip
 """Routes whose values above name nothing in this installation: 404 for everybody."""
 
@@ -44,8 +45,9 @@ def test_only_the_way_in_is_open_and_every_route_says_for_whom_it_is() -> None:
     assert {d.path for d in TABLE if d.roles == ANYBODY} == PUBLIC
     assert {d.path for d in TABLE if d.machine} == MACHINES
     assert all(d.roles <= set(AccountRole) for d in TABLE)
-    originals = [d for d in TABLE if d.path.endswith(("/original", "/face/{face:int}", "/alike/{face:int}"))]
-    assert len(originals) == 3 and all(d.roles == {AccountRole.OFFICER} for d in originals)
+    originals = [d for d in TABLE if d.path.endswith(("/original", "/face/{face:int}", "/alike/{face:int}",
+                                                    "/film", "/paths"))]  # fmt: skip
+    assert len(originals) == 5 and all(d.roles == {AccountRole.OFFICER} for d in originals)
 
 
 @pytest.mark.parametrize("declared", TABLE, ids=lambda d: f"{d.methods[0]} {d.path}")

@@ -60,6 +60,21 @@ def test_what_is_sealed_comes_out_and_stands_nowhere_in_the_file(size: int) -> N
     assert again != file  # another key each time: equal files cannot be told from their sealed ones
 
 
+@pytest.mark.parametrize("size", [1, CHUNK, CHUNK + 1, 3 * CHUNK, 3 * CHUNK + 7])
+def test_a_part_of_what_is_sealed_is_read_without_the_rest_and_not_when_it_was_changed(size: int) -> None:
+    data = random.Random(size).randbytes(size)  # noqa: S311
+    file, sha256 = sealed(data)
+    assert envelope.inside(io.BytesIO(file)) == size
+    cuts = sorted({0, 1, size // 2, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, size - 1, size} & set(range(size + 1)))
+    for start in cuts:
+        for stop in (c for c in cuts if c > start):
+            got = b"".join(envelope.unseal_part(io.BytesIO(file), sha256, ring(ONE), start, stop))
+            assert got == data[start:stop], (start, stop)
+    file[-1] ^= 1
+    with pytest.raises(EnvelopeError):
+        b"".join(envelope.unseal_part(io.BytesIO(file), sha256, ring(ONE), size - 1, size))
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_every_change_to_a_sealed_file_is_found(data: st.DataObject) -> None:

@@ -30,7 +30,7 @@ ASSETS = Path(__file__).parent.parent / "assets.toml"
 FETCHED = FOLDER / "console"
 """Where what is fetched for the pages is kept, beside the weights."""
 _YEAR = 365 * 86400
-_FILES = {"console.css": _STATIC, "console.js": _STATIC, "upload.js": _STATIC, "icon.svg": _STATIC,
+_FILES = {"console.css": _STATIC, "console.js": _STATIC, "film.js": _STATIC, "upload.js": _STATIC, "icon.svg": _STATIC,
           "htmx.min.js": FETCHED}  # fmt: skip
 
 

@@ -11,6 +11,9 @@ from starlette.responses import Response
 
 from pipeline import review
 from pipeline.console.alike import MOST_ITEMS
+from pipeline.console.darkroom import FILM_SECOND
+from pipeline.console.film_view import best_second, view
+from pipeline.console.pages.film import NEVER_KEPT, seconds_of, source_of, span_of
 from pipeline.console.routing import Call, NotFound, Refused
 from pipeline.console.words import evidence, sentence
 from pipeline.errors import BeeldwachtError, ChildError, Conflict, KeyUnknown, OriginalGone
@@ -56,10 +59,10 @@ def item(c: Call) -> Response:
 
 
 def original(c: Call) -> Response:
-    """The original, for the eyes of an officer: logged, and cached by nobody."""
+    """The original, for the eyes of an officer: logged, and cached by nobody. Of a film, one moment of it."""
     found = review.item_of(c.console.parts, c.number("item"))
     c.console.store.review.viewed(c.console.clock(), c.account.actor, found.id)
-    return _jpeg(c, found)
+    return _jpeg(c, found, second=seconds_of(c.query.get("at", ""), FILM_SECOND))
 
 
 def face(c: Call) -> Response:
@@ -67,7 +70,9 @@ def face(c: Call) -> Response:
     found = review.item_of(c.console.parts, c.number("item"))
     verdict = review.face_of(c.console.parts, found.id, c.number("face"))
     c.console.store.review.viewed(c.console.clock(), c.account.actor, found.id)
-    return _jpeg(c, found, box_in(verdict["box"]).grow(0.6), _HEAD)
+    board = c.console.store.views.board(found.id)
+    second = best_second(verdict, board) if board else FILM_SECOND
+    return _jpeg(c, found, box_in(verdict["box"]).grow(0.6), _HEAD, second)
 
 
 def people(c: Call) -> Response:
@@ -147,7 +152,12 @@ def _act(c: Call, number: int, what: str) -> str:
         box = box_in(review.face_of(parts, number, _int(rest))["box"])
         review.cover(parts, number, MarkKind(verb), box, by, why, seen)
     elif verb == "region":
-        review.cover(parts, number, MarkKind.REGION, _drawn(c), by, why, seen)
+        review.cover(parts, number, MarkKind.REGION, _drawn(c), by, why, seen, span_of(c))
+    elif verb == "speakers":
+        said = [] if rest == "nobody" else c.form.get("speakers", "").replace(",", " ").split()
+        if not said and rest != "nobody":
+            raise Refused(400, c._("Type the ids of those who can be heard, or choose nobody."))
+        review.say_speakers(parts, number, said, by, review.reason(why), _published(c, number), seen)
     elif verb == "deny":
         review.deny(parts, number, _int(rest), by, why, seen)
     elif verb == "name":
@@ -191,14 +201,20 @@ def _item(c: Call, number: int, status: int = 200, problem: str = "") -> Respons
     doubts = found.state is State.PUBLISHED
     before, after = store.views.neighbours(number, doubts)
     names = {p: person.name for p, person in store.register.current().people.items()}
-    film = found.format.startswith("film")  # it is not shown here: its published copies are, in the gallery
-    size = None if film else store.views.size(number) or _measured(c, found)
+    rows, renditions = store.items.verdict_rows(number), store.items.renditions(number)
+    published = [r for r in renditions if r.state is State.PUBLISHED]
+    board = store.views.board(number)
+    at = seconds_of(c.query.get("at", ""), 0.0)
+    film = view(board, rows, store.views.sounds(number), at, c.language) if board else None
+    size = store.views.size(number) or (None if film else _measured(c, found))
+    size = size if size and all(size) else None  # a sound recording has none
+    said = store.naming.speakers(number) if board else None
     return c.page(
-        "review.html", status, item=found, problem=problem, faces=_faces(store.items.verdict_rows(number), c),
+        "review.html", status, item=found, problem=problem, faces=_faces(rows, c),
         size=size, marks=store.review.marks(number), names=names, seen=store.review.version(number), before=before,
         after=after, why=c.form.get("why", ""), approvable=_approvable(found),
         moving=found.state in {State.QUEUED, State.WORKING, State.READY},
-        renditions=[r for r in store.items.renditions(number) if r.state is State.PUBLISHED],
+        renditions=published, film=film, source=source_of(c, number, board, published), speakers=said,
     )  # fmt: skip
 
 
@@ -230,14 +246,17 @@ def _faces(rows: Sequence[JsonObject], c: Call) -> list[FaceView]:
     ]  # fmt: skip
 
 
-def _jpeg(c: Call, found: Item, box: Box | None = None, longest: int = 1600) -> Response:
+def _jpeg(
+    c: Call, found: Item, box: Box | None = None, longest: int = 1600, second: float = FILM_SECOND
+) -> Response:
     try:
-        seen = c.console.darkroom.original(found, box, longest)
+        moment = second if found.format.startswith("film") else None
+        seen = c.console.darkroom.original(found, box, longest, moment)
     except OriginalGone:
         return Response(c._("The original is not in the vault any more."), 410, media_type="text/plain; charset=utf-8")
     except (ChildError, KeyUnknown, OSError):
         return Response(c._("The original cannot be shown."), 415, media_type="text/plain; charset=utf-8")
-    return Response(seen.jpeg, media_type="image/jpeg", headers={"cache-control": "no-store, private"})
+    return Response(seen.jpeg, media_type="image/jpeg", headers={"cache-control": NEVER_KEPT})
 
 
 def _int(text: str) -> int:
