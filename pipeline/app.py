@@ -105,8 +105,9 @@ class App:
             source_of(settings.keys, settings.root, data, "originals"), settings.path("vault")
         )
         self.vault = Vault(
-            *(settings.path(n) for n in ("inbox", "publish", "quarantine", "vault", "work")), keys=self.original_keys
-        )
+            *(settings.path(n) for n in ("inbox", "publish", "quarantine", "vault", "work")), keys=self.original_keys,
+            keep_free=settings.work.keep_free_mib << 20,
+        )  # fmt: skip
         anchor = settings.log.anchor
         self.anchor = anchor if anchor is None or anchor.is_absolute() else settings.root / anchor
         self.head_key = HeadKey(source_of(settings.keys, settings.root, data, "log"))
@@ -139,6 +140,16 @@ class App:
             lock.write(str(os.getpid()))
             lock.flush()
             yield
+
+    def at_work(self) -> int:
+        """The process that holds the lock on this inbox; 0 when none does, or the system does not tell."""
+        try:
+            lock = (self.settings.path("data") / "service.lock").stat().st_ino
+            lines = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+        except OSError:
+            return 0
+        held = (line.split() for line in lines if " FLOCK " in line and "->" not in line)
+        return next((int(f[4]) for f in held if f[5].rpartition(":")[2] == str(lock)), 0)
 
     def service(
         self,

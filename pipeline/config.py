@@ -65,6 +65,7 @@ class Work(_Section):
     recycle_after: int = Field(default=200, ge=1)
     max_megapixels: int = Field(default=100, ge=1, le=200)
     max_file_mib: int = Field(default=4096, ge=1)
+    keep_free_mib: int = Field(default=64, ge=0)
 
 
 class Film(_Section):

@@ -296,9 +296,13 @@ heartbeats = Table(
 )  # fmt: skip
 
 
+_PATIENCE = 30.0  # seconds for which a writer waits for another
+
+
 def open_engine(url: str) -> Engine:
-    """Open the database without touching its schema."""
-    engine = create_engine(url)
+    """Open the database without touching its schema. SQLite waits for another writer, unless `?timeout=` says so."""
+    patient = {} if "timeout=" in url or not url.startswith("sqlite") else {"timeout": _PATIENCE}
+    engine = create_engine(url, connect_args=patient)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _sqlite_connect)
         event.listen(engine, "begin", _sqlite_begin)
@@ -340,7 +344,6 @@ def _upgrade(engine: Engine, current: str | None) -> None:
 def _sqlite_connect(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # we say BEGIN ourselves
     cursor = connection.cursor()
-    cursor.execute("PRAGMA busy_timeout=30000")
     if cursor.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         _patiently(lambda: cursor.execute("PRAGMA journal_mode=WAL"))
     for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):

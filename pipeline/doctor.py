@@ -62,11 +62,15 @@ def status(application: App) -> JsonObject:
     """What the service does, what waits for a person, and which register is in force."""
     store = application.store
     beat = store.items.heartbeat(HEARTBEAT)
-    running = beat is not None and now() - beat[0] < _SILENT_AFTER
+    running = beat is not None and abs(now() - beat[0]) < _SILENT_AFTER  # a clock that was set back tells nothing
     versions = store.register.versions()
     last = versions[-1] if versions else None
     attention = [i for s in (State.HELD, State.FAILED, State.REJECTED) for i in store.items.all(state=s, newest=20)]
     summary = "not running"
+    if beat and not running and (pid := application.at_work()):
+        silent = abs(now() - beat[0]).total_seconds()
+        summary = f"silent for {silent:.0f} s (process {pid}): the database may be locked, or its disk full "
+        summary += f"({_free(application.settings)} free)"
     if beat and running:
         facts = beat[1]
         summary = f"running (process {facts['pid']}), working on {len(facts['working'])}, waiting {facts['waiting']}"
@@ -156,6 +160,10 @@ def _watcher(settings: Settings) -> list[Finding]:
     if kind in _NETWORK and settings.watch.events:
         note += "; a share sends no events, so the sweep alone finds files"
     return [Finding("watcher", True, note)]
+
+
+def _free(settings: Settings) -> str:
+    return f"{shutil.disk_usage(settings.path('data')).free >> 20} MiB"
 
 
 def _matching(settings: Settings) -> list[Finding]:

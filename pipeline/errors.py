@@ -27,6 +27,10 @@ class StoreError(BeeldwachtError):
     """The database refused or does not fit this version of the program."""
 
 
+class Trouble(BeeldwachtError):
+    """The installation, and not the file, kept a file from being worked on: it waits until that is mended."""
+
+
 class LeaseLost(BeeldwachtError):
     """Another worker took the item over, or the register changed: what was made is thrown away."""
 

@@ -2,11 +2,12 @@
 
 This module orders the steps and decides nothing itself: policy, match, mask and triage are pure, the child reads and
 writes media, the store commits. It raises LeaseLost when somebody else took the file over, and nothing else: every
-other error ends the attempt with a reason.
+other error ends the attempt with a reason, or raises Trouble: the installation kept the file back, and it waits.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
 import secrets
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,16 @@ from datetime import date
 from pathlib import Path
 
 from pipeline import marks, mask, policy
-from pipeline.errors import BeeldwachtError, Cancelled, ChildRefused, KeyUnknown, LeaseLost, OriginalGone
+from pipeline.errors import (
+    BeeldwachtError,
+    Cancelled,
+    ChildRefused,
+    KeyUnknown,
+    LeaseLost,
+    OriginalGone,
+    StoreError,
+    Trouble,
+)
 from pipeline.faults import reach
 from pipeline.gallery import SAME_BOX, Gallery, as_before, with_names
 from pipeline.lab import Lab, Product
@@ -28,6 +38,8 @@ from pipeline.triage import failed_checks, look_again
 from pipeline.types import Analysis, Box, Check, Medium, Plan, Register, Verdict
 
 logger = logging.getLogger(__name__)
+_EVERY_FILE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE}
+"""Errors that any other file would meet as well: no room, read-only, no descriptor, no memory, a share that is away."""
 ROUNDS = 3  # how often a result may be covered further before it is held
 
 
@@ -60,21 +72,32 @@ def process(item: Item, owner: str, lab: Lab, parts: Parts) -> State:  # noqa: P
         with parts.vault.opened(item.sha256) as original:
             decide = {Medium.FILM: decide_film, Medium.SOUND: decide_recording}.get(lab.identify(original), _decide)
             return decide(item, original, owner, lab, parts)
-    except (LeaseLost, KeyUnknown) as e:
+    except LeaseLost as e:
         return _give_back(item, owner, parts, str(e), blame=False)
     except OriginalGone as e:
+        if why := parts.vault.trouble():
+            raise _waits(item, owner, parts, why) from e
         return _put_aside(item, owner, parts, State.FAILED, "original_gone", str(e))
     except ChildRefused as e:
         return _put_aside(item, owner, parts, State.REJECTED, e.reason, str(e))
     except Cancelled as e:
         return _put_aside(item, owner, parts, State.FAILED, "cancelled", str(e))
     except Exception as e:
+        if why := _trouble(e, parts):
+            raise _waits(item, owner, parts, why) from e
         if not isinstance(e, (BeeldwachtError, OSError)):
             logger.exception("item %s: unexpected error", item.id)
         if item.attempts >= work.attempts:
             why = f"{item.attempts} attempts failed; the last one: {e}"
             return _put_aside(item, owner, parts, State.FAILED, "attempts_used_up", why)
         return _give_back(item, owner, parts, str(e), blame=True)
+
+
+def _trouble(error: Exception, parts: Parts) -> str:
+    """What is wrong with the installation when an attempt fails for a reason that is no file's; else empty."""
+    if isinstance(error, (StoreError, KeyUnknown)) or (isinstance(error, OSError) and error.errno in _EVERY_FILE):
+        return str(error)
+    return parts.vault.trouble()
 
 
 def _decide(item: Item, original: Path, owner: str, lab: Lab, parts: Parts) -> State:
@@ -210,6 +233,11 @@ def _put_aside(item: Item, owner: str, parts: Parts, state: State, reason: str, 
     for name in leftovers(item, parts):
         parts.vault.discard(name)
     return state
+
+
+def _waits(item: Item, owner: str, parts: Parts, why: str) -> Trouble:
+    _give_back(item, owner, parts, why, blame=False)
+    return Trouble(why, "The file waits, and is taken up again.")
 
 
 def _give_back(item: Item, owner: str, parts: Parts, why: str, blame: bool) -> State:

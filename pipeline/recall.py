@@ -65,9 +65,14 @@ def show_anew(item_id: int, vault: Vault, store: Store, now: datetime, actor: st
 
 
 def carry_out(vault: Vault, store: Store, now: datetime, actor: str) -> list[Recall]:
-    """Remove the files of every recall that was begun, and send the items on. Again does no harm."""
+    """Remove the files of every recall that was begun, and send the items on. Again does no harm.
+
+    Raises PublishError when the publish folder is not there: what cannot be seen was not removed.
+    """
     finished = []
     for recall in store.recall.unfinished():
+        for channel in {f.channel for f in recall.files}:
+            vault.expect(channel)
         changed = [f for f in recall.files if not vault.retract(f.channel, f.path, f.sha256)]
         if store.recall.finish(now, actor, recall, changed):
             finished.append(recall)

@@ -12,11 +12,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 from pipeline import watch
-from pipeline.errors import BeeldwachtError, ChildError, StartupError
+from pipeline.errors import BeeldwachtError, ChildError, PublishError, StartupError
 from pipeline.faults import reach
 from pipeline.intake import Intake, Taken
 from pipeline.lab import FilmOptions, Lab, LabOptions
@@ -67,7 +68,8 @@ class Service:
         self._stop = threading.Event()
         self._events = watch.Events(parts.vault.inbox, self._flag)
         self._waiting: Mapping[str, Waiting] = {}
-        self._problem = ""
+        self._problems: dict[str, str] = {}  # part of the service -> what keeps it from its work
+        self._later: dict[str, str] = {}  # file in the inbox -> why it could not be taken
         self._workers: list[Worker] = []
         self._confined: tuple[str, ...] = ()
         self._prune = prune
@@ -79,6 +81,8 @@ class Service:
     def start(self) -> None:
         """Recover what an earlier run left, prove that the engines load, start the workers. Raises StartupError."""
         parts = self._parts
+        if parts.store.items.counts()[State.PUBLISHED]:
+            self._expect_publish_folder()
         parts.vault.prepare()
         self._log_files.append(parts.store.journal.entries)
         first = Lab(self._lab_options)
@@ -106,6 +110,19 @@ class Service:
             self._register.start()
         for n in range(parts.settings.work.slots):
             self._hire(n, first if n == 0 else Lab(self._lab_options))
+
+    def _expect_publish_folder(self) -> None:
+        """Something is published: then a publish folder without any channel is a share that is not mounted."""
+        missing = None
+        for channel in self._parts.settings.channels:
+            try:
+                self._parts.vault.expect(channel)
+            except PublishError as e:
+                missing = e
+            else:
+                return
+        if missing:
+            raise StartupError(missing.message, missing.remedy)
 
     def run(self) -> None:
         """Watch the inbox until `stop` is called."""
@@ -165,16 +182,21 @@ class Service:
         try:
             listing = watch.look(parts.vault.inbox)
         except OSError as e:  # an unreachable share is never an empty inbox: remember what was waiting
-            self._problem = f"the inbox cannot be read: {e.strerror or e}"
+            self._problems["inbox"] = f"the inbox cannot be read: {e.strerror or e}"
             self._next_sweep = now + w.sweep_seconds
             return
         if w.events:
             self._events.ensure()
-        self._problem = self._events.problem
+        self._problems["inbox"] = self._events.problem
         sweep = watch.settle(listing, self._waiting, now, w.settle_seconds, w.incomplete_seconds)
         taken = self.take(sweep.ready)
         gone = {t.relative for t in taken if t.outcome != "later"}
-        self._waiting = {k: v for k, v in sweep.waiting.items() if k not in gone}
+        self._later = {t.relative: t.problem for t in taken if t.outcome == "later"}
+        self._problems["intake"] = next(iter(self._later.values()), "")
+        again = time.monotonic()  # what could not be taken is not tried at every look
+        self._waiting = {
+            k: replace(v, since=again) if k in self._later else v for k, v in sweep.waiting.items() if k not in gone
+        }
         pending = min(w.sweep_seconds, max(0.2, w.settle_seconds / 2)) if self._waiting else w.sweep_seconds
         self._next_sweep = time.monotonic() + pending
 
@@ -186,7 +208,8 @@ class Service:
                 break
             result = self.intake.from_inbox(seen)
             taken.append(result)
-            self._on_taken(result)
+            if result.outcome != "later" or self._later.get(result.relative) != result.problem:
+                self._on_taken(result)
             self._wake.set()
             self._renew_leases()
         return taken
@@ -201,14 +224,28 @@ class Service:
         now = time.monotonic()
         if now - self._last_beat >= _BEAT_SECONDS:
             self._last_beat = now
-            self._prune_daily()
-            if carry_out(parts.vault, parts.store, parts.clock(), "service"):
-                self._wake.set()
-            parts.vault.originals.seal_plain(_SEAL_BYTES)
-            self._publisher.publish_ready()  # what a full disk or a locked folder kept back
-            self._log_files.append(parts.store.journal.entries)
+            self._attempt("templates", self._prune_daily)
+            self._attempt("recall", self._carry_out)
+            self._attempt("vault", lambda: parts.vault.originals.seal_plain(_SEAL_BYTES))
+            self._attempt("publish", self._publisher.publish_ready)  # what a full disk or a locked folder kept back
+            self._attempt("log", lambda: self._log_files.append(parts.store.journal.entries))
             parts.store.items.beat(parts.clock(), HEARTBEAT, self._facts())
             self._alive()
+
+    def _carry_out(self) -> None:
+        if carry_out(self._parts.vault, self._parts.store, self._parts.clock(), "service"):
+            self._wake.set()
+
+    def _attempt(self, part: str, step: Callable[[], object]) -> None:
+        """One step that may fail without keeping the others back; `status` says that it did."""
+        try:
+            step()
+        except (BeeldwachtError, OSError) as e:
+            if self._problems.get(part) != str(e):
+                logger.error("%s: %s", part, e)
+            self._problems[part] = str(e)
+        else:
+            self._problems.pop(part, None)
 
     def _prune_daily(self) -> None:
         """Consents and portraits run out without anybody touching the register: their templates go that day."""
@@ -239,11 +276,16 @@ class Service:
         """How far the films are that are in work."""
         return [p.facts() for w in self._workers if (p := w.progress)]
 
+    def _problem(self) -> str:
+        """All that keeps the service from its work, in one line; empty when nothing does."""
+        workers = [w.problem for w in self._workers]
+        return "; ".join(dict.fromkeys(p for p in (*self._problems.values(), *workers) if p))
+
     def _facts(self) -> JsonObject:
         settings = self._parts.settings
         return {
             "pid": os.getpid(), "host": socket.gethostname(), "slots": settings.work.slots,
-            "events": self._events.alive() if settings.watch.events else False, "problem": self._problem,
+            "events": self._events.alive() if settings.watch.events else False, "problem": self._problem(),
             "waiting": len(self._waiting), "child_confined": list(self._confined),
             "working": [w.item.id for w in self._workers if w.item],
             "progress": self.progress(),
@@ -253,9 +295,11 @@ class Service:
         try:
             step()
         except (BeeldwachtError, OSError) as e:
-            self._problem = str(e)
+            self._problems["service"] = str(e)
             logger.error("%s", e)
             self._stop.wait(1.0)
+        else:
+            self._problems.pop("service", None)
 
 
 def walk(path: Path) -> list[Path]:

@@ -13,7 +13,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,9 +21,10 @@ from pipeline import names
 from pipeline.disk import RUN, make_folder, sync_folder
 from pipeline.errors import BeeldwachtError, IntakeError, PublishError, RefusedFile, StartupError
 from pipeline.faults import reach
-from pipeline.originals import KeyRing, Originals
+from pipeline.originals import MARK, KeyRing, Originals
 
 _CHUNK = 1 << 20
+_ROOM = 1 << 20  # bytes that a probe writes: about as much as a covered photo
 _NOREPLACE = 1
 _AT_FDCWD = -100
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -46,7 +47,10 @@ def stamp_of(info: os.stat_result) -> str:
 class Vault:
     """The folders that belong to the service. `keys` seal and open the originals."""
 
-    def __init__(self, inbox: Path, publish: Path, quarantine: Path, vault: Path, work: Path, *, keys: KeyRing) -> None:
+    def __init__(
+        self, inbox: Path, publish: Path, quarantine: Path, vault: Path, work: Path, *, keys: KeyRing,
+        keep_free: int = 0,
+    ) -> None:  # fmt: skip
         self.inbox = inbox
         self.publish = publish
         self.quarantine = quarantine
@@ -54,6 +58,7 @@ class Vault:
         self.work = work
         self.originals = Originals(vault, keys)
         self._keys = keys
+        self._keep_free = keep_free
 
     def prepare(self) -> None:
         """Make the folders that are missing, and make sure that a rename can carry a file from work to publish.
@@ -85,6 +90,23 @@ class Vault:
         """Let work pass that needs originals. Raises KeyProblem when their key is not there."""
         self._keys.sealing()
 
+    def trouble(self) -> str:
+        """Why no file can be worked on: no vault, or no room in work/, as one finds by trying; empty when it can."""
+        if not (self.root / MARK).exists():
+            return f"{self.root}: the vault is not here. Is its share mounted?"
+        probe = self.work / f".room-{os.urandom(4).hex()}"
+        try:
+            with probe.open("xb") as f:
+                f.write(bytes(_ROOM))
+                f.flush()
+                os.fsync(f.fileno())
+            probe.unlink()
+        except OSError as e:
+            with suppress(OSError):
+                probe.unlink(missing_ok=True)
+            return f"{self.work}: nothing can be written ({e.strerror})."
+        return ""
+
     # --- originals --------------------------------------------------------------------------------------------
 
     @contextmanager
@@ -93,7 +115,6 @@ class Vault:
 
         Raises OriginalGone when it is gone or was changed, KeyUnknown when its key is not here, OSError.
         """
-        self.work.mkdir(parents=True, exist_ok=True, mode=0o700)
         plain = self.work / f".open-{os.getpid()}-{RUN}-{os.urandom(6).hex()}"
         try:
             self._lay(sha256, plain)
@@ -130,6 +151,11 @@ class Vault:
                         f"{names.shown(path.name)}: {before.st_size >> 20} MiB, more than the "
                         f"{max_bytes >> 20} MiB that are allowed (max_file_mib)."
                     )
+                if (free := shutil.disk_usage(self.root).free - before.st_size) < self._keep_free:
+                    raise IntakeError(
+                        f"{names.shown(path.name)}: waits, for the disk of the vault is nearly full "
+                        f"({max(0, free) >> 20} MiB would be left).", "Make room; it is taken then (keep_free_mib)."
+                    )  # fmt: skip
 
                 def unchanged() -> None:
                     if stamp_of(before) != stamp_of(os.fstat(source.fileno())):
@@ -397,6 +423,17 @@ class Vault:
         rename_no_replace(source, target)
         reach("publish.renamed")
         sync_folder(target.parent)
+
+    def expect(self, channel: str) -> None:
+        """Make sure that what was published on a channel can be seen: a share that is away is no empty folder.
+
+        Raises PublishError when the channel has no folder.
+        """
+        if not (self.publish / channel).is_dir():
+            raise PublishError(
+                f"{self.publish / channel}: the folder is gone.",
+                "Is the share mounted? When it was removed on purpose, make it again, empty.",
+            )
 
     def retract(self, channel: str, path: str, sha256: str) -> bool:
         """Take a released file back out of the publish folder, if it is the one with this hash.

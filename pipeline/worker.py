@@ -16,6 +16,7 @@ from pipeline.store.records import Item
 
 logger = logging.getLogger(__name__)
 _IDLE_SECONDS = 0.5
+_LONGEST_PAUSE = 10.0
 _ASK_SECONDS = 1.0
 _LOG_SECONDS = 10.0
 
@@ -42,19 +43,25 @@ class Worker(threading.Thread):
         self._stopping = threading.Event()
         self.item: Item | None = None
         self.progress: Progress | None = None
+        self.problem = ""
         self._logged = self._asked = 0.0
         lab.on_progress = self._heard
 
     def run(self) -> None:
         """Work until `stop`. An error of the database or the disk makes it wait and go on, never end."""
+        failures = 0
         while not self._stopping.is_set():
             try:
+                if failures:  # what it held may not have gone back
+                    self._parts.store.items.abandon(self._parts.clock(), self._owner)
                 if not self._one():
                     self._wake.wait(_IDLE_SECONDS)
                     self._wake.clear()
+                failures, self.problem = 0, ""
             except (BeeldwachtError, OSError) as e:
+                failures, self.problem = failures + 1, str(e)
                 logger.error("%s: %s", self._owner, e)
-                self._stopping.wait(2.0)
+                self._stopping.wait(min(_LONGEST_PAUSE, 2.0**failures))
         self._lab.close()
 
     def stop(self) -> None:

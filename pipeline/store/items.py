@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
 
 from pipeline import lifecycle, names
 from pipeline.db import checks, heard, heartbeats, items, register_versions, renditions, verdicts
@@ -122,13 +122,12 @@ class ItemStore:
         orphan = or_(items.c.lease_owner.is_(None), items.c.lease_owner.not_in(list(living)))
         lost = and_(items.c.state == State.WORKING, or_(orphan, items.c.lease_until < now.timestamp()))
         with self._db.write() as tx:
-            rows = tx.execute(select(items).where(lost)).all()
-            for row in rows:
-                count = row.interruptions + 1
-                attempts = max(0, row.attempts - 1)
-                self._move(tx, now, row, State.QUEUED, attempts=attempts, interruptions=count)
-                self._journal.append(tx, now, "item.interrupted", SERVICE, {"times": count}, row.id)
-        return len(rows)
+            return self._interrupted(tx, now, lost)
+
+    def abandon(self, now: datetime, owner: str) -> int:
+        """Bring back what a living owner still holds after an error kept it from giving it back. Returns how many."""
+        with self._db.write() as tx:
+            return self._interrupted(tx, now, and_(items.c.state == State.WORKING, items.c.lease_owner == owner))
 
     def give_back(self, now: datetime, item: Item, owner: str, why: str, blame: bool) -> None:
         """Return a claimed item to the queue. `blame` keeps the attempt on the file's account."""
@@ -325,6 +324,15 @@ class ItemStore:
         return (datetime.fromisoformat(row.at), json.loads(row.facts)) if row else None
 
     # --- inside a transaction ---------------------------------------------------------------------------------
+
+    def _interrupted(self, tx: Connection, now: datetime, lost: ColumnElement[bool]) -> int:
+        rows = tx.execute(select(items).where(lost)).all()
+        for row in rows:
+            count = row.interruptions + 1
+            attempts = max(0, row.attempts - 1)
+            self._move(tx, now, row, State.QUEUED, attempts=attempts, interruptions=count)
+            self._journal.append(tx, now, "item.interrupted", SERVICE, {"times": count}, row.id)
+        return len(rows)
 
     def _held_by(self, tx: Connection, item_id: int, owner: str) -> Row[Any]:
         row = tx.execute(select(items).where(items.c.id == item_id)).one()

@@ -1,0 +1,139 @@
+"""What the service needs is taken away, and given back: it waits, says so in `status`, and goes on by itself."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.e2e.test_recall import Quick
+from tests.school import School
+
+ROLES = ("vault", "covered", "quarantine", "log", "data")
+
+
+def mount(place: Path, *options: str) -> None:
+    done = subprocess.run(["mount", *options, str(place)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"a small file system cannot be mounted here: {done.stderr.strip()}")
+
+
+@pytest.fixture
+def school(tmp_path: Path, weights: Path) -> Iterator[School]:
+    """Every role of the disk, and the inbox, on a small file system of its own; work/ and publish/ share one."""
+    s = Quick(tmp_path / "s", {
+        "BEELDWACHT_FOLDERS__WORK": "covered/work", "BEELDWACHT_FOLDERS__PUBLISH": "covered/publish",
+        "BEELDWACHT_WORK__KEEP_FREE_MIB": "0", "BEELDWACHT_WORK__SLOTS": "1",
+    }, matching=False)  # fmt: skip
+    mounted = []
+    try:
+        for role in (*ROLES, "inbox"):
+            shutil.rmtree(s.home / role, ignore_errors=True)
+            (s.home / role).mkdir()
+            mount(s.home / role, "-t", "tmpfs", "-o", "size=4m", "tmpfs")
+            mounted.append(s.home / role)
+        yield s
+    finally:
+        s.kill()
+        for place in mounted:
+            subprocess.run(["umount", "-l", str(place)], check=False)
+
+
+def drop(school: School, samples: Path, number: int, broken: bool = False) -> None:
+    path = school.inbox / "day" / f"{number}.jpg"
+    path.parent.mkdir(exist_ok=True)
+    if broken:
+        path.write_bytes(b"\xff\xd8\xff no picture %d \xff\xd9" % number)
+    else:
+        Image.open(samples / "biden.jpg").convert("RGB").resize((160 + number, 200)).save(path)
+
+
+def until(true: Callable[[], object], what: Callable[[], object], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, what()
+        time.sleep(0.3)
+
+
+def summary(school: School) -> str:
+    return str(school.json("status")["service"]["summary"])
+
+
+def says(school: School, words: str) -> None:
+    until(lambda: words in summary(school), lambda: summary(school))
+
+
+def full(place: Path) -> Path:
+    """Use up the whole of a small file system."""
+    filler = place / "filler"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as f:
+        while True:
+            f.write(bytes(4096))
+    return filler
+
+
+def all_is_well(school: School, published: int) -> None:
+    counts = school.wait(published + 1)
+    assert (counts["published"], counts["rejected"], counts["failed"], counts["held"]) == (published, 1, 0, 0)
+    until(lambda: "working on 0, waiting 0" in summary(school), lambda: summary(school))
+    assert not list((school.inbox / "day").iterdir())
+
+
+@pytest.mark.slow
+def test_full_read_only_and_unmounted_disks_keep_files_back_and_lose_none(school: School, samples: Path) -> None:
+    school.start()
+    drop(school, samples, 0)
+    drop(school, samples, 1, broken=True)
+    all_is_well(school, 1)
+    number = 1
+    for role, words in (("vault", "nearly full"), ("covered", "No space left"), ("log", "No space left")):
+        filler = full(school.home / role)
+        drop(school, samples, number := number + 1)
+        says(school, words)
+        filler.unlink()
+        all_is_well(school, number)
+        until(lambda: ";" not in summary(school), lambda: summary(school))  # what kept it is said no longer
+    for role in ("vault", "covered"):
+        mount(school.home / role, "-o", "remount,ro")
+        drop(school, samples, number := number + 1)
+        says(school, "Read-only file system")
+        mount(school.home / role, "-o", "remount,rw")
+        all_is_well(school, number)
+    assert school.json("log", "verify")["flaws"] == []
+    assert len(school.log("--item", "4")) < 20  # it waited, and did not try without end
+    assert school.stop() == 0
+
+
+@pytest.mark.slow
+def test_a_share_that_is_away_takes_nothing_with_it(school: School, samples: Path) -> None:
+    school.start()
+    drop(school, samples, 0)
+    drop(school, samples, 1, broken=True)
+    all_is_well(school, 1)
+    covered, away = school.home / "covered", school.home / "away"
+    away.mkdir()
+    subprocess.run(["mount", "--bind", str(covered), str(away)], check=True)
+    subprocess.run(["umount", "-l", str(covered)], check=True)
+    try:
+        drop(school, samples, 2)
+        school.run("item", "redo", "1", "--by", "test", ok=False)  # its file is to go, and cannot be seen
+        says(school, "Is the share mounted?")
+        says(school, "nothing can be written")
+        assert list(covered.iterdir()) == []
+        assert (away / "publish" / "school" / "day" / "0.jpg").exists()
+        subprocess.run(["mount", "--bind", str(away), str(covered)], check=True)
+    finally:
+        subprocess.run(["umount", "-l", str(away)], check=True)
+    all_is_well(school, 2)
+    assert [e["kind"] for e in school.log("--item", "1")][-3:] == ["item.removed", "item.decided", "item.published"]
+    assert school.stop() == 0
+    subprocess.run(["umount", "-l", str(covered)], check=True)
+    refused = school.run("process", ok=False)
+    assert refused.returncode == 1 and "Is the share mounted?" in refused.stderr
+    assert list(covered.iterdir()) == []
