@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: demo test lint check lock clean
+.PHONY: demo test lint check lock lock-run install clean
 
 demo: .venv/ready models/weights/ready
 	$(PY) -m examples.demo $(if $(WATCH),--watch)
@@ -32,6 +32,19 @@ models/weights/ready: .venv/ready models/weights.toml pipeline/console/assets.to
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate --output-file requirements.lock --upgrade
+	$(MAKE) lock-run
+
+# What a school installs: the same versions and hashes without the tools of developers.
+lock-run:
+	uv pip compile pyproject.toml --extra postgres --extra install --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --constraint requirements.lock --output-file requirements-run.lock
+
+# An installation without the tools of developers, as deploy/ and docs/operation.md use it.
+install:
+	$(PYTHON) -m venv .venv
+	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-run.lock
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	.venv/bin/beeldwacht models fetch
 
 clean:
 	rm -rf .venv models/weights demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
