@@ -31,6 +31,7 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     "register_stale": ("The consent register is stale, days old", "Het toestemmingsregister is verouderd, dagen oud"),
     "disk": ("A disk is nearly full, MiB left", "Een schijf is bijna vol, MiB over"),
     "log": ("The log was changed, flaws", "Het logboek is veranderd, gebreken"),
+    "log_unread": ("The log cannot be verified", "Het logboek kan niet worden gecontroleerd"),
     "database": ("The database does not answer", "De database antwoordt niet"),
     "test": ("This is a test", "Dit is een proef"),
 }  # fmt: skip
@@ -40,7 +41,8 @@ REMEDIES: Mapping[str, str] = {
     "held": "beeldwacht status", "stopped": "beeldwacht run", "silent": "beeldwacht doctor",
     "folders": "beeldwacht status", "stuck": "beeldwacht status", "register_refused": "beeldwacht register sync",
     "register_waits": "beeldwacht register sync --confirm NAME", "register_stale": "beeldwacht register sync",
-    "disk": "beeldwacht doctor", "log": "beeldwacht log verify", "database": "beeldwacht doctor", "test": "",
+    "disk": "beeldwacht doctor", "log": "beeldwacht log verify",
+    "log_unread": "beeldwacht log verify", "database": "beeldwacht doctor", "test": "",
 }  # fmt: skip
 """Where to look."""
 

@@ -69,11 +69,11 @@ class Disk:
 
 @dataclass(frozen=True, slots=True)
 class LogFacts:
-    """How long the log is, when it was last verified as a whole, and how many flaws that found."""
+    """How long the log is, when it was last verified, and how many flaws that found; None: it could not be."""
 
     entries: int
     verified: datetime | None
-    flaws: int
+    flaws: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,5 +156,7 @@ def _conditions(facts: Facts, limits: Limits) -> Iterator[Condition]:
         yield Condition("register_stale", (now - known).days if known else 0, patience=limits.silent)
     if low := [d for d in facts.disks if d.free < limits.free]:
         yield Condition("disk", min(d.free for d in low) >> 20)
-    if facts.log.flaws:
+    if facts.log.flaws is None:
+        yield Condition("log_unread")
+    elif facts.log.flaws:
         yield Condition("log", facts.log.flaws)

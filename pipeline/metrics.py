@@ -58,7 +58,8 @@ class _Facts(Collector):
         yield _one("disk_size_bytes", "Size of the disk where a folder lies.", ("folder",),
                    {(d.folder,): d.total for d in f.disks})  # fmt: skip
         yield _one("log_entries", "Entries of the log.", (), {(): f.log.entries})
-        yield _one("log_flaws", "Flaws that the last verification of the log found.", (), {(): f.log.flaws})
+        flaws = float("nan") if f.log.flaws is None else f.log.flaws
+        yield _one("log_flaws", "Flaws that the last verification of the log found; NaN: it failed.", (), {(): flaws})
         if f.log.verified:
             yield _one("log_verified_timestamp_seconds", "When the log was last verified.", (),
                        {(): f.log.verified.timestamp()})  # fmt: skip

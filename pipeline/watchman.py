@@ -133,8 +133,16 @@ class Watchman:
 
     def _verify_log(self, now: datetime) -> None:
         last = self._store.items.heartbeat(VERIFIED)
-        if last is None or now - last[0] >= timedelta(hours=self._settings.alarms.verify_hours):
-            self._store.items.beat(now, VERIFIED, {"flaws": self._count_flaws()})
+        if last is not None and now - last[0] < timedelta(hours=self._settings.alarms.verify_hours):
+            return
+        flaws: int | None = None
+        try:
+            flaws = self._count_flaws()
+        except StoreError:
+            raise
+        except (BeeldwachtError, OSError) as e:  # a key or a file that is away must not silence the other alarms
+            logger.error("the log cannot be verified: %s", e)
+        self._store.items.beat(now, VERIFIED, {"flaws": flaws})
 
     def _tell(self, place: Place, active: tuple[Condition, ...], now: datetime) -> tuple[Notice, ...]:
         a = self._settings.alarms

@@ -19,7 +19,7 @@ import pytest
 from pydantic import ValidationError
 
 from pipeline.config import Alarms, Settings
-from pipeline.errors import ConfigError
+from pipeline.errors import BeeldwachtError, ConfigError
 from pipeline.lifecycle import State
 from pipeline.messenger import NotDelivered, places
 from pipeline.service import HEARTBEAT
@@ -231,6 +231,17 @@ def test_a_service_that_stopped_or_died_and_a_database_that_is_gone(
     watchman.round(NOW + 13 * MINUTE)
     assert receiver.states()[1:] == [("database", "raised")]  # kept in mind although it could not be written down
     assert "The database refused" in caplog.text
+
+
+def test_a_log_that_cannot_be_verified_silences_no_other_alarm(installation: Installation, receiver: Receiver) -> None:
+    def away() -> int:
+        raise BeeldwachtError("the key of the log is not there")
+
+    installation.alive(NOW)
+    installation.held(NOW - 25 * HOUR, 1)
+    s = installation.settings
+    Watchman(installation.store, s, places(s.alarms, s.root, s.school, s.language), away).round(NOW)
+    assert receiver.states() == [("held", "raised"), ("log_unread", "raised")]
 
 
 def test_nothing_ends_the_rounds(installation: Installation, caplog: pytest.LogCaptureFixture) -> None:
