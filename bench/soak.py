@@ -3,8 +3,8 @@
     python -m bench.soak [--minutes 60] [--every 10] [--films 20] [--keep FOLDER] [--json]
 
 A real installation in a temporary folder: its service runs with the console and one slot; every `--every` seconds a
-photo arrives that was never there before, every `--films`-th file is a short film, and the register is loaded again
-every ten minutes. Memory (VmRSS), threads and file descriptors of the service, and memory of its readers, are read
+photo arrives that was never there before, every `--films`-th file is a short film, the register is loaded again every
+ten minutes, and the console, /healthz and /metrics are asked every five seconds. Alarms go to where nobody listens. Memory (VmRSS), threads and file descriptors of the service, and memory of its readers, are read
 from /proc every five seconds. The line through them leaves out the first tenth: engines and caches fill once.
 
 The exit status is 1 when the service grew by more than `--limit` MiB an hour, when descriptors or threads became more,
@@ -116,7 +116,8 @@ def install(home: Path) -> None:
 def soak(home: Path, seconds: float, every: float, films: int) -> tuple[list[Sample], int]:
     """Run the service for so long under this load. Returns the samples and how many files were dropped."""
     env = {**os.environ, "BEELDWACHT_WORK__SLOTS": "1", "BEELDWACHT_WATCH__SETTLE_SECONDS": "1",
-           "BEELDWACHT_CONSOLE__ENABLED": "true", "BEELDWACHT_CONSOLE__PORT": "0"}  # fmt: skip
+           "BEELDWACHT_CONSOLE__ENABLED": "true", "BEELDWACHT_CONSOLE__PORT": "0",
+           "BEELDWACHT_ALARMS__WEBHOOK": "http://127.0.0.1:1/nobody"}  # fmt: skip
     output = home / "service.out"
     with output.open("w") as out:
         service = subprocess.Popen([*CLI, "run"], cwd=home, env=env, stdout=out, stderr=subprocess.STDOUT)
@@ -180,9 +181,10 @@ def save(image: Image.Image, path: Path) -> None:
 
 
 def ask(output: Path) -> None:
-    """Look at the console as a monitor does, when it is up."""
+    """Look at the console as a person and a monitor do, when it is up."""
     if found := re.search(r"http://127\.0\.0\.1:\d+", output.read_text()):
-        httpx.get(f"{found[0]}/login", timeout=30).raise_for_status()
+        for path in ("/login", "/healthz", "/metrics"):
+            httpx.get(found[0] + path, timeout=30).raise_for_status()
 
 
 def look(pid: int, at: float) -> Sample:
