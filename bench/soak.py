@@ -4,8 +4,9 @@
 
 A real installation in a temporary folder: its service runs with the console and one slot; every `--every` seconds a
 photo arrives that was never there before, every `--films`-th file is a short film, the register is loaded again every
-ten minutes, and the console, /healthz and /metrics are asked every five seconds. Alarms go to where nobody listens. Memory (VmRSS), threads and file descriptors of the service, and memory of its readers, are read
-from /proc every five seconds. The line through them leaves out the first tenth: engines and caches fill once.
+ten minutes, and the console, /healthz and /metrics are asked every five seconds. Alarms go to where nobody listens.
+Memory (VmRSS), threads and file descriptors of the service, and memory of its readers, are read from /proc every five
+seconds. The line through them leaves out the first tenth: engines and caches fill once.
 
 The exit status is 1 when the service grew by more than `--limit` MiB an hour, when descriptors or threads became more,
 when a file got lost, or when the log is not whole.
