@@ -13,6 +13,7 @@ from jinja2.runtime import Context
 
 from pipeline.console import i18n
 from pipeline.console.auth import csrf_of
+from pipeline.log_words import note_text
 from pipeline.report import clock, reason_text
 from pipeline.store.accounts import AccountRole
 
@@ -58,8 +59,11 @@ class Pages:
             """A word of the program (a state, a role, a reason's code) in the page's language."""
             return self.text(language, str(value).replace("_", " "))
 
+        def note(text: str) -> str:
+            return note_text(text, language)
+
         def why(code: object) -> str:
             return reason_text(str(code), language)
 
-        env.filters.update(clock=clock, moment=moment, day=day, word=word, why=why)
+        env.filters.update(clock=clock, moment=moment, day=day, note=note, word=word, why=why)
         return env

@@ -21,7 +21,7 @@ from pipeline.console.words import evidence, sentence
 from pipeline.errors import BeeldwachtError
 from pipeline.lifecycle import State
 from pipeline.reasons import HoldReason
-from pipeline.report import sentences
+from pipeline.report import check_lines, sentences, sound_line
 from pipeline.sampling import wilson
 from pipeline.store.views import PAGE, Search
 from pipeline.types import Reason
@@ -178,12 +178,13 @@ def _row(c: Call, e: Entry) -> dict[str, Any]:
          "face": v["face"], "evidence": list(evidence(v, c.language))}
         for channel, own in body["verdicts"].items() for v in own
     ]  # fmt: skip
-    failed = [f"{ch}: {x['name']}: {x['detail']}" for ch, own in body["checks"].items() for x in own if not x["passed"]]
+    failed = [line for ch, own in body["checks"].items() for line in [*check_lines(ch, own, c.language)][1:]]
+    heard = [sound_line(plan, ch, c.language) for ch, plan in body.get("sound", {}).items()]
     checks = sum(len(own) for own in body["checks"].values())
     head = c._("{faces} faces, register version {version}, {checks} checks of what was written").format(
         faces=body["faces"], version=body["register_version"], checks=checks
     )
-    return {"entry": e, "head": head, "lines": failed, "decided": decided}
+    return {"entry": e, "head": head, "lines": [*heard, *failed], "decided": decided}
 
 
 def _number(text: str, least: int, most: int) -> int:
