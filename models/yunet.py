@@ -36,7 +36,7 @@ class YuNet:
 
     def detect(self, image: RgbImage) -> list[Detection]:
         """Faces in an RGB image (height, width, 3), uint8; boxes in its pixels. Raises EngineError."""
-        blob = np.ascontiguousarray(planar(image, 32)[:, ::-1])
+        blob = planar(image, 32, backwards=True)
         found = self._session.run(blob)
         parts = [_decode(found, stride, blob.shape[3] // stride) for stride in STRIDES]
         boxes, scores, points = (np.concatenate(part) for part in zip(*parts, strict=True))

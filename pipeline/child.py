@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from pipeline.isolation import confine, limit_cpu
+from pipeline.isolation import confine, give_back_memory, keep_memory_low, limit_cpu
 
 if TYPE_CHECKING:
     from models.base import Detector, Embedder
@@ -148,6 +148,7 @@ def serve(options: JsonObject, source: TextIO, sink: TextIO) -> None:
     except (EngineError, WeightsError) as e:
         answer({"error": {"reason": "engine_error", "message": str(e)}})
         return
+    give_back_memory()
     answer({"ok": {"confined": options["confined"]}})
     operations = {
         "identify": bench.identify, "analyse": bench.analyse, "produce": bench.produce, "preview": bench.preview
@@ -182,6 +183,7 @@ def main() -> None:
     """Entry of the process. Libraries that print on standard output must not disturb the answers."""
     options = json.loads(sys.argv[1])
     folders = Path(options["weights"]), Path(options["tray"])
+    keep_memory_low()
     options["confined"] = confine(options["memory_bytes"], options["file_bytes"], options["parent"], *folders)
     sink = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

@@ -30,6 +30,7 @@ _PR_SET_PDEATHSIG = 1
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT, _CLEAR_ALL = 47, 4
 _CAPABILITIES_V3 = 0x20080522
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -76,6 +77,24 @@ def limit_cpu(seconds: float) -> None:
     soft = int(usage.ru_utime + usage.ru_stime + seconds) + 1
     hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+
+
+def keep_memory_low() -> None:
+    """What is freed goes back to the system: pictures at once, and never into a heap for each thread; with glibc only.
+
+    A frame is many megabytes, and threads that keep some of them each add up: see mallopt(3).
+    """
+    adjust = getattr(_libc, "mallopt", None)
+    if adjust is not None:
+        for parameter, value in ((_M_ARENA_MAX, 1), (_M_MMAP_THRESHOLD, 4 << 20), (_M_TRIM_THRESHOLD, 8 << 20)):
+            adjust(parameter, value)
+
+
+def give_back_memory() -> None:
+    """Return to the system what was freed, as the files of the weights once the engines hold them; with glibc only."""
+    trim = getattr(_libc, "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 def _own_files(weights: Path, tray: Path) -> list[tuple[Path, int]]:

@@ -116,12 +116,11 @@ def _soften(frame: Frame, box: Rows, colours: NDArray[np.uint8]) -> None:
     edge = edge_of(box)
     height, width = frame.shape[0] * 2 // 3, frame.shape[1]
     area = max(0, box[0] - edge), max(0, box[1] - edge), min(width, box[2] + edge), min(height, box[3] + edge)
+    across, down = _ramp(area[0], area[2], box[0], box[2], edge), _ramp(area[1], area[3], box[1], box[3], edge)
     for plane, half, index in zip(planes(frame), (1, 2, 2), range(3), strict=True):
         part = _part(plane, area, half)
         paint = _stretched(colours[..., index], part.shape[1], part.shape[0])
-        x = _ramp(area[0], area[2], box[0], box[2], edge, half)
-        y = _ramp(area[1], area[3], box[1], box[3], edge, half)
-        opacity = y[:, None] * x[None, :]
+        opacity = down[::half, None] * across[None, ::half]
         part[:] = cv2.blendLinear(paint, np.ascontiguousarray(part), opacity, 1 - opacity)
 
 
@@ -130,9 +129,9 @@ def edge_of(box: Rows) -> int:
     return max(4, min(40, round(SOFT_EDGE * max(box[2] - box[0], box[3] - box[1])))) // 2 * 2
 
 
-def _ramp(low: int, high: int, start: int, stop: int, edge: int, half: int) -> NDArray[np.float32]:
+def _ramp(low: int, high: int, start: int, stop: int, edge: int) -> NDArray[np.float32]:
     """From 0 at `edge` pixels before the box to 1 in it, and back."""
-    at = np.arange(low // half, high // half, dtype=np.float32) * half
+    at = np.arange(low, high, dtype=np.float32)
     away = np.maximum(0, np.maximum(start - at, at - (stop - 1)))
     near = np.clip(1 - away / (edge + 1), 0, 1)
     return np.asarray(near * near * (3 - 2 * near), np.float32)

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import cast
 
 import cv2
@@ -29,16 +30,22 @@ FAST = "yunet"
 HINT = 0.3
 """Score of the fast detector below its threshold that still prolongs a track and asks for a second look."""
 
-SECOND = DetectSettings(enlarge=(), turned=())  # in tiles: a whole frame of 1080p takes 260 MiB more
+SECOND = DetectSettings(enlarge=(), turned=(), tile=512)  # CenterFace: 50 MiB for each look, in any size of film
 _MARGIN = 0.08  # other decoders and other roundings move a score by as much
-# ITU-R BT.709, limited range: red, green, blue from brightness, blue and red difference.
+# Limited range: red, green, blue from brightness, blue and red difference (ITU-R BT.709 and BT.601).
 _BT709 = np.array(
     [[1.1644, 0, 1.7927, -248.1], [1.1644, -0.2132, -0.5329, 76.87], [1.1644, 2.1124, 0, -289.0]], np.float32
+)
+_BT601 = np.array(
+    [[1.1644, 0, 1.596, -222.9], [1.1644, -0.3918, -0.813, 135.6], [1.1644, 2.0172, 0, -276.8]], np.float32
 )
 _SMALL = (32, 18)
 _LEAST_SIDE = 240
 _LARGE = 40
 _LARGE_EVERY = 3  # frames between two looks for faces that are too large for full size; the frames between are bridged
+_WHOLE = 1280  # pixels of a side up to which the fast detector looks at an image as a whole
+_BESIDE, _EITHER = 128, 16  # ... of what lies beside a piece, and of the strip that belongs to two
+_AHEAD = 3  # frames per thread under way: so many are looked at while the tracker waits for the second detector
 _SAME = 0.45
 _LEAST_PIECE, _MOST_PIECE = 160, 256  # sides in pixels; faces in them are 64 and more, or as they are
 _WORTH = 0.6
@@ -55,6 +62,8 @@ class _Seen:
     picture: Frame
     small: NDArray[np.float32]
     found: Sequence[Detection]
+    reduced: bool
+    """Whether it was looked at in smaller sizes too, in which large faces are found."""
 
 
 def rgb(frame: Frame, matrix: str) -> RgbImage:
@@ -142,12 +151,12 @@ def _ahead(frames: Iterable[tuple[int, Frame]], matrix: str, fast: Detector, thr
     with ThreadPoolExecutor(max(1, threads), "look") as pool:
         for number, frame in frames:
             if last is not None and np.array_equal(last[0], frame):
-                future = pool.submit(_again, number, last[1])
+                future = pool.submit(_again, number, last[1], matrix, fast)
             else:
                 future = pool.submit(_one, number, frame, matrix, fast)
             last = frame, future
             pending.append(future)
-            if len(pending) > threads + 1:
+            if len(pending) > _AHEAD * max(1, threads):
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
@@ -160,13 +169,19 @@ def threshold(fast: Detector) -> float:
 
 
 def _one(number: int, frame: Frame, matrix: str, fast: Detector) -> _Seen:
-    image = rgb(frame, matrix)
-    found = every_scale(image, fast) if number % _LARGE_EVERY == 0 else _hints(image, fast)
-    return _Seen(number, frame, thumbnail(frame), found)
+    found, reduced = _hints(rgb(frame, matrix), fast), number % _LARGE_EVERY == 0
+    if reduced:
+        _add_large(found, _halved(frame, matrix), fast)
+    return _Seen(number, frame, thumbnail(frame), found, reduced)
 
 
-def _hints(image: RgbImage, fast: Detector) -> list[Detection]:
-    return [d for d in fast.detect(image) if d.score >= HINT and d.box.area > 0]
+def _again(number: int, same: Future[_Seen], matrix: str, fast: Detector) -> _Seen:
+    """The same picture once more: variable frame rates, slides, stills. Its future is always before this one."""
+    seen = same.result()
+    found = list(seen.found)
+    if not seen.reduced:
+        _add_large(found, _halved(seen.picture, matrix), fast)
+    return _Seen(number, seen.picture, seen.small, found, True)
 
 
 def every_scale(image: RgbImage, fast: Detector) -> list[Detection]:
@@ -175,16 +190,61 @@ def every_scale(image: RgbImage, fast: Detector) -> list[Detection]:
     A face that is found twice is one finding, with the box that holds both.
     """
     found = _hints(image, fast)
-    sure = threshold(fast) - _MARGIN
-    factor, level = 1, image
-    while max(level.shape[:2]) > 2 * _LEAST_SIDE:
-        factor *= 2
-        size = (level.shape[1] // 2, level.shape[0] // 2)
-        level = np.asarray(cv2.resize(level, size, interpolation=cv2.INTER_AREA), np.uint8)
-        for large in fast.detect(level):
+    _add_large(found, _half(image), fast)
+    return found
+
+
+def _hints(image: RgbImage, fast: Detector) -> list[Detection]:
+    return [d for d in _detect(image, fast) if d.score >= HINT and d.box.area > 0]
+
+
+def _detect(image: RgbImage, fast: Detector) -> list[Detection]:
+    """What the fast detector finds, looking at large images in pieces, for the sake of memory.
+
+    A finding counts in the piece that holds its middle, which shows some of what lies around as well.
+    """
+    height, width = image.shape[:2]
+    pieces = [(y, x) for y in _pieces(height) for x in _pieces(width)]
+    if len(pieces) == 1:
+        return fast.detect(image)
+    found: list[Detection] = []
+    for (top, bottom), (left, right) in pieces:
+        low, first = max(0, top - _BESIDE), max(0, left - _BESIDE)
+        for face in fast.detect(image[low : bottom + _BESIDE, first : right + _BESIDE]):
+            moved = _moved(face, first, low)
+            x, y = moved.box.center
+            if left - _EITHER <= x < right + _EITHER and top - _EITHER <= y < bottom + _EITHER:
+                _join(found, moved, HINT)
+    return found
+
+
+def _pieces(length: int) -> list[tuple[int, int]]:
+    """Equal parts of a length, each with what lies around it at most `_WHOLE`."""
+    count = 1 if length <= _WHOLE else -(-length // (_WHOLE - 2 * _BESIDE))
+    edges = [round(i * length / count) for i in range(count + 1)]
+    return list(pairwise(edges))
+
+
+def _add_large(found: list[Detection], level: RgbImage, fast: Detector) -> None:
+    """Add what is found in an image of half the size, and in smaller ones."""
+    sure, factor = threshold(fast) - _MARGIN, 2
+    while max(level.shape[:2]) > _LEAST_SIDE:
+        for large in _detect(level, fast):
             if large.score >= sure and large.box.size >= _LARGE:
                 _join(found, _scaled(large, factor), sure)
-    return found
+        level, factor = _half(level), 2 * factor
+
+
+def _half(image: RgbImage) -> RgbImage:
+    size = (max(1, image.shape[1] // 2), max(1, image.shape[0] // 2))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _halved(frame: Frame, matrix: str) -> RgbImage:
+    """A frame as RGB at half its size, which its colours have already."""
+    luma, blue, red = planes(frame)
+    small = cv2.resize(luma, blue.shape[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.transform(cv2.merge([small, blue, red]), _BT709 if matrix == "bt709" else _BT601), np.uint8)
 
 
 def _join(found: list[Detection], large: Detection, sure: float) -> None:
@@ -203,12 +263,6 @@ def _scaled(found: Detection, factor: float) -> Detection:
     larger = Box(box.left * factor, box.top * factor, box.right * factor, box.bottom * factor)
     points = tuple((x * factor, y * factor) for x, y in found.landmarks or ())
     return Detection(larger, found.score, cast(Landmarks, points) if points else None, found.engines)
-
-
-def _again(number: int, same: Future[_Seen]) -> _Seen:
-    """The same picture once more: variable frame rates, slides, stills. Its future is always before this one."""
-    seen = same.result()
-    return _Seen(number, seen.picture, seen.small, seen.found)
 
 
 def thumbnail(frame: Frame) -> NDArray[np.float32]:

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 from models.base import Detector
 from models.detect import find_faces
@@ -77,6 +78,7 @@ def compare(
     first_open = ""
     worst, worst_at, count, following = 0.0, 0, 0, 0
     looks: deque[Future[list[Found]]] = deque()
+    one_at_a_time = Lock()
     with (
         ThreadPoolExecutor(max(1, threads), "look") as pool,
         closing(read_frames(path, facts, tools)) as first,
@@ -96,7 +98,7 @@ def compare(
             if (apart := strayed(before, after, boxes)) > worst:
                 worst, worst_at = apart, number
             if number in watched:
-                looks.append(pool.submit(_faces, number, after, facts, detectors))
+                looks.append(pool.submit(_faces, number, after, facts, detectors, one_at_a_time))
             while len(looks) > threads or (looks and looks[0].done()):
                 for face in looks.popleft().result():
                     seen(face)
@@ -115,12 +117,18 @@ def compare(
     ]
 
 
-def _faces(number: int, frame: Frame, facts: FilmFacts, detectors: Sequence[Detector]) -> list[Found]:
-    """Faces in one frame of the result: the fast detector always, the others every other second and at its ends."""
+def _faces(
+    number: int, frame: Frame, facts: FilmFacts, detectors: Sequence[Detector], one_at_a_time: Lock
+) -> list[Found]:
+    """Faces in one frame of the result: the fast detector always, the others every other second.
+
+    The others take turns, for the sake of memory.
+    """
     image = rgb(frame, facts.matrix)
     fast = next((d for d in detectors if d.engine_id == FAST), detectors[0])
     others = [d for d in detectors if d is not fast]
     found = [d for d in every_scale(image, fast) if d.score >= threshold(fast)]
     if others and number % max(1, round(_SECOND_EVERY * float(facts.rate))) == 0:
-        found += find_faces(image, others, SECOND)
+        with one_at_a_time:
+            found += find_faces(image, others, SECOND)
     return [Found(number, d, image) for d in found]

@@ -151,6 +151,36 @@ def test_a_face_as_large_as_the_frame_is_found_at_a_smaller_scale(samples: Path,
     assert any(d.box.size > 700 for d in found)
 
 
+def test_a_large_frame_is_looked_at_in_pieces_and_nobody_is_lost_between_them(
+    group: RgbImage, six: list[Detection], fast: Detector
+) -> None:
+    sizes: list[tuple[int, int]] = []
+
+    class Watched:
+        """The real detector, and how large what it was shown is."""
+
+        engine_id = fast.engine_id
+
+        def detect(self, image: RgbImage) -> list[Detection]:
+            sizes.append((image.shape[1], image.shape[0]))
+            return list(fast.detect(image))
+
+    wide = np.full((1088, 1920, 3), 127, np.uint8)
+    first = six[0].box
+    for x in range(6):  # the first face at, and on both sides of, the seam in the middle
+        left = round(960 - first.center[0]) - 15 + 6 * x
+        wide[300 : 300 + group.shape[0], left : left + group.shape[1]] = group
+        sizes.clear()
+        found = [d for d in every_scale(wide, Watched()) if d.score > 0.6]
+        assert max(w * h for w, h in sizes) < 1920 * 1088 * 0.6
+        for face in six:
+            box = face.box
+            there = [d for d in found if d.box.holds((box.center[0] + left, box.center[1] + 300))]
+            assert len(there) == 1, "found, and found once"
+            assert there[0].box.size < 1.5 * box.size
+        wide[:] = 127
+
+
 def test_a_second_look_at_a_place_finds_what_a_look_at_everything_finds(
     group: RgbImage, six: list[Detection], detectors: tuple[Detector, ...]
 ) -> None:
@@ -210,8 +240,20 @@ def test_a_picture_that_stands_still_is_looked_at_once(group: RgbImage, fast: De
     frame = i420(group)
     seen = look(((n, frame.copy()) for n in range(8)), RATE, "smpte170m", [Counting()], 1, lambda _: None)
     assert looked.count(640) == 1
+    assert looked.count(320) == 1
     assert all(t.span == (0, 7) for t in seen.tracks if t.sure)
     assert sum(t.sure for t in seen.tracks) == 6
+
+
+def test_a_large_face_in_a_still_is_found_whenever_the_still_begins(samples: Path, fast: Detector) -> None:
+    close = photo(samples / "obama.jpg", 600)
+    (seen,) = [d for d in every_scale(close, fast) if d.score > 0.6]
+    left, top, right, bottom = (round(v) for v in (seen.box.left, seen.box.top, seen.box.right, seen.box.bottom))
+    large = i420(np.asarray(Image.fromarray(close[top:bottom, left:right]).resize((1000, 1240))))
+    for begins in range(3):
+        frames = [np.full_like(large, 128)] * begins + [large] * 2
+        found = look(enumerate(frames), 30.0, "smpte170m", [fast], 1, lambda _: None)
+        assert any(t.span[1] == begins + 1 and (t.boxes[-1, 2:] - t.boxes[-1, :2]).max() > 700 for t in found.tracks)
 
 
 # --- kinds of recordings --------------------------------------------------------------------------------------
