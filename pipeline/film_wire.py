@@ -31,7 +31,7 @@ def facts_out(facts: FilmFacts) -> JsonObject:
 
 def facts_in(value: JsonObject) -> FilmFacts:
     """The inverse of `facts_out`."""
-    above, below = (_whole(v) for v in value["rate"])
+    above, below = (whole(v) for v in value["rate"])
     if below <= 0:
         raise ValueError("a rate is so many frames in so many seconds")
     rate = Fraction(above, below)
@@ -46,7 +46,7 @@ def facts_in(value: JsonObject) -> FilmFacts:
     }  # fmt: skip
     width, height = value["upright"]
     notes = tuple(str(n) for n in value["notes"])
-    facts = FilmFacts(rate=rate, notes=notes, upright=(_whole(width), _whole(height)), **plain)
+    facts = FilmFacts(rate=rate, notes=notes, upright=(whole(width), whole(height)), **plain)
     still = not facts.width and not rate  # a sound recording
     if not (0 <= facts.width <= 1 << 16 and 0 <= facts.height <= 1 << 16 and (still or 0 < rate <= 1000)):
         raise ValueError("a film has a size and a rate")
@@ -73,7 +73,7 @@ def stretches_in(value: Any) -> tuple[Stretch, ...]:
     return found
 
 
-def _whole(value: Any) -> int:
+def whole(value: Any) -> int:
     """A whole number as it came: never one made of something else."""
     if type(value) is not int:
         raise TypeError("a whole number is needed")
@@ -112,8 +112,8 @@ def _track_out(t: Track) -> JsonObject:
 
 def look_in(value: JsonObject) -> Look:
     """The inverse of `look_out`; tracks are numbered 0, 1, 2..., frames rise and lie in their shot."""
-    frames = _whole(value["frames"])
-    look = Look(frames, tuple(_whole(c) for c in value["cuts"]), tuple(_track_in(t) for t in value["tracks"]))
+    frames = whole(value["frames"])
+    look = Look(frames, tuple(whole(c) for c in value["cuts"]), tuple(_track_in(t) for t in value["tracks"]))
     if not 0 < frames <= _MOST_FRAMES or [t.index for t in look.tracks] != list(range(len(look.tracks))):
         raise ValueError("tracks must be numbered in order, and a film has frames")
     if list(look.cuts) != sorted({c for c in look.cuts if 0 < c < frames}):
@@ -134,9 +134,9 @@ def _track_in(value: JsonObject) -> Track:
         raise ValueError("a track must hold finite numbers")
     if (np.abs(boxes) > _FARTHEST).any() or (boxes[:, :2] > boxes[:, 2:]).any():
         raise ValueError("a box has its left before its right, near the frame")
-    first, last = (_whole(v) for v in value["shot"])
+    first, last = (whole(v) for v in value["shot"])
     return Track(
-        _whole(value["index"]), frames, boxes.astype(np.float32), scores.astype(np.float32), marks.astype(np.float32),
+        whole(value["index"]), frames, boxes.astype(np.float32), scores.astype(np.float32), marks.astype(np.float32),
         (first, last), _two(value["fast"]), value["mixed"] is not False, value["sure"] is True, _two(value["goes_on"]),
     )  # fmt: skip
 
@@ -155,7 +155,7 @@ def covers_in(value: Any) -> tuple[Cover, ...]:
     """The inverse of `covers_out`."""
     return tuple(
         Cover(
-            _whole(c["track"]), _whole(c["start"]), _unpacked(c["boxes"], "<i4", 4).astype(np.int32), _whole(c["seen"])
+            whole(c["track"]), whole(c["start"]), _unpacked(c["boxes"], "<i4", 4).astype(np.int32), whole(c["seen"])
         )
         for c in value
     )
@@ -168,4 +168,4 @@ def samples_out(samples: tuple[Sample, ...]) -> list[list[int]]:
 
 def samples_in(value: Any) -> tuple[Sample, ...]:
     """The inverse of `samples_out`."""
-    return tuple(Sample(_whole(track), _whole(at)) for track, at in value)
+    return tuple(Sample(whole(track), whole(at)) for track, at in value)

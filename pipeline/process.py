@@ -28,11 +28,13 @@ from pipeline.errors import (
     Trouble,
 )
 from pipeline.faults import reach
+from pipeline.film_record import leftovers
 from pipeline.gallery import SAME_BOX, Gallery, as_before, with_names
 from pipeline.lab import Lab, Product
 from pipeline.lifecycle import State
 from pipeline.parts import Parts
-from pipeline.process_film import decide_film, decide_recording, leftovers, render_only_film
+from pipeline.process_film import decide_film, render_only_film
+from pipeline.process_sound import decide_recording
 from pipeline.store.records import Decision, Draft, Item
 from pipeline.triage import failed_checks, look_again
 from pipeline.types import Analysis, Box, Check, Medium, Plan, Register, Verdict

@@ -19,12 +19,12 @@ from pathlib import Path
 from pipeline import watch
 from pipeline.errors import BeeldwachtError, ChildError, PublishError, StartupError
 from pipeline.faults import reach
+from pipeline.film_record import look_name
 from pipeline.intake import Intake, Taken
 from pipeline.lab import FilmOptions, Lab, LabOptions
 from pipeline.lifecycle import State
 from pipeline.log_files import LogFiles
 from pipeline.parts import Parts
-from pipeline.process_film import look_name
 from pipeline.publish import Publisher
 from pipeline.recall import carry_out
 from pipeline.register_sync import RegisterTimer

@@ -12,7 +12,7 @@ from pipeline.commands.common import ConfigOption, JsonOption, opened, who
 from pipeline.errors import BeeldwachtError
 from pipeline.lifecycle import State
 from pipeline.marks import MarkKind
-from pipeline.report import reason_text, verdict_line
+from pipeline.report import reason_text, sound_line, verdict_line
 from pipeline.wire import box_in
 
 app = typer.Typer(no_args_is_help=True, help="One photo, film or recording: its faces, and who they are.")
@@ -23,6 +23,8 @@ RedoOption = Annotated[bool, typer.Option("--redo", help="When it is published: 
 @app.command("show")
 def item_show(item: int, config_file: ConfigOption = None, json_out: JsonOption = False) -> None:
     """Show the faces of an item: where each is, whether it is shown, why, and who it is said to be.
+
+    Of a film or recording also what became of its sound on each channel, why, and which stretches are silent.
 
     Example: beeldwacht item show 12
     """
@@ -37,6 +39,8 @@ def item_show(item: int, config_file: ConfigOption = None, json_out: JsonOption 
         screen.say(reason_text(reason, language), "yellow")
     for verdict in facts["verdicts"]:
         screen.say("  " + verdict_line(verdict, verdict["channel"], language))
+    for channel, plan in facts["sound"].items():
+        screen.say("  " + sound_line(plan, channel, language))
     for name in facts["names"]:
         screen.say(f"  named by hand: {name['person']} by {name['by']} on {name['at'][:10]}")
     if facts["speakers"] is not None:
@@ -237,6 +241,7 @@ def _facts(application: App, item: int) -> dict[str, Any]:
         "names": [{"box": [n.box.left, n.box.top, n.box.right, n.box.bottom], "person": n.person_id, "by": n.named_by,
                    "at": n.named_at} for n in names],
         "speakers": None if said is None else [*sorted(said.people), *["(erased)"] * said.unknown],
+        "sound": application.store.views.sounds(item),
         "places": [{"id": p.id, "channel": p.channel, "place": p.place, "state": p.state}
                    for p in application.store.recall.places(item_id=item)],
     }  # fmt: skip

@@ -30,7 +30,7 @@ FAST = "yunet"
 HINT = 0.3
 """Score of the fast detector below its threshold that still prolongs a track and asks for a second look."""
 
-SECOND = DetectSettings(enlarge=(), turned=(), tile=512)  # CenterFace: 50 MiB for each look, in any size of film
+SECOND = DetectSettings(enlarge=(), turned=(), tile=768)  # CenterFace: 100 MiB for each look, in any size of film
 _MARGIN = 0.08  # other decoders and other roundings move a score by as much
 # Limited range: red, green, blue from brightness, blue and red difference (ITU-R BT.709 and BT.601).
 _BT709 = np.array(

@@ -157,6 +157,8 @@ def test_the_log_and_item_show_say_when_who_and_why(school: School, two: tuple[P
     assert "(0:00.0 - 0:03.0, " in line and "P1/film/school" in line and "; is P1, score" in line
     refused = next(x for x in said.splitlines() if "school: face" in x and "; is P2" in x)
     assert "covered: " in refused and "P2/film/school" in refused and "[A.5]" in refused
+    assert "school: sound: sound KEPT: everyone who is known to be in it may be heard on this channel [A.5]" in said
+    assert "personal: sound: speech muted: somebody who is in it may not be heard on this channel [A.5]; P2; 0:" in said
     log = school.run("log", "--item", str(item["id"])).stdout
     assert "film (h264) 640 x 360, 0:03.0, 30 frames" in log
     assert "school: sound: sound KEPT: everyone who is known to be in it may be heard on this channel [A.5]" in log
