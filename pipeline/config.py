@@ -249,7 +249,7 @@ class Alarms(_Section):
     repeat_hours: float = Field(default=24.0, gt=0)
     held_hours: float = Field(default=24.0, ge=0)
     queue_hours: float = Field(default=4.0, gt=0)
-    silent_minutes: float = Field(default=10.0, ge=0.5)
+    silent_minutes: float = Field(default=10.0, gt=0)
     register_hours: float = Field(default=24.0, gt=0)
     register_days: float = Field(default=45.0, gt=0)
     """Of a register that is loaded by hand."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import time
 from pathlib import Path
@@ -33,6 +34,15 @@ def test_it_says_when_it_is_ready_that_it_is_alive_and_what_is_wrong(
             time.sleep(0.1)
         time.sleep(2.5)
         assert receiver.states() == [("disk", "raised")]
+        assert school.service
+        school.service.send_signal(signal.SIGSTOP)  # as a blocked disk would
+        time.sleep(2)
+        school.env["BEELDWACHT_ALARMS__SILENT_MINUTES"] = "0.02"
+        assert school.json("alarms", "check", ok=False)["delivered"]["webhook"] == [
+            {"alarm": "silent", "state": "raised"}
+        ]
+        school.service.send_signal(signal.SIGCONT)
+        school.env["BEELDWACHT_ALARMS__SILENT_MINUTES"] = "10"
         assert school.stop() == 0
         said = b""
         while not said.startswith(b"STOPPING"):
@@ -41,5 +51,5 @@ def test_it_says_when_it_is_ready_that_it_is_alive_and_what_is_wrong(
     assert [w["alarm"] for w in wrong["wrong"]] == ["stopped", "disk"]
     assert wrong["delivered"] == {"webhook": []}
     assert school.run("alarms", "test").stdout.startswith("Taken by: webhook")
-    assert receiver.states()[1:] == [("test", "raised")]
+    assert receiver.states()[1:] == [("silent", "raised"), ("test", "raised")]
     assert "alarms: by webhook" in school.run("doctor", ok=False).stdout
