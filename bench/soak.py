@@ -79,8 +79,8 @@ def main() -> int:
         f"the log\nservice: {result['first_mib']:.1f} MiB in the first quarter, {result['last_mib']:.1f} in the last, "
         f"trend {result['trend_mib_per_hour']:+.2f} MiB/h, most {result['most_mib']:.1f}\n"
         f"readers: most {result['reader_most_mib']:.1f} MiB each, last quarter {result['reader_last_mib']:.1f} against "
-        f"{result['reader_first_mib']:.1f} in the first\ndescriptors: {result['descriptors'][0]:g} in the first quarter, "
-        f"{result['descriptors'][1]:g} in the last (medians), most {result['most_descriptors']}; threads "
+        f"{result['reader_first_mib']:.1f} in the first\ndescriptors: {result['descriptors'][0]:g} in the first "
+        f"quarter, {result['descriptors'][1]:g} in the last (medians), most {result['most_descriptors']}; threads "
         f"{result['threads'][0]:g}, {result['threads'][1]:g}"
     )  # fmt: skip
     if a.json:
