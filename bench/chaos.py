@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kill the service over and over, at named points and at random times; then nothing may be lost, doubled or shown.
 
-    python -m bench.chaos [--kills 1000] [--seed 1] [--home DIR] [--json]
+    python -m bench.chaos [--kills 1000] [--seed 1] [--points NAME ...] [--home DIR] [--json]
 
 A school with a register that changes gets photos, films, broken files and files that come twice, while the service and
 the commands of an officer (names given by hand, files decided anew, recalls) are killed with SIGKILL: at the points of
@@ -27,6 +27,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +212,7 @@ def fork_and_wait(arguments: list[str], school: School) -> None:
     os.waitpid(fork(arguments, school, ""), 0)
 
 
-def run(home: Path, kills: int, seed: int) -> dict[str, Any]:
+def run(home: Path, kills: int, seed: int, points: Sequence[str] = tuple(POINTS)) -> dict[str, Any]:
     """The whole of it. Returns the figures, with a list `broken` that should be empty."""
     chaos = Chaos(home, seed)
     stop, wrong = home / "stop", home / "wrong"
@@ -220,7 +221,6 @@ def run(home: Path, kills: int, seed: int) -> dict[str, Any]:
     )
     observer.start()
     started, turn = time.monotonic(), 0
-    points = list(POINTS)
     try:
         while chaos.kills.total() + chaos.by_time < kills:
             chaos.round(turn, None if turn % 4 == 3 else points[(turn - turn // 4) % len(points)])
@@ -249,6 +249,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--points", nargs="+", choices=list(POINTS), default=list(POINTS), help="only at these")
     parser.add_argument("--home", type=Path, help="work here and keep everything")
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
     a = parser.parse_args()
@@ -256,7 +257,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="beeldwacht-chaos-") as temporary:
         home = a.home or Path(temporary)
         home.mkdir(parents=True, exist_ok=True)
-        result = run(home.resolve(), a.kills, a.seed)
+        result = run(home.resolve(), a.kills, a.seed, a.points)
     print(f"{result['kills']} kills ({result['at_points']} at {result['points']} points) over {result['files']} files: "
           f"{len(result['broken'])} promises broken")  # fmt: skip
     for line in result["broken"]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import resource
 import shutil
+import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -137,3 +139,56 @@ def test_a_share_that_is_away_takes_nothing_with_it(school: School, samples: Pat
     refused = school.run("process", ok=False)
     assert refused.returncode == 1 and "Is the share mounted?" in refused.stderr
     assert list(covered.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_no_descriptors_a_locked_and_a_full_database_are_waited_for(
+    tmp_path: Path, weights: Path, samples: Path
+) -> None:
+    school = Quick(tmp_path / "s", {"BEELDWACHT_WORK__SLOTS": "1"}, matching=False)
+    data = school.home / "data"
+    school.env["BEELDWACHT_DATABASE__URL"] = f"sqlite:///{data / 'beeldwacht.db'}?timeout=0.5"
+    school.start()
+    drop(school, samples, 0)
+    drop(school, samples, 1, broken=True)
+    all_is_well(school, 1)
+    assert school.service
+    pid = school.service.pid
+
+    whole = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    used = max(int(p.name) for p in Path(f"/proc/{pid}/fd").iterdir()) + 1
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (used, whole[1]))
+    drop(school, samples, 2)
+    says(school, "Too many open files")
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, whole)
+    all_is_well(school, 2)
+
+    other = sqlite3.connect(data / "beeldwacht.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    drop(school, samples, 3)
+    until(lambda: "database is locked" in (school.home / "service.err").read_text(), lambda: "it did not notice")
+    other.execute("ROLLBACK")
+    other.close()
+    all_is_well(school, 3)
+    assert school.json("log", "verify")["flaws"] == []
+    assert school.stop() == 0
+
+
+@pytest.mark.slow
+def test_a_clock_that_jumps_loses_nothing_and_breaks_no_log(tmp_path: Path, weights: Path, samples: Path) -> None:
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+    if library is None:
+        pytest.skip("libfaketime is not installed (apt-get install faketime)")
+    clock = tmp_path / "clock"
+    clock.write_text("+0")
+    school = School(tmp_path / "s", {"BEELDWACHT_WORK__SLOTS": "1"}, matching=False)
+    school.env |= {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
+                   "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}  # fmt: skip
+    school.start()
+    for number, jump in enumerate(("+0", "-2d", "+400d", "-1d", "+0")):
+        clock.write_text(jump)
+        drop(school, samples, number)
+        assert school.wait(number + 1)["published"] == number + 1, jump
+    assert school.json("log", "verify")["flaws"] == []
+    assert school.json("status")["service"]["running"]
+    assert school.stop() == 0

@@ -1,0 +1,314 @@
+#!/usr/bin/env python3
+"""Break the program on purpose, in many ways, and see whether the tests notice.
+
+    python -m bench.broken [--only NAME ...] [--list] [--json]
+
+Each way is a replacement of source text that must still be there, made in a copy of the project; then the tests that
+should notice run on the copy. The exit status is 1 when a broken program passed, or a replacement no longer fits.
+Before anything is broken, the same tests must pass on the copy as it is (`--trust` leaves that out).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from models import weights
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDERS = ("bench", "consent_sync", "models", "pipeline", "tests", "inbox")
+FILES = ("pyproject.toml", "beeldwacht.example.toml")
+Change = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Broken:
+    """One way to break the program: (file, text, replacement) each, and what should notice."""
+
+    name: str
+    changes: tuple[Change, ...]
+    noticed_by: tuple[str, ...]
+    """Arguments of pytest, or of `python -m bench.chaos` when they begin with `--`."""
+
+
+def _chaos(kills: int, *points: str) -> tuple[str, ...]:
+    return ("--kills", str(kills), "--seed", "5", "--points", *points)
+
+
+MAIN_JOB = "tests/e2e/test_main_job.py"
+POWER = ("tests/e2e/test_power_loss.py",)
+WAYS = (
+    Broken(
+        "covers are not drawn",
+        (("pipeline/child.py", "redact.redact(photo.pixels, regions, Style(request[\"style\"]), request[\"seed\"])",
+          "photo.pixels.copy()"),),
+        (f"{MAIN_JOB}::test_everyone_who_did_not_agree_is_covered_and_who_did_is_shown",),
+    ),
+    Broken(
+        "covers are not drawn, and the checks of the result say that all is well",
+        (("pipeline/child.py", "redact.redact(photo.pixels, regions, Style(request[\"style\"]), request[\"seed\"])",
+          "photo.pixels.copy()"),
+         ("pipeline/triage.py", "for c in checks if not c.passed]", "for c in checks if False]")),
+        (f"{MAIN_JOB}::test_everyone_who_did_not_agree_is_covered_and_who_did_is_shown",),
+    ),
+    Broken(
+        "the original stands in the publish folder until its copy is covered",
+        (("pipeline/process.py", "    started = parts.seconds()\n    analysis = lab.analyse(original,",
+          "    started = parts.seconds()\n    import shutil\n"
+          "    early = parts.vault.publish / 'school' / item.event.name / item.name\n"
+          "    early.parent.mkdir(parents=True, exist_ok=True)\n    shutil.copyfile(original, early)\n"
+          "    analysis = lab.analyse(original,"),
+         ("pipeline/process.py", "    reach(\"work.sealed\")\n", "    early.unlink()\n    reach(\"work.sealed\")\n")),
+        _chaos(2, "publish.done"),
+    ),
+    Broken(
+        "what is published is written in its place instead of renamed",
+        (("pipeline/vault.py", "        rename_no_replace(source, target)\n        reach(",
+          "        with target.open('wb') as out:\n            data = source.read_bytes()\n"
+          "            out.write(data[: len(data) // 2])\n            out.flush()\n            import time\n"
+          "            time.sleep(0.3)\n            out.write(data[len(data) // 2 :])\n        source.unlink()\n"
+          "        reach("),),
+        _chaos(2, "publish.done"),
+    ),
+    Broken(
+        "nothing is brought to the disk before its rename",
+        (("pipeline/vault.py", "    with path.open(\"rb\") as f:\n        os.fsync(f.fileno())\n\n\n",
+          "    return\n\n\n"),
+         ("pipeline/media.py", "            os.fsync(file.fileno())\n", ""),
+         ("pipeline/vault.py", "        path = self.work / name\n        with path.open(\"rb\") as f:\n"
+          "            os.fsync(f.fileno())\n", "        path = self.work / name\n")),
+        POWER,
+    ),
+    Broken(
+        "a folder is not brought to the disk after a rename",
+        (("pipeline/disk.py", "        os.fsync(descriptor)\n", "        pass\n"),),
+        POWER,
+    ),
+    Broken(
+        "a file leaves the inbox before its row is written",
+        (("pipeline/intake.py", "        outcome, item = self._store.items.arrive(",
+          "        self._vault.clear(path, stored.stamp)\n        outcome, item = self._store.items.arrive("),),
+        POWER,
+    ),
+    Broken(
+        "a row says published before the files are there",
+        (("pipeline/publish.py", "        reach(\"publish.checked\")\n        try:\n",
+          "        try:\n            self._store.items.published(self._clock(), item)\n"
+          "            reach(\"publish.checked\")\n"),
+         ("pipeline/publish.py",
+          "                reach(\"publish.released\")\n            self._store.items.published(self._clock(), item)\n",
+          "                reach(\"publish.released\")\n")),
+        _chaos(8, "publish.checked", "publish.synced"),
+    ),
+    Broken(
+        "the work of a run that was killed is never taken up again",
+        (("pipeline/service.py", "recovered = parts.store.items.recover(parts.clock(), living=())", "recovered = 0"),
+         ("pipeline/service.py", "if parts.store.items.recover(parts.clock(), owners):", "if False:")),
+        ("tests/e2e/test_films.py", "-k", "kill"),
+    ),
+    Broken(
+        "no second look at the register before a file is published",
+        (("pipeline/store/items.py", "return bool(row.state == State.READY and row.register_version == version)",
+          "return bool(row.state == State.READY)"),),
+        ("tests/integration/test_store.py",),
+    ),
+    Broken(
+        "a consent that expired counts",
+        (("pipeline/consent_rules.py", "consent.valid_until < on:", "consent.valid_until < date.min:"),),
+        ("tests/unit/test_policy.py",),
+    ),
+    Broken(
+        "a consent that was withdrawn counts",
+        (("pipeline/consent_rules.py",
+          "    if consent.withdrawn_on is not None and consent.withdrawn_on <= on:\n        return",
+          "    if False:\n        return"),),
+        ("tests/unit/test_policy.py",),
+    ),
+    Broken(
+        "somebody is named without being ahead of the next one",
+        (("pipeline/match.py", "not score - rival >= rule.margin", "False"),),
+        ("tests/unit/test_match.py",),
+    ),
+    Broken(
+        "a score that is no number is a match",
+        (("pipeline/match.py", "elif not score >= threshold:", "elif score < threshold:"),
+         ("pipeline/match.py", "if not size >= rule.smallest:", "if size < rule.smallest:"),
+         ("pipeline/match.py", "not score - rival >= rule.margin", "score - rival < rule.margin"),
+         ("pipeline/match.py", "not score - twin >= rule.margin", "score - twin < rule.margin")),
+        ("tests/unit/test_match.py",),
+    ),
+    Broken(
+        "the detectors find nobody",
+        (("models/detect.py", "    return fuse(candidates, image.shape[1], image.shape[0])\n", "    return []\n"),),
+        ("tests/integration/test_find_faces.py", "-k", "six_people or sure"),
+    ),
+    Broken(
+        "what was written is not looked at again",
+        (("pipeline/triage.py", "        if mask.covered_by(regions, f.detection.box) < COVERED_ENOUGH and "
+          "not _is_shown(f.detection.box, shown)\n",
+          "        if False\n"),),
+        ("tests/unit", "-k", "look_again or undecided"),
+    ),
+    Broken(
+        "the comment of the original is written into its copy",
+        (("pipeline/media.py", 'image.save(buffer, "JPEG", quality=90, subsampling=0, icc_profile=SRGB_PROFILE)',
+          'image.save(buffer, "JPEG", quality=90, subsampling=0, icc_profile=SRGB_PROFILE, comment=b"taken by")'),),
+        ("tests/integration/test_media.py", "-k", "what_is_written"),
+    ),
+    Broken(
+        "links are followed",
+        (("pipeline/vault.py",
+          "            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)\n        except",
+          "            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)\n        except"),),
+        ("tests/integration/test_vault.py",),
+    ),
+    Broken(
+        "a file that changes while it is read is taken",
+        (("pipeline/vault.py", "if stamp_of(before) != stamp_of(os.fstat(source.fileno())):", "if False:"),),
+        ("tests/integration/test_vault.py",),
+    ),
+    Broken(
+        "what cannot be read is not put into quarantine",
+        (("pipeline/process.py",
+          "  # then there is nothing to put aside\n        parts.vault.quarantine_copy(", "\n        str("),),
+        (f"{MAIN_JOB}::test_what_is_no_photo_goes_to_quarantine_with_a_reason_and_the_rest_goes_on",),
+    ),
+    Broken(
+        "two workers may finish one file",
+        (("pipeline/store/items.py", "if row.state != State.WORKING or row.lease_owner != owner:",
+          "if row.state != State.WORKING:"),),
+        ("tests/integration/test_store.py",),
+    ),
+    Broken(
+        "a file that stands in the publish folder is replaced",
+        (("pipeline/vault.py", "os.fsencode(target), _NOREPLACE)", "os.fsencode(target), 0)"),),
+        ("tests/integration/test_vault.py",),
+    ),
+    Broken(
+        "a recall is finished although the publish folder is away",
+        (("pipeline/vault.py", "        if not (self.publish / channel).is_dir():\n", "        if False:\n"),),
+        ("tests/e2e/test_resources.py", "-k", "share"),
+    ),
+    Broken(
+        "a full disk is the file's fault",
+        (("pipeline/process.py", "    return parts.vault.trouble()\n", "    return ''\n"),),
+        ("tests/e2e/test_resources.py", "-k", "full"),
+    ),
+    Broken(
+        "the chain of the log has no signed heads",
+        (("pipeline/log_heads.py", "        def genuine(head: Head) -> bool:\n",
+          "        def genuine(head: Head) -> bool:\n            return True\n"),),
+        ("tests/integration/test_log_heads.py",),
+    ),
+    Broken(
+        "the chain of the log is not looked at",
+        (("pipeline/audit.py", "        elif e.previous != previous:\n", "        elif False:\n"),),
+        ("tests/unit/test_audit.py",),
+    ),
+)  # fmt: skip
+
+
+def copy_of(project: Path, place: Path) -> Path:
+    """The project with an interpreter that finds the copy instead of the original. Returns the interpreter."""
+    place.mkdir()
+    for name in FOLDERS:
+        shutil.copytree(project / name, place / name, symlinks=True,
+                        ignore=shutil.ignore_patterns("__pycache__", "weights", "plots"))  # fmt: skip
+    for name in FILES:
+        shutil.copy2(project / name, place / name)
+    (place / "models" / "weights").symlink_to(weights.FOLDER.resolve())
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    packages = place / "python" / "lib" / version / "site-packages"
+    # Links, for the reader of media may read nothing outside its own interpreter; without what finds the original.
+    shutil.copytree(sysconfig.get_path("purelib"), packages, copy_function=_link,
+                    ignore=shutil.ignore_patterns("__editable__*", "__pycache__"))  # fmt: skip
+    (packages / "copy.pth").write_text(f"{place}\n")
+    (place / "python" / "bin").mkdir(parents=True)
+    (place / "python" / "bin" / "python").symlink_to(Path(sys.executable).resolve())
+    configuration = Path(sys.prefix) / "pyvenv.cfg"
+    shutil.copy2(configuration, place / "python" / "pyvenv.cfg")
+    return place / "python" / "bin" / "python"
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
+
+
+def run(python: Path, place: Path, noticed_by: tuple[str, ...]) -> tuple[bool, str]:
+    """Whether the tests pass on the copy, and their last words. Raises AssertionError when they did not run."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("BEELDWACHT_KILL")}
+    chaos = noticed_by[0].startswith("--")
+    tests = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    command = [str(python), "-B", *(["-m", "bench.chaos"] if chaos else tests), *noticed_by]
+    done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
+    words = (done.stdout + done.stderr).strip()
+    if done.returncode not in {0, 1} or (done.returncode == 0 and "[100%]" not in words and not chaos):
+        raise AssertionError(f"the tests did not run: {words[-2000:]}")
+    telling = [x for x in words.splitlines() if x.startswith(("E  ", "FAILED", "  ", "AssertionError"))]
+    return done.returncode == 0, (telling or words.splitlines())[0 if chaos else -1].strip()[:160]
+
+
+def broken(place: Path, changes: tuple[Change, ...]) -> dict[Path, str]:
+    """Make the changes. Returns the files as they were. Raises AssertionError when a text is not there exactly once."""
+    before: dict[Path, str] = {}
+    for name, old, new in changes:
+        path = place / name
+        text = path.read_text(encoding="utf-8")
+        before.setdefault(path, text)
+        if text.count(old) != 1:
+            raise AssertionError(f"{name}: the text to replace is there {text.count(old)} times: {old!r}")
+        path.write_text(text.replace(old, new), encoding="utf-8")
+    return before
+
+
+def main() -> int:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", nargs="+", help="names, or parts of them")
+    parser.add_argument("--list", action="store_true", help="only check that every replacement fits")
+    parser.add_argument("--trust", action="store_true", help="do not run the tests on the whole program first")
+    parser.add_argument("--json", action="store_true", help="print one JSON object last")
+    a = parser.parse_args()
+    ways = [w for w in WAYS if not a.only or any(part in w.name for part in a.only)]
+    result: dict[str, str] = {}
+    missed = []
+    with tempfile.TemporaryDirectory(prefix="beeldwacht-broken-") as temporary:
+        place = Path(temporary).resolve() / "copy"
+        python = copy_of(ROOT, place)
+        if not a.list and not a.trust:
+            for noticed_by in dict.fromkeys(w.noticed_by for w in ways):
+                passed, words = run(python, place, noticed_by)
+                if not passed:
+                    raise AssertionError(f"{' '.join(noticed_by)} fails on the whole program: {words}")
+        for way in ways:
+            started = time.monotonic()
+            before = broken(place, way.changes)
+            try:
+                passed, words = (False, "fits") if a.list else run(python, place, way.noticed_by)
+            finally:
+                for path, text in before.items():
+                    path.write_text(text, encoding="utf-8")
+            result[way.name] = "NOT NOTICED" if passed else words
+            missed += [way.name] if passed else []
+            verdict, seconds = "NOT NOTICED" if passed else "noticed", time.monotonic() - started
+            print(f"{verdict} ({seconds:.0f} s) {way.name}: {words}", flush=True)
+    print(f"{len(ways) - len(missed)} of {len(ways)} noticed")
+    if a.json:
+        print(json.dumps(result))
+    return int(bool(missed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
