@@ -24,6 +24,7 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from examples.people import Figure, scene
+from pipeline.films.tools import default_tools
 from pipeline.screen import say
 
 OUT = Path("docs/screenshots")
@@ -37,7 +38,8 @@ HAIR = ((90, 60, 40), (30, 25, 22), (200, 160, 90), (60, 40, 30), (20, 18, 18))
 SHIRT = ((190, 60, 60), (60, 90, 170), (240, 200, 70), (80, 150, 110), (150, 90, 160))
 NAMES = ("Sam de Vries", "Noor el Amrani", "Lotte Jansen", "Daan Bakker", "Imani Mensah", "Juf Marijke")
 PAGES = {
-    "today": "/today", "review-queue": "/review", "review": "/review/{held}", "audit": "/audit?kind=item.decided",
+    "today": "/today", "review-queue": "/review", "review": "/review/{held}", "review-film": "/review/{film}",
+    "audit": "/audit?kind=item.decided",
     "before-after": "/audit/item/{shown}", "spot-check": "/audit/spot", "gallery": "/gallery",
     "gallery-file": "/gallery/{file}", "withdrawn": "/gallery/withdrawn", "register": "/register",
     "person": "/register/person/P2", "notices": "/register/notices", "upload": "/upload", "accounts": "/accounts",
@@ -89,6 +91,7 @@ def make(home: Path) -> None:
             people = [Figure(260 + 340 * k, 300 + 25 * ((n + k) % 3), 62 + 9 * ((n * 2 + k) % 3), SKIN[(n + k) % 5],
                              HAIR[(n * 2 + k) % 5], SHIRT[(n + 2 * k) % 5]) for k in range(3)]  # fmt: skip
             scene(people, seed=n + photos * 10).save(folder / f"IMG_{photos}0{n}.jpg", quality=92)
+    film(home / "inbox" / "2026-06-19 Rekenles" / "MUSICAL.mp4")
     run("process", home=home, ok=False)
     for item in json.loads(run("status", "--json", home=home))["attention"]:
         say(f"held: {item['name']}")
@@ -97,6 +100,18 @@ def make(home: Path) -> None:
     run("publication", "note", "3", "--where", "https://regenboog.example/nieuws", "--channel", "school", "--by",
         "Juf Marijke", home=home)  # fmt: skip
     run("process", home=home, ok=False)
+
+
+def film(path: Path) -> None:
+    """Four seconds in which a camera goes along two people, with a tone for sound."""
+    people = [Figure(330 + 420 * k, 330 + 20 * k, 92, SKIN[k + 1], HAIR[k + 1], SHIRT[k + 2]) for k in range(2)]
+    with tempfile.TemporaryDirectory() as temporary:
+        still = Path(temporary) / "scene.png"
+        scene(people, seed=77).save(still)
+        subprocess.run(
+            [default_tools().ffmpeg, "-v", "error", "-loop", "1", "-framerate", "15", "-t", "4", "-i", still, "-f",
+             "lavfi", "-i", "sine=330:r=48000:d=4", "-vf", "crop=iw-160:ih-90:'2*n':40,format=yuv420p", "-c:v",
+             "libx264", "-preset", "veryfast", "-c:a", "aac", "-t", "4", path], check=True)  # fmt: skip
 
 
 def register(folder: Path) -> None:
@@ -135,6 +150,7 @@ def take(page: Page, home: Path, language: str) -> None:
     page.wait_for_selector(".who form button")
     attention = json.loads(run("status", "--json", home=home))["attention"]
     held = attention[0]["id"] if attention else 1
+    moving = next(i["id"] for i in attention if i["name"].endswith(".mp4"))
     if language == "nl":
         page.goto("/audit/spot")
         page.click("main form button")
@@ -143,7 +159,11 @@ def take(page: Page, home: Path, language: str) -> None:
     page.goto("/gallery")
     file = (page.locator("#files a").first.get_attribute("href") or "").rsplit("/", 1)[-1]
     for target, path in PAGES.items():
-        page.goto(path.format(held=held, shown=1, file=file))
+        page.goto(path.format(held=held, shown=1, file=file, film=moving))
+        if target == "review-film":
+            page.wait_for_timeout(1500)
+            page.locator("[data-seek]").first.click()
+            page.wait_for_timeout(700)
         page.wait_for_load_state("networkidle") if target != "today" else page.wait_for_timeout(500)
         shoot(page, language, target)
 

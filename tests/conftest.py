@@ -8,12 +8,30 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from models import weights as files
 
 ROOT = Path(__file__).resolve().parent.parent
+ONE_SITE = frozenset(f"tests/console/test_{n}.py" for n in ("access", "browser", "by_hand", "films", "officer_pages",
+                                                            "parts"))  # fmt: skip
+"""Files whose tests share one installation with its console, which takes 15 seconds to make."""
+
+
+class ByFile(LoadFileScheduling):
+    """As `--dist loadfile`: a file's tests run in one process; and those of the files that share a site in one too."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = str(super()._split_scope(nodeid))
+        return "tests/console" if file in ONE_SITE else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
+    """Called by pytest-xdist; None lets it take its own."""
+    return ByFile(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session")

@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from pipeline.console.darkroom import Darkroom
 from pipeline.errors import ChildError, KeyUnknown, OriginalGone
-from pipeline.match import CHILD, MatchSettings
+from pipeline.match import ADULT, CHILD, MatchSettings
 from pipeline.store.records import Item
 from pipeline.types import Analysis, Face
 
@@ -67,7 +67,7 @@ class Memory:
         return 0
 
     def alike(self, token: str, item: Item, face: int, others: list[Item], rules: MatchSettings) -> list[Likeness]:
-        """Faces of other items that resemble this one as closely as a child's must to be named, closest first."""
+        """Faces of other items that resemble this one (see `closest`), closest first."""
         kept = self._of(token, item.event.name)
         own = kept.analyses.get(item.id)
         wanted = next((f for f in own.faces if f.index == face), None) if own else None
@@ -76,10 +76,9 @@ class Memory:
         found = []
         for other in others:
             seen = kept.analyses.get(other.id) if other.id != item.id else None
-            for candidate in seen.faces if seen else ():
-                score = resemblance(wanted, candidate, rules)
-                if score is not None and score >= rules.rule(CHILD).threshold:
-                    found.append(Likeness(other, candidate, score))
+            best = closest(wanted, seen.faces, rules) if seen else None
+            if best is not None:
+                found.append(Likeness(other, *best))
         return sorted(found, key=lambda x: -x.score)
 
     def forget(self, token: str) -> None:
@@ -102,6 +101,17 @@ class Memory:
                 kept = self._kept[_key(token)] = _Kept(event, now)
             kept.used = now
             return kept
+
+
+def closest(wanted: Face, faces: Sequence[Face], rules: MatchSettings) -> tuple[Face, float] | None:
+    """The face of one photo that resembles another's most, when closely enough: nobody is in a photo twice.
+
+    Whose faces they are is not known, nor how old: so it takes the stricter of the thresholds by which children and
+    adults are named. A person still looks at each of them.
+    """
+    least = max(rules.rule(CHILD).threshold, rules.rule(ADULT).threshold)
+    scored = [(f, s) for f in faces if (s := resemblance(wanted, f, rules)) is not None and s >= least]
+    return max(scored, key=lambda pair: pair[1], default=None)
 
 
 def resemblance(one: Face, other: Face, rules: MatchSettings) -> float | None:

@@ -18,13 +18,13 @@ PAGES = ("/today", "/review", "/review/1", "/review/1/alike/0", "/audit", "/audi
 pytestmark = NEEDED
 
 
-def test_axe_finds_nothing_on_any_page_in_either_language(browser: Browser, site: Site) -> None:
+def test_axe_finds_nothing_on_any_page_in_either_language_and_every_page_fits(browser: Browser, site: Site) -> None:
     code = site.account("all", "officer", "communicator", "uploader", "administrator")
     visitor = site.visitor()
     visitor.get("/welcome")
     visitor.post("/welcome", {"code": code, "name": "all", "password": PASSWORD, "again": PASSWORD})
     token = visitor.http.cookies["bw_session"]
-    axe, bad, song = Axe(), {}, site.number("song")
+    axe, bad, wide, song = Axe(), {}, [], site.number("song")
     for language, scheme in (("en", "light"), ("nl", "dark")):
         context = browser.new_context(base_url=site.address, locale=language, color_scheme=scheme, bypass_csp=True,
                                       viewport={"width": 1200, "height": 900})  # fmt: skip
@@ -32,15 +32,22 @@ def test_axe_finds_nothing_on_any_page_in_either_language(browser: Browser, site
         for target in ("/login", "/welcome", *PAGES, f"/review/{song}"):
             if target == PAGES[0]:
                 context.add_cookies([{"name": "bw_session", "value": token, "url": site.address}])
+            page.set_viewport_size({"width": 1200, "height": 900})
             page.goto(target)
             assert page.locator("html").get_attribute("lang") == language
-            found = axe.run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]})
+            found = axe.run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+                                          "resultTypes": ["violations"]})  # fmt: skip
             if found.response["violations"]:
                 bad[f"{language} {target}"] = [
                     (v["id"], [n["html"][:150] for n in v["nodes"][:2]]) for v in found.response["violations"]
                 ]
+            for width, height in ((820, 1180), (1180, 820), (375, 812)):
+                page.set_viewport_size({"width": width, "height": height})
+                if page.evaluate("document.documentElement.scrollWidth") > width:
+                    wide.append(f"{language} {target} at {width}")
         context.close()
     assert bad == {}
+    assert wide == []  # on a tablet, upright and on its side, and on a phone: nothing has to be scrolled sideways
 
 
 def test_an_officer_covers_a_region_and_approves(browser: Browser, site: Site) -> None:
@@ -112,7 +119,7 @@ def test_two_officers_never_lose_each_others_work(browser: Browser, site: Site) 
 
 
 def test_a_communicator_takes_notes_and_reports(browser: Browser, site: Site, tmp_path: Path) -> None:
-    page = opened(browser, site, "communicator", "nl")
+    page = opened(browser, site, "communicator", "nl", permissions=["clipboard-read", "clipboard-write"])
     expect(page.locator("h1")).to_have_text("Galerij")
     page.locator("#files input").first.check()
     with page.expect_download() as waiting:
@@ -123,6 +130,9 @@ def test_a_communicator_takes_notes_and_reports(browser: Browser, site: Site, tm
     tile = page.locator("#files a", has=page.locator("img[alt*='obama2']")).first
     tile.click()
     assert page.locator("img.photo").evaluate("i => i.complete || new Promise(r => { i.onload = () => r(true) })")
+    page.get_by_role("button", name="Afbeelding kopiëren").click()
+    expect(page.locator("#copied")).to_have_text("Gekopieerd.")
+    assert page.evaluate("navigator.clipboard.read().then(x => x[0].types)") == ["image/png"]
     page.fill("#where", "https://school.example/nieuws")
     page.click("form[action$=place] button")
     expect(page.locator("main")).to_contain_text("https://school.example/nieuws")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from pipeline.console.alike import resemblance
+from pipeline.console.alike import closest, resemblance
 from pipeline.console.dossier import pdf
 from pipeline.console.words import sentence
 from pipeline.errors import ChildRefused
@@ -115,6 +116,11 @@ def test_likeness_needs_every_engine_and_tells_one_from_another() -> None:
     same, other = resemblance(face(0, 1), face(1, 1), rules), resemblance(face(0, 1), face(1, 2), rules)
     assert same is not None and other is not None and same > rules.child.threshold > other
     assert resemblance(face(0, 1), face(1, 1, ("sface",)), rules) is None
+    found = closest(face(0, 1), [face(0, 2), face(1, 1), face(2, 1)], rules)
+    assert found is not None and found[0].index in {1, 2} and found[1] == same  # one of a photo at most
+    for strict in (replace(rules, adult=replace(rules.adult, threshold=same + 1)),
+                   replace(rules, child=replace(rules.child, threshold=same + 1))):  # fmt: skip
+        assert closest(face(0, 1), [face(1, 1)], strict) is None
 
 
 def test_a_child_that_ended_is_started_again(weights: Path, samples: Path, tmp_path: Path) -> None:
