@@ -14,6 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+import cv2
+
 from pipeline.film_types import FilmFacts, FilmLimits, Look, Sample, Stretch
 from pipeline.film_wire import covers_in, facts_in, facts_out, look_in, look_out, samples_in, stretches_in
 from pipeline.films import produce, sound
@@ -43,6 +45,7 @@ class FilmDesk:
     """Film operations. `describe` gives faces with embeddings; `tell` sends a step, what is done, and of how much."""
 
     def __init__(self, detectors: Sequence[Detector], describe: Describe, options: JsonObject, tell: Progress) -> None:
+        cv2.setNumThreads(1)  # frames are looked at side by side, a thread each
         self._detectors = detectors
         self._describe = describe
         self._tell = tell

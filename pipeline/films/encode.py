@@ -29,7 +29,9 @@ Sound: TypeAlias = Callable[[BinaryIO], None]
 CRF = 23
 MAX_BYTES = 4 << 30
 _LOOK_EVERY = 50  # frames between two looks at the size of the file
-_X264 = "rc-lookahead=5:sync-lookahead=0"  # few frames are held back, so that memory stays low
+X264 = "rc-lookahead=5:sync-lookahead=0:subme=1"
+"""Few frames are held back, so that memory stays low; a coarser search: a third faster, files a tenth larger."""
+
 _ONLY_PICTURE = "filter_units=pass_types=1-5|7|8"  # H.264 table 7-1: slices and the two parameter sets, no messages
 
 
@@ -209,7 +211,7 @@ class FilmWriter:
         if facts.width:
             command += [
                 "-map", "0:v:0", "-c:v", "libx264", "-preset", "veryfast", "-crf", str(self._crf), "-threads", threads,
-                "-x264-params", _X264, "-pix_fmt", "yuv420p", "-fps_mode", "passthrough",
+                "-x264-params", X264, "-pix_fmt", "yuv420p", "-fps_mode", "passthrough",
                 "-vf", f"setparams=range=limited:colorspace={matrix}:color_primaries={matrix}:color_trc={matrix}",
                 "-bsf:v", _ONLY_PICTURE, "-flags:v", "+bitexact",
             ]  # fmt: skip
