@@ -35,7 +35,7 @@ def published(home: Path, allowed: set[str]) -> Path:
     school = School(home)
     rows = [{"person_id": p, "film_school": "yes" if p in allowed else "no"} for p in PEOPLE]
     school.register(rows, {p: [FRIENDS / f"{p}.png"] for p in PEOPLE})
-    (item,) = school.json("process", str(FRIENDS / "in_video.mp4"))["items"]
+    (item,) = school.json("process", str(FRIENDS / "in_video.mp4"), ok=False)["items"]
     print(item["state"], item["reasons"], f"{item['seconds']} s")
     for (reason, person), n in Counter((v["reason"], v["person"]) for v in item["verdicts"]
                                        if v["channel"] == "school").most_common():  # fmt: skip
