@@ -47,6 +47,8 @@ from pipeline.vault import Vault
 from pipeline.watchman import Rounds, Watchman
 
 logger = logging.getLogger(__name__)
+RESTORED = "restored"
+"""A mark in the database from the restoring of a backup until the register is loaded again."""
 
 
 def now() -> datetime:
@@ -96,6 +98,8 @@ class App:
         data = settings.path("data")
         try:
             data.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not settings.database.url:
+                (data / "beeldwacht.db").touch(mode=0o600)  # what SQLite lays beside it has the same mode
         except OSError as e:
             raise StartupError(f"{data}: cannot be made ({e.strerror}).", "Give the service the right to.") from e
         self.embedders = engine_versions(settings.matching.embedders if settings.matching.enabled else ())
@@ -118,6 +122,11 @@ class App:
         months = settings.templates.max_age_months
         galleries = GalleryCache(self.store, self.embedders, settings.matching, self.keys, months)
         self.parts = Parts(settings, self.store, self.vault, galleries, now, time.monotonic, engines)
+
+    @staticmethod
+    def clock() -> datetime:
+        """The time, in UTC."""
+        return now()
 
     def close(self) -> None:
         """Let go of the database."""
@@ -157,7 +166,13 @@ class App:
         on_done: Callable[[int], None],
         alive: Callable[[], None] = lambda: None,
     ) -> Service:
-        """The service, not yet started. `alive` is called every few seconds while its loop turns."""
+        """The service, not yet started. `alive` is called every few seconds while its loop turns.
+
+        Raises StartupError after a backup was restored, until the register is loaded again.
+        """
+        if self.store.items.heartbeat(RESTORED):
+            raise StartupError("A backup was restored: consents that were withdrawn since are not in its register.",
+                               "Run `beeldwacht register load FILE` or `beeldwacht register sync` first.")  # fmt: skip
 
         def prune() -> None:
             self.enroller(None, "service").prune(self.store.register.current())
@@ -197,7 +212,9 @@ class App:
     def load_register(self, path: Path, progress: Callable[[str, int, int], None], confirmed_by: str = "") -> Report:
         """Make a file the register, and enrol who agreed to be matched."""
         with self._enrolling(user()) as enroller:
-            return load_register(path, self.store, enroller, now, user(), progress, self.brakes, confirmed_by)
+            report = load_register(path, self.store, enroller, now, user(), progress, self.brakes, confirmed_by)
+        self.store.items.silence(RESTORED)
+        return report
 
     @property
     def brakes(self) -> Brakes:
@@ -227,6 +244,7 @@ class App:
                 enroller.enrol(self.store.register.current(), outcome.loaded.portraits, progress)
             self.store.items.beat(now(), ENROLLED, mark)
         if not dry_run:
+            self.store.items.silence(RESTORED)
             self.write_log_files()
         return outcome
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from importlib.metadata import version
 from typing import Annotated
@@ -15,6 +16,7 @@ from models.weights import WeightsError
 from pipeline import screen
 from pipeline.commands import (
     alarms,
+    backup,
     calibrate,
     console,
     event,
@@ -46,6 +48,8 @@ app.add_typer(models.app, name="models")
 app.add_typer(item.app, name="item")
 app.add_typer(event.app, name="event")
 app.command("recall")(recall.recall)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
 app.command("calibrate")(calibrate.calibrate)
 app.add_typer(person.app, name="person")
 app.add_typer(records.app, name="records")
@@ -73,6 +77,7 @@ def _options(
 
 def main() -> None:
     """Entry of the command `beeldwacht`: errors become one clear message and exit status 1."""
+    os.umask(0o027)  # what is not for the service alone is for its group, and for nobody else
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
     try:
         app()

@@ -143,6 +143,13 @@ class Keys(_Section):
     log_entry: str = Field(default="log", min_length=1)
 
 
+class Retention(_Section):
+    """How long originals are kept."""
+
+    originals_days: int = Field(default=365, ge=0, le=36_500)
+    """After the last decision about them; 0: for ever. Held files wait for a person, and keep theirs."""
+
+
 class Redaction(_Section):
     """How faces are covered. The strength has a floor that nothing here can lower."""
 
@@ -316,6 +323,7 @@ class Settings(BaseSettings):
     matching: Matching = Field(default_factory=Matching)
     templates: Templates = Templates()
     keys: Keys = Keys()
+    retention: Retention = Retention()
     redaction: Redaction = Field(default_factory=Redaction)
     register: Register = Field(default_factory=Register)
     database: Database = Field(default_factory=Database)

@@ -34,7 +34,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.errors import StoreError
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest schema; a test holds it against pipeline/migrations."""
 
 metadata = MetaData(
@@ -68,6 +68,7 @@ items = Table(
     Column("updated_at", String(32), nullable=False),
     Column("cancel_requested_by", Text),                # somebody asked to give up the work on it
     Column("cancel_requested_at", String(32)),
+    Column("original_deleted_at", String(32)),          # its time was over (pipeline.retention)
 )  # fmt: skip
 
 renditions = Table(

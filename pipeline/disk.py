@@ -25,3 +25,19 @@ def make_folder(folder: Path, mode: int = 0o777) -> None:
     make_folder(folder.parent, mode)
     folder.mkdir(mode, exist_ok=True)
     sync_folder(folder.parent)
+
+
+def mirror(file: Path, target: Path) -> None:
+    """Bring a copy of a file that only grows up to date, durably, by adding what it lacks. Raises OSError."""
+    there = target.stat().st_size if target.exists() else 0
+    with file.open("rb") as source:
+        source.seek(there)
+        rest = source.read()
+    if rest:
+        make_folder(target.parent, 0o750)
+        with target.open("ab") as out:
+            out.write(rest)
+            out.flush()
+            os.fsync(out.fileno())
+        if not there:
+            sync_folder(target.parent)

@@ -51,6 +51,10 @@ class KeyUnknown(BeeldwachtError):
     """The key of this id is not here: what it sealed cannot be opened until it is back."""
 
 
+class BackupError(BeeldwachtError):
+    """A backup cannot be made, is damaged, or cannot be restored here."""
+
+
 class OriginalGone(BeeldwachtError):
     """An original is not in the vault any more, or is not what was kept there."""
 

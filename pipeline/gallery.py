@@ -14,7 +14,7 @@ from pipeline.keys import KeyProblem, TemplateKeys, unseal
 from pipeline.match import MatchSettings, band, match
 from pipeline.store import Store
 from pipeline.triage import SAME_FACE
-from pipeline.types import Box, Check, Event, Face, FaceName, Reason, Register, Sighting, Template, Verdict, young
+from pipeline.types import Box, Check, Event, Face, FaceName, Reason, Register, Sighting, Template, young
 
 logger = logging.getLogger(__name__)
 BY_HAND = "by hand"
@@ -83,23 +83,6 @@ def with_names(
         else:
             result.append(s)
     return tuple(result), tuple(lost)
-
-
-def as_before(
-    verdicts: Sequence[Verdict], faces: Sequence[Face], before: Sequence[tuple[Box, str]], same: float = SAME_BOX
-) -> tuple[Verdict, ...]:
-    """The verdicts of something that was published before: shown is only who was shown then, in the same place.
-
-    A later yes uncovers nothing that was published covered (protocol A.4); `before` holds boxes and person ids, and
-    `same` is the overlap (IoU) of one place.
-    """
-    boxes = {f.index: f.detection.box for f in faces}
-    return tuple(
-        v
-        if not v.shown or any(p == v.person_id and boxes[v.face].iou(b) >= same for b, p in before)
-        else replace(v, shown=False, reason=Reason.COVERED_BEFORE, article=policy.article(Reason.COVERED_BEFORE))
-        for v in verdicts
-    )
 
 
 class GalleryCache:

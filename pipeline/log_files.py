@@ -90,6 +90,8 @@ class LogFiles:
                         _close(handle)
                     place = wanted
                     handle = self._opened(place)
+                if self._heads:
+                    self._heads.removals.note(entry)
                 handle.write(to_line(entry).encode() + b"\n")
                 last, count = entry.seq, count + 1
                 self._newest = entry

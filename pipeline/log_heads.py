@@ -22,8 +22,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from pipeline.audit import Head
+from pipeline.disk import mirror
 from pipeline.errors import BeeldwachtError
 from pipeline.keys import Key, KeySource
+from pipeline.removals import Removals
 
 logger = logging.getLogger(__name__)
 FILE = "heads.jsonl"
@@ -87,7 +89,10 @@ def key_id(key: Key) -> str:
 
 
 class Heads:
-    """Writes heads into log/ and into the folder elsewhere. Its caller lets nobody else write meanwhile."""
+    """Writes heads into log/ and into the folder elsewhere, and there too what was taken away.
+
+    Its caller lets nobody else write meanwhile.
+    """
 
     def __init__(
         self, folder: Path, anchor: Path | None, key: HeadKey, clock: Callable[[], datetime], rhythm: Rhythm
@@ -97,6 +102,7 @@ class Heads:
         self._key = key
         self._clock = clock
         self._rhythm = rhythm
+        self.removals = Removals(folder, anchor)
         self._last: tuple[int, Head | None] = (-1, None)
         self._said = ""
 
@@ -150,13 +156,8 @@ class Heads:
     def _copy_out(self) -> None:
         if self._anchor is None or self._last[1] is None:
             return
-        target = self._anchor / FILE
-        here, there = self._file.stat().st_size, target.stat().st_size if target.exists() else 0
-        if there < here:
-            self._anchor.mkdir(parents=True, exist_ok=True, mode=0o750)
-            _mend(target)
-            known = len(read(target))
-            _append(target, [to_line(h) for h in read(self._file)[known:]])
+        mirror(self._file, self._anchor / FILE)
+        self.removals.copy_out()
 
 
 def to_line(head: Head) -> str:

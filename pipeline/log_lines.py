@@ -217,6 +217,11 @@ def _approved(b: Body, say: Say, language: str) -> Iterator[str]:
     yield say(f"approved, although {reasons}", f"goedgekeurd, hoewel: {reasons}") + f": {b['why']}"
 
 
+def _original_deleted(body: Body, say: Say, __: str) -> Iterator[str]:
+    what = f"{body['sha256'][:16]}... ({body['bytes']} bytes)"
+    yield say(f"the original {what} was deleted: {body['why']}", f"het origineel {what} is verwijderd: {body['why']}")
+
+
 def _viewed(_: Body, say: Say, __: str) -> Iterator[str]:
     yield say("the original was looked at", "het origineel is bekeken")
 
@@ -368,6 +373,7 @@ LINES: Mapping[str, Callable[[Body, Say, str], Iterator[str]]] = {
     "templates.key_given_up": _key_given_up, "vault.key_exchanged": _vault_key, "matching.calibrated": _calibrated,
     "item.named": _named, "item.unnamed": _unnamed, "item.speakers": _speakers, "item.marked": _marked,
     "item.unmarked": _unmarked, "item.approved": _approved, "original.viewed": _viewed,
+    "original.deleted": _original_deleted,
     "incident.closed": _incident_closed,
     "account.added": _account("account {} was made", "account {} is gemaakt"),
     "account.invited": _account("a one-time code for {} was made", "een eenmalige code voor {} is gemaakt"),

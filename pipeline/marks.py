@@ -84,6 +84,23 @@ def reviewed(
     return tuple(one(v) for v in verdicts)
 
 
+def as_before(
+    verdicts: Sequence[Verdict], faces: Sequence[Face], before: Sequence[tuple[Box, str]], same: float = 0.5
+) -> tuple[Verdict, ...]:
+    """The verdicts of something that was published before: shown is only who was shown then, in the same place.
+
+    A later yes uncovers nothing that was published covered (protocol A.4); `before` holds boxes and person ids, and
+    `same` is the overlap (IoU) of one place.
+    """
+    boxes = {f.index: f.detection.box for f in faces}
+    return tuple(
+        v
+        if not v.shown or any(p == v.person_id and boxes[v.face].iou(b) >= same for b, p in before)
+        else replace(v, shown=False, reason=Reason.COVERED_BEFORE, article=article(Reason.COVERED_BEFORE))
+        for v in verdicts
+    )
+
+
 def extra_regions(
     marks: Sequence[Mark], hidden: Iterable[Detection], size: tuple[int, int]
 ) -> tuple[Region, ...]:

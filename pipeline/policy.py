@@ -58,6 +58,10 @@ def is_candidate(person: Person, event: Event, on: date | None = None) -> bool:
     return not _names(event.groups).isdisjoint(_names(_groups_on(person, event.date or on)))
 
 
+RULES = 1
+"""The version of the rules below; whoever changes what they decide counts on. It stands in every decision."""
+
+
 def candidates(register: Register, event: Event, on: date | None = None) -> frozenset[str]:
     """The ids of those who may be recognised at this event.
 

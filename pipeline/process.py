@@ -12,11 +12,11 @@ import logging
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
-from pipeline import marks, mask, policy
+from pipeline import marks, mask, policy, replay
 from pipeline.errors import (
     BeeldwachtError,
     Cancelled,
@@ -29,7 +29,7 @@ from pipeline.errors import (
 )
 from pipeline.faults import reach
 from pipeline.film_record import leftovers
-from pipeline.gallery import SAME_BOX, Gallery, as_before, with_names
+from pipeline.gallery import SAME_BOX, Gallery, with_names
 from pipeline.lab import Lab, Product
 from pipeline.lifecycle import State
 from pipeline.parts import Parts
@@ -37,7 +37,7 @@ from pipeline.process_film import decide_film, render_only_film
 from pipeline.process_sound import decide_recording
 from pipeline.store.records import Decision, Draft, Item
 from pipeline.triage import failed_checks, look_again
-from pipeline.types import Analysis, Box, Check, Medium, Plan, Register, Verdict
+from pipeline.types import Analysis, Box, Check, JsonObject, Medium, Plan, Register, Verdict
 
 logger = logging.getLogger(__name__)
 _EVERY_FILE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE}
@@ -58,6 +58,7 @@ class _Seen:
     """Of the noise in the covers: the same for every channel, so that two copies cannot be averaged, and secret."""
 
     names_mark: int = 0
+    basis: JsonObject = field(default_factory=dict)
 
 
 def process(item: Item, owner: str, lab: Lab, parts: Parts) -> State:  # noqa: PLR0911 - one return per ending
@@ -121,10 +122,12 @@ def _decide(item: Item, original: Path, owner: str, lab: Lab, parts: Parts) -> S
     }
     before = parts.store.recall.shown_before(item.id)
     if before is not None:
-        verdicts = {c: as_before(own, analysis.faces, before.get(c, ())) for c, own in verdicts.items()}
+        verdicts = {c: marks.as_before(own, analysis.faces, before.get(c, ())) for c, own in verdicts.items()}
     by_hand, size = parts.store.review.marks(item.id), (analysis.width, analysis.height)
     verdicts = {c: marks.reviewed(own, analysis.faces, by_hand, size) for c, own in verdicts.items()}
-    seen = _Seen(analysis, gallery, verdicts, started, on, secrets.randbits(63), names_mark)
+    people = {v.person_id for own in verdicts.values() for v in own if v.person_id}
+    basis = replay.inputs(register, Medium.PHOTO, by_hand, before, people)
+    seen = _Seen(analysis, gallery, verdicts, started, on, secrets.randbits(63), names_mark, basis)
     lifted = marks.lifted(by_hand)
     hold: list[str] = [r for r in policy.hold_reasons(item.event, register) if r not in lifted]
     if hold:
@@ -218,7 +221,7 @@ def _record(
 ) -> State:
     decision = Decision(
         register.version, seen.on, seen.analysis, seen.verdicts, checks, drafts, hold, parts.engines,
-        round(parts.seconds() - seen.started, 3), seen.names_mark,
+        round(parts.seconds() - seen.started, 3), seen.names_mark, basis=seen.basis,
     )  # fmt: skip
     state = parts.store.items.record(parts.clock(), item, owner, decision).state
     reach("work.decided")

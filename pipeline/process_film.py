@@ -18,14 +18,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline import film_marks, film_paths, film_plan, hearing, marks, policy
+from pipeline import film_marks, film_paths, film_plan, hearing, marks, policy, replay
 from pipeline.faults import reach
 from pipeline.film_marks import SAME_TRACK
 from pipeline.film_reader import FilmReader
 from pipeline.film_record import look_name, recorded, renditions, total
 from pipeline.film_types import FilmFacts, Look, SoundMode, SoundPlan, Stretch, Track
 from pipeline.film_wire import look_in
-from pipeline.gallery import Gallery, as_before
+from pipeline.gallery import Gallery
 from pipeline.hearing import sound_plan
 from pipeline.identity import Glance, identify, with_track_names
 from pipeline.lab import Lab, Product
@@ -71,7 +71,7 @@ def decide_film(item: Item, original: Path, owner: str, lab: Lab, parts: Parts) 
     }
     before = parts.store.recall.shown_before(item.id)
     if before is not None:
-        verdicts = {c: as_before(v, analysis.faces, before.get(c, ()), SAME_TRACK) for c, v in verdicts.items()}
+        verdicts = {c: marks.as_before(v, analysis.faces, before.get(c, ()), SAME_TRACK) for c, v in verdicts.items()}
     by_hand, size = parts.store.review.marks(item.id), (film.facts.width, film.facts.height)
     seconds = tuple(film_plan.seconds_of(t, float(film.facts.rate)) for t in look.tracks)
     verdicts = {c: film_marks.reviewed(v, analysis.faces, seconds, by_hand, size) for c, v in verdicts.items()}
@@ -100,6 +100,7 @@ def decide_film(item: Item, original: Path, owner: str, lab: Lab, parts: Parts) 
     decision = Decision(
         register.version, on, analysis, verdicts, checks, drafts, hold, parts.engines,
         round(parts.seconds() - started, 3), mark, facts,
+        replay.inputs(register, Medium.FILM, by_hand, before, people | replay.heard(sound)),
     )  # fmt: skip
     return recorded(item, owner, decision, parts)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline import film_paths, hearing, marks, policy
+from pipeline import film_paths, hearing, marks, policy, replay
 from pipeline.film_reader import FilmReader
 from pipeline.film_record import recorded, renditions, total
 from pipeline.film_types import SoundMode, SoundPlan, Speakers, Stretch
@@ -19,7 +19,7 @@ from pipeline.lifecycle import State
 from pipeline.parts import Parts
 from pipeline.reasons import HoldReason
 from pipeline.store.records import Decision, Draft, FilmDecision, Item
-from pipeline.types import Analysis, Check
+from pipeline.types import Analysis, Check, Medium
 
 
 def decide_recording(item: Item, original: Path, owner: str, lab: Lab, parts: Parts) -> State:
@@ -30,7 +30,8 @@ def decide_recording(item: Item, original: Path, owner: str, lab: Lab, parts: Pa
     _, mark = parts.store.naming.names(item.id)
     speakers = parts.store.naming.speakers(item.id)
     channels, strict = parts.settings.channels, parts.settings.film.sound == "strict"
-    lifted = marks.lifted(parts.store.review.marks(item.id))
+    by_hand = parts.store.review.marks(item.id)
+    lifted = marks.lifted(by_hand)
     if speakers is None and HoldReason.SPEAKERS_UNKNOWN in lifted:
         speakers = Speakers(frozenset())  # an officer let it go without anybody named: with its speech muted
 
@@ -72,5 +73,6 @@ def decide_recording(item: Item, original: Path, owner: str, lab: Lab, parts: Pa
     decision = Decision(
         register.version, on, analysis, dict.fromkeys(channels, ()), checks, drafts, hold, parts.engines,
         round(parts.seconds() - started, 3), mark, facts,
+        replay.inputs(register, Medium.SOUND, by_hand, None, replay.heard(sound)),
     )  # fmt: skip
     return recorded(item, owner, decision, parts)

@@ -87,6 +87,19 @@ def erase(person_id: str, confirm: str, parts: Parts, folder: Path | None, keep_
     return Receipt(person_id, rows, tuple(recalled), tuple(removed), tuple(kept), left, searched, tuple(remarks), tasks)
 
 
+def erase_again(person_id: str, parts: Parts, folder: Path | None, actor: str) -> bool:
+    """Erase somebody whom a backup brought back: recall, rows, portraits and forms. False when nothing was there."""
+    store = parts.store
+    if person_id not in store.register.current().people and not store.recall.showing(person_id):
+        return False
+    shown = [s for s in store.recall.showing(person_id) if s.visible]
+    recalled = take_back(shown, parts.vault, store, parts.clock(), actor, "erasure", replace=False)
+    removed, _ = _remove(person_id, parts, folder)
+    store.rights.erase(parts.clock(), actor, person_id, {"recalled": recalled, "files": len(removed)})
+    store.rights.compact()
+    return True
+
+
 def _remove(person_id: str, parts: Parts, folder: Path | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Delete portraits and forms below the register's folder; forms that serve others too are kept, and said."""
     if folder is None or not folder.is_dir():

@@ -28,6 +28,7 @@ from pipeline.parts import Parts
 from pipeline.publish import Publisher
 from pipeline.recall import carry_out
 from pipeline.register_sync import RegisterTimer
+from pipeline.retention import expire
 from pipeline.types import JsonObject
 from pipeline.watch import Waiting
 from pipeline.worker import Worker
@@ -248,10 +249,15 @@ class Service:
             self._problems.pop(part, None)
 
     def _prune_daily(self) -> None:
-        """Consents and portraits run out without anybody touching the register: their templates go that day."""
+        """Consents and portraits run out without anybody touching the register: their templates go that day.
+
+        So do originals whose time is over.
+        """
         today = self._parts.clock().date()
         if today != self._pruned:
             self._prune()
+            parts = self._parts
+            expire(parts.store, parts.vault, parts.clock(), parts.settings.retention.originals_days, "service")
             self._pruned = today
 
     def _renew_leases(self) -> None:

@@ -338,6 +338,18 @@ class Vault:
         _write_text(target.with_name(target.name + ".reason.txt"), why)
         return target
 
+    def clear_quarantine(self, sha256: str, relative: str) -> int:
+        """Delete the copies of an original that lie in the quarantine, and their reasons. Returns how many."""
+        event, folder, _ = names.split(relative)
+        place, gone = self.quarantine / event / folder, 0
+        for path in list(place.iterdir()) if place.is_dir() else []:
+            if path.is_file() and not path.is_symlink() and _digest(path) == sha256:
+                path.unlink()
+                path.with_name(path.name + ".reason.txt").unlink(missing_ok=True)
+                sync_folder(place)
+                gone += 1
+        return gone
+
     def _quarantine_place(self, relative: str, sha256: str = "") -> Path:
         event, folder, name = names.split(relative)
         place = self.quarantine / event / folder
@@ -414,10 +426,10 @@ class Vault:
         if _digest(source) != sha256:
             raise PublishError(f"{work_name}: changed between the check and the release.", "It is rendered again.")
         try:
-            make_folder(target.parent)
+            make_folder(target.parent, 0o750)
         except FileExistsError as e:
             raise NotADirectoryError(errno.ENOTDIR, "a file stands where a folder should be", e.filename) from e
-        source.chmod(0o644)
+        _for_readers(source, self.publish)
         _sync_file(source)
         reach("publish.synced")
         rename_no_replace(source, target)
@@ -499,6 +511,18 @@ def _of_the_living(path: Path) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def _for_readers(path: Path, folder: Path) -> None:
+    """Let the group of the publish folder read a file, and nobody else.
+
+    Where the service may not give files to that group, the folder's owner sees to it (`chmod g+s publish`).
+    """
+    group = folder.stat().st_gid
+    if path.stat().st_gid != group:
+        with suppress(PermissionError):
+            os.chown(path, -1, group)
+    path.chmod(0o640)
 
 
 def _digest(path: Path) -> str:

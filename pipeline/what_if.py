@@ -57,8 +57,8 @@ def what_if(
         channels = dict.fromkeys(str(v["channel"]) for v in item.verdicts)
         for channel in channels:
             rows = [v for v in item.verdicts if v["channel"] == channel]
-            before = judge([_sighting(v, {}) for v in rows], now, item.event, channel, item.medium, on, once)
-            after = judge([_sighting(v, shift or {}) for v in rows], then, item.event, channel, item.medium, on, once)
+            before = judge([sighting(v, {}) for v in rows], now, item.event, channel, item.medium, on, once)
+            after = judge([sighting(v, shift or {}) for v in rows], then, item.event, channel, item.medium, on, once)
             for b, a in zip(before, after, strict=True):
                 if (b.shown, b.reason) != (a.shown, a.reason):
                     found.append(Change(item.item_id, item.state, channel, b.face, a.person_id or b.person_id,
@@ -71,7 +71,7 @@ def what_if(
     return found
 
 
-def _sighting(v: Mapping[str, Any], shift: Mapping[str, float]) -> Sighting:
+def sighting(v: Mapping[str, Any], shift: Mapping[str, float]) -> Sighting:
     """The sighting that a recorded verdict came from, with its threshold moved."""
     reason: Reason | None = Reason(v["reason"])
     person = v.get("person")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,7 +13,10 @@ import typer
 from pipeline import screen
 from pipeline.audit import Verified, to_line
 from pipeline.commands.common import ConfigOption, JsonOption, opened
+from pipeline.errors import BeeldwachtError
+from pipeline.replay import replay
 from pipeline.report import sentences
+from pipeline.types import JsonObject
 
 app = typer.Typer(invoke_without_command=True, help="Read and verify the log of decisions.")
 
@@ -78,6 +82,52 @@ def log_verify(
             screen.say(note, "yellow")
         screen.say(_reach(found))
     if found.flaws:
+        raise typer.Exit(1)
+
+
+@app.command("replay")
+def log_replay(
+    context: typer.Context,
+    item: Annotated[int | None, typer.Argument(help="The number of an item. Default: all items.")] = None,
+    config_file: ConfigOption = None,
+    json_out: JsonOption = False,
+) -> None:
+    """Draw every verdict on an item again, from what was recorded: scores, register version, rules, acts by hand.
+
+    Nothing is looked at again. Exit status 1 when a recorded verdict does not follow from its record (then the entry,
+    the past of the register, or the rules were changed since), or when not enough was recorded to tell.
+
+    Example: beeldwacht log replay 12
+    """
+    done: list[JsonObject] = []
+    with opened(config_file or context.obj) as application:
+        store = application.store
+        register = store.register.current()
+        for entry in store.journal.entries(item_id=item, kind="item.decided"):
+            body = json.loads(entry.body)
+            if register.version != body["register_version"]:
+                register = store.register.at(body["register_version"])
+            enough = "basis" in body
+            done.append({
+                "seq": entry.seq, "at": entry.at, "item": entry.item_id, "register_version": body["register_version"],
+                "replayed": enough, "verdicts": sum(len(v) for v in body["verdicts"].values()),
+                "differences": [asdict(d) for d in replay(body, register)] if enough else [],
+            })  # fmt: skip
+    if not done:
+        raise BeeldwachtError("No decision is recorded.", "See `beeldwacht log --item NUMBER`.")
+    if json_out:
+        screen.as_json({"decisions": done})
+    for fact in done if not json_out else []:
+        head = f"#{fact['seq']} {str(fact['at'])[:19]}Z item {fact['item']}, register {fact['register_version']}"
+        if not fact["replayed"]:
+            screen.say(f"{head}: recorded by an earlier version: not enough to replay it", "yellow")
+        elif not fact["differences"]:
+            screen.say(f"{head}: {fact['verdicts']} verdicts, all the same again", "green")
+        else:
+            screen.complain(f"{head}: NOT the same again")
+        for d in fact["differences"]:
+            screen.complain(f"    {d['where']}: recorded {d['recorded']}; replayed {d['replayed']}")
+    if not all(f["replayed"] for f in done) or any(f["differences"] for f in done):
         raise typer.Exit(1)
 
 

@@ -1,4 +1,4 @@
-"""The originals at rest: their key."""
+"""The originals at rest: how long they are kept, and their key."""
 
 from __future__ import annotations
 
@@ -7,8 +7,22 @@ import typer
 from pipeline import keys, screen
 from pipeline.app import now, user
 from pipeline.commands.common import ConfigOption, JsonOption, opened
+from pipeline.retention import expire
 
 app = typer.Typer(no_args_is_help=True, help="Originals at rest, and their key.")
+
+
+@app.command("expire")
+def expire_now(config_file: ConfigOption = None, json_out: JsonOption = False) -> None:
+    """Delete the originals whose time is over (see [retention]), with a receipt in the log. The service does so daily.
+
+    Example: beeldwacht vault expire
+    """
+    with opened(config_file) as application:
+        days = application.settings.retention.originals_days
+        count = expire(application.store, application.vault, now(), days, user())
+        application.write_log_files()
+    screen.as_json({"deleted": count}) if json_out else screen.say(f"{count} originals were deleted.")
 
 
 @app.command("rotate-key")

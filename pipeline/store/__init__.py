@@ -11,6 +11,7 @@ from pipeline.store.naming import NamingStore
 from pipeline.store.operation import OperationStore
 from pipeline.store.recall import RecallStore
 from pipeline.store.register import RegisterStore
+from pipeline.store.retention import RetentionStore
 from pipeline.store.review import ReviewStore
 from pipeline.store.rights import RightsStore
 from pipeline.store.spot import SpotStore
@@ -40,6 +41,7 @@ class Store:
         self.spot = SpotStore(self.database, self.journal)
         self.views = Views(self.database)
         self.operation = OperationStore(self.database)
+        self.retention = RetentionStore(self.database, self.journal)
         self.rights = RightsStore(self.database, self.journal)
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -82,6 +83,28 @@ class Database:
             finally:
                 connection.close()
         return False
+
+    def snapshot(self, target: Path) -> None:
+        """SQLite: a copy as of one moment, while others read and write. Raises StoreError for another database."""
+        if self.engine.dialect.name != "sqlite":
+            raise StoreError(
+                "This database is not a file that can be copied here.",
+                "Make a dump with pg_dump first, then run `beeldwacht backup --without-database` (see docs/backup.md).",
+            )
+        with _typed_errors():
+            target.touch(mode=0o600)
+            connection, copy = self.engine.raw_connection(), sqlite3.connect(target)
+            try:
+                source = connection.driver_connection
+                if not isinstance(source, sqlite3.Connection):
+                    raise StoreError("The driver of the database cannot copy it.", "Use the one of Python.")
+                source.backup(copy)
+                copy.execute("PRAGMA journal_mode=DELETE")
+            except sqlite3.Error as e:
+                raise StoreError(f"The database cannot be copied: {e}.", "Check the disk, and try again.") from e
+            finally:
+                copy.close()
+                connection.close()
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -72,6 +72,7 @@ class ItemStore:
                 item_id = row.id
                 outcome = "retry" if row.state == State.FAILED else "duplicate"
                 body = {"sha256": a.sha256, "event": a.event.name, "first": row.id, "state": row.state}
+                tx.execute(update(items).where(items.c.id == item_id).values(original_deleted_at=None))  # it is back
                 self._journal.append(tx, now, "item.duplicate", actor, body, item_id)
                 if outcome == "retry":
                     self._move(tx, now, row, State.QUEUED, attempts=0, interruptions=0, reasons="[]")

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Row, and_, func, insert, select, update
 
 from pipeline import lifecycle
 from pipeline.db import heard, items, places, recalls, renditions, verdicts
-from pipeline.errors import BeeldwachtError
+from pipeline.errors import BeeldwachtError, OriginalGone
 from pipeline.faults import reach
 from pipeline.lifecycle import State
 from pipeline.store.base import Database, stamp
@@ -127,12 +127,17 @@ class RecallStore:
         """Take an item back: from now on it is not published, and nobody has to remember to remove its files.
 
         Places that staff noted become tasks, unless it is only to be shown anew (`uncover`). `incident` opens one with
-        this text. Returns False when it is not published (any more).
+        this text. Returns False when it is not published (any more). Where the original was deleted, nothing comes in
+        its place; to show it anew is refused then (OriginalGone), and it stays as it is.
         """
         with self._db.write() as tx:
             row = tx.execute(select(items).where(items.c.id == item_id)).first()
             if row is None or row.state != State.PUBLISHED:
                 return False
+            if row.original_deleted_at and uncover:
+                raise OriginalGone(f"The original of item {item_id} was deleted on {row.original_deleted_at[:10]}.",
+                                   "To show it anew, drop the file into the inbox again first.")  # fmt: skip
+            replace = replace and not row.original_deleted_at
             _move(tx, now, row, State.WITHDRAWN)
             files = [_rendition(r) for r in _files(tx, item_id, State.PUBLISHED)]
             tx.execute(update(renditions).where(renditions.c.item_id == item_id, renditions.c.state == State.PUBLISHED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any
 
@@ -113,6 +113,8 @@ class Decision:
     names_mark: int = 0
     """Of the names given by hand that were used (pipeline.store.naming): it moves when one is given or taken away."""
     film: FilmDecision | None = None
+    basis: JsonObject = field(default_factory=dict)
+    """What the verdicts rest on besides their figures (pipeline.replay)."""
 
 
 def event_out(event: Event) -> JsonObject:
@@ -155,7 +157,8 @@ def verdict_facts(v: Verdict, analysis: Analysis, film: FilmDecision | None = No
 
 
 def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
+    """So finely that a verdict can be drawn from it again (pipeline.replay)."""
+    return None if value is None else round(value, 12)
 
 
 def decision_out(row: Row[Any], d: Decision) -> JsonObject:
@@ -175,6 +178,7 @@ def decision_out(row: Row[Any], d: Decision) -> JsonObject:
         "checks": {ch: [{"name": c.name, "passed": c.passed, "detail": c.detail} for c in cs]
                    for ch, cs in d.checks.items()},
         "renditions": [{"channel": x.channel, "sha256": x.sha256, "bytes": x.size} for x in d.drafts],
+        "basis": d.basis | {"event": json.loads(row.event_facts)},
         "held": list(d.hold), **(_film_out(d.film) if d.film else {}),
     }  # fmt: skip
 

@@ -214,6 +214,7 @@ def test_a_withdrawal_of_film_or_sound_takes_the_film_back_and_replaces_it(
     assert not any(v["shown"] for v in verdicts)
     assert_covered_or_shown(school, original, verdicts, "trip/two.mp4")
     assert school.json("recall")["files"] == [] and school.json("log", "verify")["flaws"] == []
+    assert all(not d["differences"] for d in school.json("log", "replay")["decisions"])
 
 
 # --- without matching ---------------------------------------------------------------------------------------------

@@ -94,6 +94,7 @@ def test_a_denial_and_a_drawn_region_cover_what_was_published(school: School, ap
     rows = [v for v in app.store.items.verdict_rows(number) if v["face"] == face["face"]]
     assert {v["reason"] for v in rows} == {"denied"}
     assert school.json("log", "verify")["flaws"] == []
+    assert all(not d["differences"] for d in school.json("log", "replay")["decisions"])
 
 
 def test_a_problem_withdraws_at_once_and_opens_an_incident(school: School, app: App) -> None:

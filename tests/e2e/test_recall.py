@@ -108,6 +108,7 @@ def test_a_withdrawal_recalls_and_replaces_what_was_published(school: School, sa
     assert school.json("publication", "list", "--open") == []
     assert "is done already" in school.run("publication", "done", str(note["note"]), "--by", "Bo", ok=False).stderr
     assert school.json("log", "verify")["flaws"] == []
+    assert all(d["verdicts"] and not d["differences"] for d in school.json("log", "replay")["decisions"])
 
 
 def test_a_grant_uncovers_nothing_that_was_published_until_staff_ask(school: School, samples: Path) -> None:

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.film_types import Cover, Look, Track
-from pipeline.gallery import as_before
 from pipeline.identity import CLEAR_SIZE, FACING, LEAST_LOOKS, Glance, identify, with_track_names
+from pipeline.marks import as_before
 from pipeline.match import MatchSettings, match
 from pipeline.track import SECOND_ALONE
 from pipeline.triage import FAST_ENGINE, NEW_FACE, film_look_again

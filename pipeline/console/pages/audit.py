@@ -31,8 +31,8 @@ _FIELDS = ("person", "item", "file", "event", "reason", "actor", "kind", "since"
 KINDS = (
     "item.arrived", "item.decided", "item.held", "item.published", "item.rejected", "item.failed", "item.named",
     "item.unnamed", "item.marked", "item.approved", "item.recalled", "item.removed", "original.viewed",
-    "incident.closed", "register.loaded", "register.held", "register.enrolled", "person.exported", "person.erased",
-    "account.signed_in", "account.blocked",
+    "original.deleted", "incident.closed", "register.loaded", "register.held", "register.enrolled", "person.exported",
+    "person.erased", "account.signed_in", "account.blocked", "service.restored",
 )  # fmt: skip
 
 
