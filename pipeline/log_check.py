@@ -60,7 +60,7 @@ class LogCheck:
     def _signed(
         self, here: Sequence[Head], there: Sequence[Head], place: Path | None, found: list[Flaw], notes: list[str]
     ) -> tuple[Head | None, Head | None]:
-        if not here and self._key.present():
+        if not here and self._key.made_here():
             found.append(Flaw(0, f"the signed heads in {FILE} are gone: there is a key, so there were some", "heads"))
         if not here and not there:
             return None, None

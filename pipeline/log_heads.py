@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pipeline.audit import Head
 from pipeline.disk import mirror
 from pipeline.errors import BeeldwachtError
-from pipeline.keys import Key, KeySource
+from pipeline.keys import Key, KeySource, VariableSource
 from pipeline.removals import Removals
 
 logger = logging.getLogger(__name__)
@@ -45,6 +45,10 @@ class HeadKey:
 
     def __init__(self, source: KeySource) -> None:
         self.source = source
+
+    def made_here(self) -> bool:
+        """Whether there is a key that was made with the first head, not by the operator. Raises KeyProblem."""
+        return not isinstance(self.source, VariableSource) and self.present()
 
     def present(self) -> bool:
         """Whether there is a key: then there are heads. Raises KeyProblem."""
@@ -113,6 +117,8 @@ class Heads:
         """
         try:
             last = self._newest()
+            if last is None and self._key.made_here():  # a log without its past is not signed as if it were whole
+                raise BeeldwachtError(f"{self._file}: the signed heads are gone.", "Run `beeldwacht log verify`.")
             if self._due(seq, last):
                 self._write("head", seq, newest, last)
             self._copy_out()
@@ -147,6 +153,8 @@ class Heads:
 
     def _newest(self) -> Head | None:
         size = self._file.stat().st_size if self._file.exists() else 0
+        if size < self._last[0]:
+            raise BeeldwachtError(f"{self._file}: signed heads were taken away.", "Run `beeldwacht log verify`.")
         if self._last[0] != size:
             _mend(self._file)
             found = read(self._file)
@@ -166,10 +174,13 @@ def to_line(head: Head) -> str:
 
 
 def read(file: Path) -> list[Head]:
-    """The heads of a file, in order; none when it is not there. Raises ValueError naming the line, OSError."""
+    """The heads of a file, in order; none when it is not there. Half a line at the end is of a crash, and no head.
+
+    Raises ValueError naming the line, OSError.
+    """
     heads = []
     try:
-        lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
+        *lines, _ = file.read_text(encoding="utf-8", errors="replace").split("\n")
     except FileNotFoundError:
         return []
     for number, line in enumerate(lines, 1):

@@ -217,7 +217,7 @@ class Originals:
     @contextmanager
     def _unlocked(self, alone: bool = False) -> Iterator[None]:
         """Keys are not exchanged while something is sealed, nor the other way round."""
-        with (self.root / ".lock").open("a") as lock:
+        with open(self.root / ".lock", "a", opener=_private) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
             yield
 

@@ -224,7 +224,7 @@ def test_names_by_hand_need_no_matching_at_all(tmp_path: Path, weights: Path, sa
     school.json("process")
     assert shown(school, item) == {"P1"}  # P2 said no: a name changes nothing about that
     assert shown(school, item, "personal") == {"P1", "P2"}
-    assert not (school.home / "keys").exists()
+    assert not (school.home / "keys" / "templates.key").exists()
 
 
 def test_a_lost_key_names_nobody_and_withdrawals_count_all_the_same(school: School, samples: Path) -> None:

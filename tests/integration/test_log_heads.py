@@ -228,6 +228,45 @@ def test_a_copy_that_could_not_be_reached_catches_up(tmp_path: Path) -> None:
     site.store.close()
 
 
+def test_a_service_signs_nothing_when_its_heads_are_gone_and_a_forgery_it_signs_does_not_fit_the_copy(
+    whole: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(whole, tmp_path / "site")
+    site = Site(tmp_path / "site")
+    file = site.home / "log" / FILE
+    lines = file.read_text().splitlines(keepends=True)
+    site.write(1)
+    file.write_text("".join(lines[:2]))  # while it runs
+    site.write(2 * EVERY)
+    assert file.read_text() == "".join(lines[:2])
+    file.unlink()
+    again = Site(site.home)  # started again
+    again.write(EVERY)
+    assert not file.exists() and "heads" in {f.kind for f in again.verify().flaws}
+    forged = recomputed(flip(entries_of(site.home)[:40], random.Random(4), 30))  # noqa: S311
+    forge(site.home, forged, lines[:1])
+    again.write(2 * EVERY)  # it signs on, over the forgery
+    fresh = Site(site.home)
+    fresh.write(2 * EVERY)
+    assert fresh.verify().flaws == () and fresh.verify().signed_until > 40
+    assert {f.kind for f in fresh.verify(anchor=True).flaws} & {"recomputed", "heads"}
+    for one in (site, again, fresh):
+        one.store.close()
+
+
+def test_half_a_head_that_a_crash_left_is_no_flaw_and_goes(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.write(EVERY + 1)
+    file = tmp_path / "log" / FILE
+    whole_ = file.read_text()
+    file.write_text(whole_ + '{"at": "2026')
+    assert site.verify().flaws == ()
+    Site(tmp_path).write(EVERY)
+    assert file.read_text().startswith(whole_) and len(log_heads.read(file)) == 3
+    assert site.verify().flaws == ()
+    site.store.close()
+
+
 def test_without_the_key_nothing_can_be_told_and_that_is_said(whole: Path, tmp_path: Path) -> None:
     shutil.copytree(whole, tmp_path / "site")
     site = Site(tmp_path / "site")
