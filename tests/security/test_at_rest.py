@@ -34,8 +34,9 @@ def processes(parent: int) -> Iterator[tuple[str, bytes]]:
             if int(folder.name) != parent and int(stats[1]) not in below:
                 continue
             below.add(int(folder.name))
-            kind = "service" if int(folder.name) == parent else "child"
-            yield f"{kind} command", (folder / "cmdline").read_bytes()
+            command = (folder / "cmdline").read_bytes()  # until its exec a child is the service still
+            kind = "child" if b"pipeline.child" in command else "service"
+            yield f"{kind} command", command
             yield f"{kind} variables", (folder / "environ").read_bytes()
         except (OSError, IndexError):  # it ended meanwhile
             continue
