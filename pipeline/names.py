@@ -8,6 +8,7 @@ import unicodedata
 from pathlib import PurePosixPath
 
 UNSORTED = "unsorted"
+MOST_FOLDERS = 16  # of 120 bytes each, so that every path that is made of them can be used
 EVENT_FILE = "event.toml"
 
 # What uploaders call files that are not finished, and what systems leave behind.
@@ -70,12 +71,13 @@ def safe(raw: str, fallback: str = "file") -> str:
 def split(relative: str) -> tuple[str, str, str]:
     """Event, folder within the event ("" or "a/b"), and file name of a path relative to the inbox.
 
-    Event and folder are safe names; the file name is as it came.
+    Event and folder are safe names, and of very deep folders only the first are kept; the file name is as it came.
     """
     parts = PurePosixPath(relative).parts
     if len(parts) == 1:
         return UNSORTED, "", parts[0]
-    return safe(parts[0], UNSORTED), "/".join(safe(p, "folder") for p in parts[1:-1]), parts[-1]
+    folders = [safe(p, "folder") for p in parts[1:-1]][:MOST_FOLDERS]
+    return safe(parts[0], UNSORTED), "/".join(folders), parts[-1]
 
 
 def published(name: str, extension: str, number: int = 1) -> str:

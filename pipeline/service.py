@@ -181,7 +181,8 @@ class Service:
         parts, w = self._parts, self._parts.settings.watch
         now = time.monotonic()
         try:
-            listing = watch.look(parts.vault.inbox)
+            skipped: list[str] = []
+            listing = watch.look(parts.vault.inbox, skipped)
         except OSError as e:  # an unreachable share is never an empty inbox: remember what was waiting
             self._problems["inbox"] = f"the inbox cannot be read: {e.strerror or e}"
             self._next_sweep = now + w.sweep_seconds
@@ -189,6 +190,7 @@ class Service:
         if w.events:
             self._events.ensure()
         self._problems["inbox"] = self._events.problem
+        self._problems["folders"] = f"cannot be looked into: {skipped[0]}" if skipped else ""
         sweep = watch.settle(listing, self._waiting, now, w.settle_seconds, w.incomplete_seconds)
         taken = self.take(sweep.ready)
         gone = {t.relative for t in taken if t.outcome != "later"}

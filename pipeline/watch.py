@@ -7,6 +7,7 @@ and time standing still.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import threading
@@ -21,6 +22,7 @@ from pipeline import names
 from pipeline.vault import stamp_of
 
 _TAIL = 1 << 16
+_OF_ONE_FOLDER = {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,14 @@ def settle(
     return Sweep(tuple(ready), waiting)
 
 
-def look(inbox: Path) -> list[Seen]:
-    """Everything in the inbox that is not litter, oldest first. Raises OSError when the inbox cannot be listed."""
+def look(inbox: Path, skipped: list[str] | None = None) -> list[Seen]:
+    """Everything in the inbox that is not litter, oldest first. Raises OSError when the inbox cannot be listed.
+
+    A folder in it that may not be read, or that is too deep for the system, keeps nothing else back: `skipped` is
+    told which, and why.
+    """
     found: list[tuple[int, Seen]] = []
-    for path, info in _walk(str(inbox)):
+    for path, info in _walk(str(inbox), [] if skipped is None else skipped):
         regular = stat.S_ISREG(info.st_mode)
         relative = os.path.relpath(path, inbox)
         whole = _looks_whole(path, info.st_size) if regular else True
@@ -78,19 +84,37 @@ def look(inbox: Path) -> list[Seen]:
     return [seen for _, seen in sorted(found, key=lambda pair: (pair[0], pair[1].relative))]
 
 
-def _walk(folder: str) -> Iterator[tuple[str, os.stat_result]]:
-    with os.scandir(folder) as entries:
-        inside = list(entries)
-    for entry in inside:
+def _walk(root: str, skipped: list[str]) -> Iterator[tuple[str, os.stat_result]]:
+    folders = [root]  # not by recursion: somebody may drop a thousand folders, one in the other
+    while folders:
+        folder = folders.pop()
         try:
-            info = entry.stat(follow_symlinks=False)
+            with os.scandir(folder) as entries:
+                inside = list(entries)
+        except FileNotFoundError:
+            if folder == root:
+                raise
+            continue  # went away between the listing and the look: the next sweep sees what is left
+        except OSError as e:
+            if folder == root or e.errno not in _OF_ONE_FOLDER:
+                raise
+            skipped.append(f"{names.shown(os.path.relpath(folder, root))[:200]}: {e.strerror}")
+            continue
+        for entry in inside:
+            try:
+                info = entry.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            except OSError as e:
+                if e.errno != errno.ENAMETOOLONG:
+                    raise
+                skipped.append(f"{names.shown(os.path.relpath(folder, root))[:200]}: {e.strerror}")
+                continue
             if stat.S_ISDIR(info.st_mode):
                 if not names.ignored_folder(entry.name):
-                    yield from _walk(entry.path)
+                    folders.append(entry.path)
             elif not names.ignored(entry.name):
                 yield entry.path, info
-        except FileNotFoundError:
-            continue  # went away between the listing and the look: the next sweep sees what is left
 
 
 def _looks_whole(path: str, size: int) -> bool:
