@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import resource
 import shutil
 import sqlite3
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from tests.e2e.test_recall import Quick
 from tests.school import School
@@ -192,3 +195,48 @@ def test_a_clock_that_jumps_loses_nothing_and_breaks_no_log(tmp_path: Path, weig
     assert school.json("log", "verify")["flaws"] == []
     assert school.json("status")["service"]["running"]
     assert school.stop() == 0
+
+
+@pytest.mark.slow
+def test_a_postgresql_that_is_started_again_is_waited_for(
+    tmp_path: Path, weights: Path, samples: Path, postgres: str
+) -> None:
+    server = create_engine(postgres, isolation_level="AUTOCOMMIT")
+    name = f"r{time.monotonic_ns()}"
+    with server.connect() as c:
+        c.execute(text(f"CREATE DATABASE {name}"))
+        data = c.execute(text("SHOW data_directory")).scalar()
+    server.dispose()
+    school = Quick(tmp_path / "s", {"BEELDWACHT_WORK__SLOTS": "1"}, matching=False)
+    school.env["BEELDWACHT_DATABASE__URL"] = url = postgres.replace("/postgres", f"/{name}")
+    control = [str(sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_ctl"))[-1]), "-D", str(data), "-w"]
+    as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/"}
+
+    def published() -> int:
+        engine = create_engine(url)
+        try:
+            with engine.connect() as c:
+                return int(c.execute(text("SELECT count(*) FROM items WHERE state = 'published'")).scalar() or 0)
+        except SQLAlchemyError:  # the service has not made its tables yet
+            return 0
+        finally:
+            engine.dispose()
+
+    try:
+        school.start()
+        drop(school, samples, 0)
+        until(lambda: published() == 1, published)
+        called = (Path(str(data)) / "postmaster.opts").read_text().replace('"', "").split()
+        stop = [*as_user, *control, "-m", "fast", "stop"]
+        subprocess.run(stop, check=True, **quiet)  # type: ignore[call-overload]
+        drop(school, samples, 1)
+        words = school.home / "service.err"
+        until(lambda: "The database refused" in words.read_text(), words.read_text)
+        log = str(Path(str(data)).parent / "log")
+        start = [*as_user, *control, "-o", " ".join(called[3:]), "-l", log, "start"]
+        subprocess.run(start, check=True, **quiet)  # type: ignore[call-overload]
+        until(lambda: published() == 2, published)
+        assert school.stop() == 0
+    finally:
+        school.kill()
