@@ -10,10 +10,8 @@ import hashlib
 import io
 from collections.abc import Iterator
 from typing import Any
-from xml.etree.ElementTree import ParseError
 
 from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
 from consent_sync.archive import Archive
 from consent_sync.cells import typed_text
@@ -52,7 +50,7 @@ def read(options: XlsxOptions, context: Context) -> RawTable:
             book.close()
     except RegisterError:
         raise
-    except (InvalidFileException, KeyError, ValueError, TypeError, ParseError, OSError, AttributeError, EOFError) as e:
+    except Exception as e:  # zip, XML and openpyxl fail in every way there is; each means: not this file
         raise RegisterError(file, f"this is no whole Excel workbook ({type(e).__name__})", expected="an .xlsx file",
                             remedy="Save it again as .xlsx, without a password.") from e  # fmt: skip
     start = next((i for i, (_, cells) in enumerate(rows) if sum(clean(c) in context.known for c in cells) >= 2), None)

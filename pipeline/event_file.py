@@ -19,16 +19,18 @@ def parse(name: str, text: str) -> Event:
     """The event that the text describes. What is wrong ends up in `problem`; then the files wait for a person."""
     try:
         facts = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as e:
+    except (ValueError, RecursionError) as e:  # also numbers of thousands of digits, and brackets within brackets
         return Event(name, problem=f"event.toml is not valid TOML: {e}")
     problems = [f"unknown key {k!r}" for k in facts if k not in {*_TEXTS, "date", "groups"}]
     for key in _TEXTS:
         if not isinstance(facts.get(key, ""), str):
             problems.append(f"{key} must be text in quotes")
+        elif not facts.get(key, "").isprintable():
+            problems.append(f"{key} must be one line without control characters")
     day, groups = _day(facts.get("date")), facts.get("groups", [])
     if "date" in facts and day is None:
         problems.append("date must be a day such as 2026-11-01")
-    if not (isinstance(groups, list) and all(isinstance(g, str) and g.strip() for g in groups)):
+    if not (isinstance(groups, list) and all(isinstance(g, str) and g.strip() and g.isprintable() for g in groups)):
         problems.append('groups must be a list of class names, such as ["1A", "2B"]')
     if problems:
         return Event(name, problem="event.toml: " + "; ".join(problems))

@@ -20,7 +20,9 @@ def test_a_complete_file() -> None:
     ("text", "says"),
     [("title = ", "not valid TOML"), ("groups = '1A'", "groups must be a list"), ("groups = [1]", "groups must"),
      ("date = 'yesterday'", "date must be a day"), ("kind = 3", "kind must be text"),
-     ("clas = '1A'", "unknown key 'clas'")],
+     ("clas = '1A'", "unknown key 'clas'"), ("title = " + "[" * 5000, "not valid TOML"),
+     ("a = " + "9" * 5000, "not valid TOML"), ('title = "a\\u0000b"', "title must be one line"),
+     ('groups = ["1A\\n"]', "groups must be")],
 )  # fmt: skip
 def test_a_mistake_is_named(text: str, says: str) -> None:
     assert says in parse("e", text).problem
