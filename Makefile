@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: demo test lint check lock lock-run install clean
+.PHONY: demo test lint check lock lock-run install sbom clean
 
 demo: .venv/ready models/weights/ready
 	$(PY) -m examples.demo $(if $(WATCH),--watch)
@@ -45,6 +45,10 @@ install:
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-run.lock
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	.venv/bin/beeldwacht models fetch
+
+# What is installed, as CycloneDX: packages, weights, and the libraries inside packages.
+sbom: .venv/ready models/weights/ready
+	$(PY) -m bench.supply sbom sbom.cdx.json
 
 clean:
 	rm -rf .venv models/weights demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

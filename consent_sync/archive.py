@@ -36,7 +36,7 @@ class Archive:
             raise self._refused(what, "Check where it comes from.")
         if any(m.flag_bits & 0x1 for m in members):
             raise self._refused("it is encrypted", "Save it without a password.")
-        self.names = {m.filename: m for m in members if not m.is_dir()}
+        self.names = {m.filename: m for m in members if m.filename and not m.is_dir()}
 
     def read(self, name: str) -> bytes:
         """One member, whole.

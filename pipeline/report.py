@@ -92,6 +92,9 @@ def _decided(body: dict[str, Any], language: str) -> Iterator[str]:
         yield (f"decided on {body['on']} by register version {body['register_version']}: {what}, "
                f"{body['faces']} faces; {summary}")  # fmt: skip
     yield from (f"{'opmerking' if dutch else 'note'}: {note_text(note, language)}" for note in body["notes"])
+    if named := ", ".join(body.get("names_in_path", ())):
+        yield (f"gepubliceerd onder een neutrale naam: in de eigen naam staat een naam van {named}" if dutch
+               else f"published under a neutral name: its own holds a name of {named}")  # fmt: skip
     for channel, verdicts in body["verdicts"].items():
         yield from (verdict_line(v, channel, language) for v in verdicts)
     yield from (sound_line(plan, channel, language) for channel, plan in body.get("sound", {}).items())

@@ -140,7 +140,7 @@ def person(pid: str) -> dict[str, str]:
     """A row of somebody who agreed to everything."""
     return {
         "person_id": pid,
-        "name": f"Name of {pid}",
+        "name": f"Name of {pid[:2]}",  # not what the tests call their files: those would get neutral names
         "role": "employee",
         "group": "",
         "birth_date": "1970-01-01",

@@ -12,13 +12,14 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
 
 from pipeline import lifecycle, names
-from pipeline.db import checks, heard, heartbeats, items, register_versions, renditions, verdicts
+from pipeline.db import checks, heard, heartbeats, items, people, register_versions, renditions, verdicts
 from pipeline.db_console import film_boards
 from pipeline.errors import BeeldwachtError, Cancelled, LeaseLost, PublishError
 from pipeline.faults import reach
 from pipeline.film_paths import board_out
 from pipeline.film_types import SoundMode
 from pipeline.lifecycle import State
+from pipeline.neutral import Names, names_of, path_of
 from pipeline.store import naming
 from pipeline.store.base import Database, stamp, to_json
 from pipeline.store.journal import Journal
@@ -45,6 +46,7 @@ class ItemStore:
     def __init__(self, database: Database, journal: Journal) -> None:
         self._db = database
         self._journal = journal
+        self._names: tuple[int, Names] = (0, names_of({}))
 
     # --- intake -----------------------------------------------------------------------------------------------
 
@@ -196,11 +198,14 @@ class ItemStore:
                 notes=to_json(list(decision.analysis.notes)), format=decision.analysis.format,
                 register_version=decision.register_version, seconds=decision.seconds,
             )  # fmt: skip
-            people = {v.person_id for vs in decision.verdicts.values() for v in vs if v.person_id}
-            people |= self._write_heard(tx, item.id, revision, decision)
+            concerned = {v.person_id for vs in decision.verdicts.values() for v in vs if v.person_id}
+            concerned |= self._write_heard(tx, item.id, revision, decision)
             self._write_board(tx, item.id, decision)
             why = {str(v.reason) for vs in decision.verdicts.values() for v in vs}
-            self._journal.append(tx, now, "item.decided", SERVICE, decision_out(row, decision), item.id, people, why)
+            body = decision_out(row, decision)
+            if named := self._names_of(tx).whose(f"{row.event}/{row.folder}/{row.name.rpartition('.')[0] or row.name}"):
+                body["names_in_path"] = sorted(named)
+            self._journal.append(tx, now, "item.decided", SERVICE, body, item.id, concerned, why)
             if decision.hold:
                 held: JsonObject = {"reasons": list(decision.hold)}
                 self._journal.append(tx, now, "item.held", SERVICE, held, item.id, reasons=decision.hold)
@@ -407,6 +412,8 @@ class ItemStore:
         rows = tx.execute(select(renditions).where(*mine, renditions.c.state == State.WITHDRAWN)
                           .order_by(renditions.c.id.desc())).all()  # fmt: skip
         for row in rows:
+            if self._names_of(tx).whose(row.path):
+                continue  # somebody of that name has come into the register since
             if row.path_key == names.key(row.path) and row.path.rsplit(".", 1)[-1] == draft.extension:
                 freed = f"/withdrawn/{row.id}/{row.path_key}"  # no key of a path begins with a slash
                 tx.execute(update(renditions).where(renditions.c.id == row.id).values(path_key=freed))
@@ -414,15 +421,32 @@ class ItemStore:
         return None
 
     def _free_path(self, tx: Connection, item: Row[Any], channel: str, extension: str) -> str:
-        folder = f"{item.event}/{item.folder}" if item.folder else str(item.event)
+        folder, stem = self._neutral(tx, item)
         for number in range(1, 100_000):
-            path = f"{folder}/{names.published(item.name, extension, number)}"
+            path = f"{folder}/{names.published(stem, extension, number)}"
             taken = tx.execute(
                 select(renditions.c.id).where(renditions.c.channel == channel, renditions.c.path_key == names.key(path))
             ).first()
             if not taken:
                 return path
         raise PublishError(f"There are 100,000 files named like item {item.id} in {folder}.", "Clear the folder.")
+
+    def _neutral(self, tx: Connection, item: Row[Any]) -> tuple[str, str]:
+        """The folder and the file name that an item may be published under: nobody's name is in them."""
+        first = tx.execute(select(func.min(items.c.id)).where(items.c.event == item.event)).scalar() or item.id
+        stem, dot, extension = str(item.name).rpartition(".")
+        folder, own = path_of(item.event, item.folder, stem or extension, item.id, first, self._names_of(tx))
+        return folder, f"{own}{dot}{extension}" if stem else own
+
+    def _names_of(self, tx: Connection) -> Names:
+        """The names of everybody in the register, made ready once for each version of it."""
+        version = tx.execute(select(func.max(register_versions.c.version))).scalar() or 0
+        known, found = self._names
+        if known != version:
+            rows = tx.execute(select(people.c.person_id, people.c.name).where(people.c.until_version.is_(None))).all()
+            found = names_of({r.person_id: r.name for r in rows})
+            self._names = version, found
+        return found
 
     def _renditions(self, tx: Connection, item_id: int) -> list[Rendition]:
         rows = tx.execute(select(renditions).where(renditions.c.item_id == item_id).order_by(renditions.c.id)).all()

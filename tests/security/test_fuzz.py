@@ -32,3 +32,17 @@ def test_the_harness_sees_what_it_looks_for(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(event_file, "parse", careless)
     found: Tally = run("event", plain("event", seeds("event", None), 11, 60, 200), tmp_path, None)
     assert any("TOMLDecodeError" in why for why in found.broken)
+
+
+def test_a_zip_with_a_member_without_a_name_is_read(tmp_path: Path) -> None:
+    """Found by fuzzing: `is_dir` of Python 3.11 looks at the last letter of a name that has none."""
+    import io
+    import zipfile
+
+    from consent_sync.archive import Archive
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr("", "x")
+        file.writestr("a.csv", "y")
+    assert Archive("register.zip", buffer.getvalue()).read("a.csv") == b"y"

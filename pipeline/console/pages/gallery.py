@@ -70,7 +70,8 @@ def together(c: Call) -> Response:
     files = c.console.store.views.published(ids=ids, limit=MOST_AT_ONCE)
     if not files:
         raise BeeldwachtError(c._("No file was chosen."), c._("Tick some, then download them."))
-    name = f"{files[0].event}.zip" if len({f.event for f in files}) == 1 else "beeldwacht.zip"
+    folders = {f.rendition.path.split("/")[0] for f in files}  # as published: without the names of people
+    name = f"{folders.pop()}.zip" if len(folders) == 1 else "beeldwacht.zip"
     return StreamingResponse(_zipped(c, files), media_type="application/zip",
                              headers={"content-disposition": _attached(name)})  # fmt: skip
 
