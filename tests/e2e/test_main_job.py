@@ -105,11 +105,11 @@ def test_the_same_bytes_again_point_to_the_first_decision(school: School, sample
 
 
 def test_names_that_collide_get_a_number_and_nothing_is_overwritten(school: School, samples: Path) -> None:
-    theirs = school.publish / "school" / "names" / "IMG_9-2.jpg"
+    theirs = school.publish / "school" / "alike" / "IMG_9-2.jpg"
     theirs.parent.mkdir(parents=True)
     theirs.write_bytes(b"put here by hand")
     photo = Image.open(samples / "biden.jpg").convert("RGB")
-    for n, name in enumerate(("names/IMG_9.jpg", "names/IMG_9.webp", "names/img_9.JPEG")):
+    for n, name in enumerate(("alike/IMG_9.jpg", "alike/IMG_9.webp", "alike/img_9.JPEG")):
         drop(school, name, photo.resize((200 + n, 250)))
     assert {i["state"] for i in school.json("process")["items"]} == {"published"}
     assert theirs.read_bytes() == b"put here by hand"
