@@ -69,7 +69,8 @@ def names_of(people: Mapping[str, str]) -> Names:
     for pid, name in people.items():
         every = words(name)
         telling = [w for w in every if w not in _PARTICLES and len(w) >= _LEAST]
-        for word in telling:
+        whole = [w for w in _WORD.findall(_folded(name)) if w not in _PARTICLES and len(w) >= _LEAST]  # "McDonald"
+        for word in {*telling, *whole}:
             by_word.setdefault(word, set()).add(pid)
         if len(telling) > 1:
             orders = (every, telling, [*every[1:], every[0]], [*telling[1:], telling[0]], [telling[0], telling[-1]])
