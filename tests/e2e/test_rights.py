@@ -122,8 +122,12 @@ def test_an_erasure_leaves_nothing_and_the_log_holds(school: School) -> None:
 
 
 def test_the_records_are_those_of_this_installation(school: School, tmp_path: Path) -> None:
+    a = app(school)
+    people = {t.person_id for t in a.store.templates.all()}  # fewer once somebody was erased
+    a.close()
     record = school.json("records", "art30")
-    assert record["People"]["people with templates"] == 2 and record["Recipients"]["channels"] == ["school", "personal"]
+    assert people >= {"P1", "P5"} and record["People"]["people with templates"] == len(people)
+    assert record["Recipients"]["channels"] == ["school", "personal"]
     facts = school.json("records", "dpia")
     assert facts["Decision"] == {"matching": "on", "assessment": "DPIA test", "decided by": "test"}
     assert facts["Age bands"]["adult (from the 16th birthday)"]["false match rate"] == "1e-06"
