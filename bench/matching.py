@@ -1,52 +1,32 @@
 #!/usr/bin/env python3
 """Measure recognition on real photos: how often two people are taken for one, and how many are recognised.
 
-    python -m bench.matching --data ../shared/data [--people 500] [--schools 10] [--json]
+    python -m bench.matching --data ../shared/data [--people 500] [--schools 10] [--cache DIR] [--json]
 
-Portraits are the photos of `lfw` as they are; probes the same photos resized to 72 to 300 pixels, some blurred or
-darkened, in sheets of 6 to 35 faces, JPEG, found by the detectors. Two portraits per person make the template; no
+Portraits and probes: see bench/faces.py. Two portraits per person make the template; no
 photo is both portrait and probe. First the figures of the fused score over all pairs of people, then whole schools by
 the rules of pipeline/match.py: two classes of twenty and strangers in each photo. `false` are faces that are given
-a name that is not theirs: it must be 0. Embeddings stay in memory.
+a name that is not theirs: it must be 0.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
 
-from models import weights
-from models.base import Detector, Embedder
-from models.detect import find_faces
-from models.engines import load_detectors, load_embedders
+from bench.faces import SIZES, Seen, lfw, matrix
 from pipeline.match import ADULT, CHILD, BandRule, MatchSettings, match
-from pipeline.types import Detection, Face, RgbImage, Template, Vector
+from pipeline.types import Face, Template
 
-SIZES = (72, 110, 160, 220, 300)
 RATES = (1e-3, 1e-4, 1e-5, 1e-6)
-FACE = (0.5, 0.52)
-"""Where the face is in a photo of lfw, in parts of its side."""
-
-
-@dataclass(frozen=True)
-class Seen:
-    """One face with its truth."""
-
-    person: str
-    photo: str
-    tile: int
-    detection: Detection
-    vectors: dict[str, Vector]
 
 
 def main() -> int:
@@ -55,18 +35,12 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--people", type=int, default=500)
     parser.add_argument("--schools", type=int, default=10)
+    parser.add_argument("--cache", type=Path, help="keep the descriptions of the faces in this folder")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     arguments = parser.parse_args()
-    weights.fetch(weights.WEIGHTS, weights.FOLDER)
-    detectors = load_detectors(["centerface", "yunet"], weights.FOLDER, 1)
-    embedders = load_embedders(["sface", "dlib"], weights.FOLDER, 1)
-    rng = np.random.default_rng(11)
-    folders = sorted(path for path in (arguments.data / "lfw").iterdir() if path.is_dir())
-    chosen = sorted(rng.permutation(len(folders))[: arguments.people])
-    files = [file for k in chosen for file in sorted(folders[k].glob("*.jpg"))]
-    portraits = [seen for file in files if (seen := portrait(file, detectors, embedders))]
-    probes = sheets(files, detectors, embedders, rng)
-    print(f"{len(files)} photos of {len(chosen)} people; {len(portraits)} portraits, {len(probes)} probes", flush=True)
+    portraits, probes = lfw(arguments.data, arguments.people, arguments.cache)
+    print(f"{arguments.people} people; {len(portraits)} portraits, {len(probes)} probes", flush=True)
+    rng = np.random.default_rng(12)
 
     settings = MatchSettings()
     result: dict[str, Any] = {
@@ -83,66 +57,6 @@ def main() -> int:
     if arguments.json:
         print(json.dumps(result))
     return 1 if result[ADULT]["false"] or result[CHILD]["false"] else 0
-
-
-def portrait(file: Path, detectors: Sequence[Detector], embedders: Sequence[Embedder]) -> Seen | None:
-    """The face of a portrait, or None when none is found."""
-    image = np.asarray(Image.open(file).convert("RGB"))
-    found = central(find_faces(image, detectors), 0, 0, image.shape[0])
-    return described(file, image.shape[0], image, found, embedders) if found else None
-
-
-def sheets(
-    files: Sequence[Path], detectors: Sequence[Detector], embedders: Sequence[Embedder], rng: np.random.Generator
-) -> list[Seen]:
-    """Every photo once, in a sheet, at a size and in a state that the school's photos have too."""
-    order = [files[k] for k in rng.permutation(len(files))]
-    found: list[Seen] = []
-    while order:
-        columns, rows = ((3, 2), (4, 3), (6, 4), (7, 5))[rng.integers(4)]
-        tile = int(rng.choice(SIZES))
-        part, order = order[: columns * rows], order[columns * rows :]
-        canvas = Image.new("RGB", (columns * tile, rows * tile), (128, 128, 128))
-        for k, file in enumerate(part):
-            canvas.paste(worn(file, tile, rng), (k % columns * tile, k // columns * tile))
-        buffer = io.BytesIO()
-        canvas.save(buffer, "JPEG", quality=92)
-        image = np.asarray(Image.open(buffer).convert("RGB"))
-        results = find_faces(image, detectors)
-        for k, file in enumerate(part):
-            own = central(results, k % columns * tile, k // columns * tile, tile)
-            seen = described(file, tile, image, own, embedders) if own else None
-            found += [seen] if seen else []
-    return found
-
-
-def worn(file: Path, tile: int, rng: np.random.Generator) -> Image.Image:
-    """The photo at a size, sometimes blurred, darkened or brightened."""
-    image = Image.open(file).convert("RGB").resize((tile, tile), Image.Resampling.LANCZOS)
-    if rng.random() < 0.15:
-        image = image.filter(ImageFilter.GaussianBlur(float(rng.uniform(0.4, 1.2))))
-    if rng.random() < 0.25:
-        factor = float(rng.uniform(0.65, 1.25))
-        image = image.point(lambda value: max(0, min(255, int(value * factor))))
-    return image
-
-
-def central(results: Sequence[Detection], left: float, top: float, side: float) -> Detection | None:
-    """The face in the middle of a tile."""
-    point = left + FACE[0] * side, top + FACE[1] * side
-    return max((d for d in results if d.box.holds(point)), key=lambda d: d.score, default=None)
-
-
-def described(file: Path, tile: int, image: RgbImage, found: Detection, embedders: Sequence[Embedder]) -> Seen | None:
-    """The face with its embeddings, or None when an engine gave none."""
-    vectors = {engine.engine_id: engine.embed(image, [found])[0] for engine in embedders}
-    whole = {name: vector for name, vector in vectors.items() if vector is not None}
-    return Seen(file.parent.name, file.name, tile, found, whole) if len(whole) == len(embedders) else None
-
-
-def matrix(seen: Sequence[Seen], engine: str) -> NDArray[np.float64]:
-    """The embeddings of one engine as rows."""
-    return np.stack([s.vectors[engine] for s in seen]).astype(np.float64)
 
 
 def engine_scales(portraits: Sequence[Seen], settings: MatchSettings) -> dict[str, Any]:

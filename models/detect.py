@@ -22,6 +22,11 @@ import numpy as np
 from models.base import Detector, EngineError
 from pipeline.types import Box, Detection, Landmarks, RgbImage
 
+HALF_APART = 0.1
+"""How far apart the landmarks of a face and of its half may be, in parts of the face's longer side."""
+HALF_SCORE = 0.2
+"""By how much the half is less sure."""
+
 
 @dataclass(frozen=True, slots=True)
 class DetectSettings:
@@ -266,11 +271,25 @@ def _same(best: _Candidate, other: _Candidate) -> bool:
     inside = shared > 0.8 * min(a.box.area, b.box.area)
     if a.landmarks is None or b.landmarks is None:
         return iou >= 0.5
+    if shared > 0.8 * b.box.area and _half(a, b):
+        return True
     unit = max(1e-6, math.sqrt(min(a.box.area, b.box.area)))
     if best.turned != other.turned:
         return iou >= 0.4 or (inside and math.dist(_middle(a.landmarks), _middle(b.landmarks)) < 0.4 * unit)
     apart = sum(math.dist(p, q) for p, q in zip(a.landmarks, b.landmarks, strict=True)) / 5 / unit
     return apart < 0.25 if iou < 0.5 and (iou >= 0.25 or inside) else iou >= 0.5 and apart < 0.45
+
+
+def _half(face: Detection, other: Detection) -> bool:
+    """Whether another, smaller finding is a half of the face, taken for a profile: its eyes lie where an eye of the
+    face is, its nose at the nose, its mouth at the mouth. Two real faces cannot share all of them."""
+    if face.landmarks is None or other.landmarks is None:
+        return False
+    if other.score > face.score - HALF_SCORE:
+        return False
+    a, b = face.landmarks, other.landmarks
+    near = [min(math.dist(b[i], a[j]) for j in kinds) for kinds in ((0, 1), (2,), (3, 4)) for i in kinds]
+    return sum(near) / 5 < HALF_APART * face.box.size and max(near) < 2 * HALF_APART * face.box.size
 
 
 def _middle(landmarks: Landmarks) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from pipeline.match import EngineScale
 from pipeline.types import Face
 
 ALIKE = 6.25
-"""Fused score that any two faces of a cluster have: what an adult needs to be named by likeness."""
+"""Fused score that any two faces of a cluster have: a little more than what an adult needs to be named by likeness."""
 
 
 @dataclass(frozen=True, slots=True)

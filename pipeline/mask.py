@@ -3,6 +3,8 @@
 The region of a face is its detection box grown by 30 % (15 % of its width and height on each side), and then a
 further 15 % of its height towards the forehead, because detectors cut faces at the eyebrows or the hairline. Where
 the forehead is, the landmarks say: from the mouth to the eyes and on; without landmarks it is up.
+
+That growth gives way to a face beside it that may be shown (docs/adr/0010): never inside the covered face's own box.
 """
 
 from __future__ import annotations
@@ -19,17 +21,50 @@ SIDE = 0.15
 FOREHEAD = 0.15
 """Further growth towards the forehead, as a part of the box's height."""
 
+LEAST = 0.05
+"""Growth that is left on each side, however close a face that may be shown."""
+
 MINIMUM = 16
 """The least side of a region in pixels: below this a detector's box is too coarse to be trusted."""
 
 
 def plan_regions(analysis: Analysis, shown: Set[int]) -> tuple[Region, ...]:
-    """One region for every face whose index is not in `shown`, in the order of the faces."""
+    """One region for every face whose index is not in `shown`, in the order of the faces.
+
+    Hiding one face more never makes another region smaller.
+    """
+    seen = [face.detection.box for face in analysis.faces if face.index in shown]
+    size = analysis.width, analysis.height
     return tuple(
-        region_of(face.detection, analysis.width, analysis.height, face.index)
+        _giving_way(region_of(face.detection, *size, face.index), seen, *size)
         for face in analysis.faces
         if face.index not in shown
     )
+
+
+def _giving_way(region: Region, shown: Iterable[Box], width: int, height: int) -> Region:
+    """The region, cut back from each of the boxes on the one side where that helps most, down to its core.
+
+    Each cut is made on the whole region and what all of them leave is kept, so that a box more can only take away.
+    """
+    full = kept = region.box
+    least = _whole(region.core.grow(LEAST), width, height, MINIMUM)
+    least = least.clamp(width, height)
+    least = Box(max(least.left, full.left), max(least.top, full.top), min(least.right, full.right),
+                min(least.bottom, full.bottom))  # fmt: skip
+    for box in shown:
+        if not all(map(math.isfinite, (box.left, box.top, box.right, box.bottom))) or not full.intersection(box) > 0:
+            continue
+        cuts = (
+            Box(min(least.left, max(full.left, math.floor(box.right))), full.top, full.right, full.bottom),
+            Box(full.left, min(least.top, max(full.top, math.floor(box.bottom))), full.right, full.bottom),
+            Box(full.left, full.top, max(least.right, min(full.right, math.ceil(box.left))), full.bottom),
+            Box(full.left, full.top, full.right, max(least.bottom, min(full.bottom, math.ceil(box.top)))),
+        )
+        best = min(cuts, key=lambda cut: (cut.intersection(box), -cut.area))
+        kept = Box(max(kept.left, best.left), max(kept.top, best.top), min(kept.right, best.right),
+                   min(kept.bottom, best.bottom))  # fmt: skip
+    return Region(region.face, kept, region.core)
 
 
 def region_of(detection: Detection, width: int, height: int, face: int = -1) -> Region:

@@ -84,7 +84,7 @@ class MatchSettings:
             {"sface": EngineScale(0.0988, 0.0876), "dlib": EngineScale(0.8339, 0.0351, 0.5)}
         )
     )
-    adult: BandRule = BandRule(6.25, 2.0, 1e-6, smallest=28.0, small=40.0, small_extra=0.35)
+    adult: BandRule = BandRule(6.0, 2.0, 2e-6, smallest=28.0, small=40.0, small_extra=0.35)
     child: BandRule = BandRule(
         7.0, 4.5, 1e-3, smallest=40.0, small=80.0, small_extra=1.0, few=10, few_extra=1.5
     )

@@ -1,6 +1,6 @@
 """Covering faces in pixels, and proving afterwards that they are covered. Pure: arrays in, arrays out.
 
-Style *mosaic*: at most 4 cells across the face, each the mean of its pixels with noise; *block*: one flat grey. Both
+Style *mosaic*: at most 3 cells across the face, each the mean of its pixels with noise; *block*: one flat grey. Both
 are opaque over the whole region and end in a soft edge outside it. After covering, the fine structure that is left is
 compared with the original's, and where it is still alike the cells become fewer, down to the flat block. So the
 strength is a floor: nothing in the configuration reaches these figures.
@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from pipeline.types import Box, Check, Region, RgbImage, Style
 
-MOST_CELLS = 4
+MOST_CELLS = 3
 """Cells across the longer side of the face. 0 stands for the flat block."""
 
 LEAST_CELL = 12
 """Least side of a cell in pixels: smaller ones would leave a small face its structure."""
 
-NOISE, NOISE_COLOUR = 20.0, 8.0
+NOISE, NOISE_COLOUR = 24.0, 8.0
 """Standard deviation of the noise of each cell, in levels of 255: in brightness, and for each colour apart."""
 
 LIKENESS_COVERED = 0.35

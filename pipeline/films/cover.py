@@ -3,7 +3,7 @@
 A mosaic in a film must not be one mosaic per frame: each would show the face through another grid, and many coarse
 pictures of one face make a fine one. So a cover takes its colours once, in the frame in which the face is first
 detected (before that, once where the cover begins), adds noise, and keeps them as long as it lasts: whoever averages
-its frames gets the same few cells. At most 4 cells lie across the *region*, about 3 across the face.
+its frames gets the same few cells. At most 3 cells lie across the *region*, about 2 across the face.
 """
 
 from __future__ import annotations

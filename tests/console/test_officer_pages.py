@@ -37,6 +37,16 @@ def test_one_name_for_the_same_face_in_several_photos(site: Site) -> None:
     site.wait(4)
 
 
+def test_the_register_page_says_how_well_matching_does_here(site: Site) -> None:
+    officer = site.as_("officer")
+    assert "beeldwacht calibrate" in officer.get("/register").text
+    figures = site.school.json("calibrate")
+    text = " ".join(officer.get("/register").text.split())
+    low, high = figures["95 % interval"]
+    wrong = figures["wrong shows per 1,000 photos"]
+    assert f"{figures['people']} people: {wrong} wrong shows to expect per 1,000 photos ({low} to {high})" in text
+
+
 def test_a_denial_needs_a_reason_and_is_remembered_for_the_event(site: Site) -> None:
     officer = site.as_("officer")
     trip = site.number("obama2")

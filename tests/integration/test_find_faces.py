@@ -215,6 +215,21 @@ def test_one_face_at_two_scales_is_one() -> None:
     assert result == Detection(Box(95, 100, 190, 207), 0.9, marks(fine), ("centerface", "yunet"))
 
 
+@pytest.mark.parametrize(("score", "shift", "faces"), [(0.45, 0.0, 1), (0.85, 0.0, 2), (0.45, 0.3, 2)])
+def test_half_a_face_taken_for_a_profile_is_that_face(score: float, shift: float, faces: int) -> None:
+    """As sure as the face itself, or with its eyes elsewhere, it is somebody else."""
+    whole = Box(100, 100, 200, 220)
+    down = 120 * shift
+    half = Box(100, 105 + down, 130, 215 + down)
+    eyes, mouth = ((122.0, 148.0 + down), (131.0, 149.0 + down)), ((132.0, 195.0 + down), (136.0, 195.0 + down))
+    profile = (*eyes, (146.0, 173.0 + down), *mouth)
+    found = [
+        detect._Candidate(Detection(whole, 0.93, marks(whole), ("yunet",))),
+        detect._Candidate(Detection(half, score, profile, ("centerface",))),
+    ]
+    assert len(detect.fuse(found, 400, 400)) == faces
+
+
 # --- faults ---------------------------------------------------------------------------------------------------
 
 

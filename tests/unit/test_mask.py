@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given
@@ -54,6 +55,18 @@ def test_every_hidden_face_lies_inside_its_region(analysis: Analysis, shown: set
         if inside.area > 0:
             assert box.left <= inside.left and box.top <= inside.top
             assert box.right >= inside.right and box.bottom >= inside.bottom
+
+
+def test_a_cover_gives_way_to_the_face_beside_it_but_never_inside_its_own_face() -> None:
+    hidden, beside = Box(100, 100, 180, 200), Box(186, 90, 270, 195)
+    faces = tuple(Face(i, Detection(b, 0.9, None, ())) for i, b in enumerate((hidden, beside)))
+    both = mask.plan_regions(Analysis(400, 300, "JPEG", faces), frozenset())[0].box
+    (region,) = mask.plan_regions(Analysis(400, 300, "JPEG", faces), frozenset({1}))
+    assert both.right == 192 and region.box.right == 186  # the face that is shown begins here
+    assert (region.box.left, region.box.top, region.box.bottom) == (both.left, both.top, both.bottom)
+    over = replace(faces[1], detection=Detection(Box(150, 90, 230, 195), 0.9, None, ()))
+    (region,) = mask.plan_regions(Analysis(400, 300, "JPEG", (faces[0], over)), frozenset({1}))
+    assert region.box.right == 184 and region.core == Box(100, 100, 180, 200)
 
 
 @given(analyses())

@@ -176,6 +176,12 @@ def test_the_face_that_resembles_the_other_portrait_is_the_persons() -> None:
     assert shared_face([[FRIEND, ANNA_TOO], [OTHER]], [ANNA], SCALES) == [1, None]
 
 
+def test_a_face_that_is_known_needs_less_than_one_that_is_only_shared() -> None:
+    older = _vectors(0.36, 0, 0, 0.93)  # a score of 5.4 with ANNA
+    assert shared_face([[FRIEND, older]], [ANNA], SCALES) == [1]
+    assert shared_face([[FRIEND, older], [ANNA, OTHER]], [], SCALES) == [None, None]
+
+
 def test_the_one_face_that_two_portraits_share_is_the_persons() -> None:
     assert shared_face([[FRIEND, ANNA], [ANNA_TOO, OTHER]], [], SCALES) == [1, 0]
     assert shared_face([[FRIEND, ANNA]], [], SCALES) == [None]

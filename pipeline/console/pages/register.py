@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from dataclasses import replace
@@ -54,8 +55,16 @@ def people(c: Call) -> Response:
         held=reading[1]["facts"] if reading else {}, read_at=reading[1].get("read_at") if reading else None,
         refused=reading[1]["facts"].get("why") if reading and reading[1]["kind"] == "register.refused" else "",
         source=c.console.app.settings.register.source, alike=store.templates.lookalikes(),
-        names={p.person_id: p.name for p in register.people.values()}, outcome=None,
+        names={p.person_id: p.name for p in register.people.values()}, outcome=None, calibrated=_calibrated(c),
     )  # fmt: skip
+
+
+def _calibrated(c: Call) -> dict[str, Any] | None:
+    """What `beeldwacht calibrate` measured last."""
+    journal = c.console.store.journal
+    last = journal.last_seq("matching.calibrated")
+    entry = next(journal.entries(after=last - 1, kind="matching.calibrated"), None) if last else None
+    return {**json.loads(entry.body), "at": entry.at} if entry else None
 
 
 def sync(c: Call) -> Response:

@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+"""Photos per second and recall against the script that people write, and against deface, on the same photos.
+
+    python -m bench.versus --python PATH/TO/python [--deface PATH/TO/deface] [--photos 4] [--slots 2] [--json]
+
+--python has `face_recognition` and OpenCV installed (an environment of its own: it needs dlib); bench/usual_script.py
+runs there. Photos of 12 megapixels: those of `boxed`, `noses` and `groups` of ../shared/data at several sizes of face,
+side by side. Each program finds the faces, lets two people be seen whose portraits it has (deface cannot) and covers
+the rest. Ours is the whole way of a photo: decode, find, describe, match, cover, write, open the result and look at it
+again, in as many child processes as there are slots. Recall is the share of the faces whose middle lies in a box.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from bench.robustness import load, packed
+from models import weights
+from models.engines import load_detectors
+from pipeline import mask
+from pipeline.lab import Lab, LabOptions
+from pipeline.match import ADULT, match
+from pipeline.types import Box, Style, Template
+
+SIZES = (12, 20, 40, 80, 160)
+CHANGED = 6.0
+"""Mean difference of pixels, in levels of 255, above which deface did something: JPEG alone makes 1 to 3."""
+PORTRAITS = ("Rachel.png", "Chandler.png")
+
+
+def main() -> None:
+    """Run from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--python", type=Path, help="a Python that has face_recognition")
+    parser.add_argument("--model", nargs="+", default=["hog"], help="detectors of face_recognition: hog, cnn")
+    parser.add_argument("--deface", type=Path)
+    parser.add_argument("--photos", type=int, default=4)
+    parser.add_argument("--slots", type=int, default=2)
+    parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
+    a = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="beeldwacht-versus-") as temporary:
+        home = Path(temporary)
+        truth = photos(a.data, home / "photos", a.photos)
+        (home / "portraits").mkdir()
+        for name in PORTRAITS:
+            (home / "portraits" / name).write_bytes((a.data / "friends" / name).read_bytes())
+        rows = {"ours": row("ours", *ours(home, a.slots), truth)}
+        for model in a.model if a.python else ():
+            done = json.loads(call([a.python, Path(__file__).parent / "usual_script.py", home / "photos",
+                                    home / "portraits", home / model, "--model", model]))  # fmt: skip
+            name = f"face_recognition ({model}) and OpenCV"
+            rows[name] = row(name, done["seconds"], done["found"], truth)
+        if a.deface:
+            started = time.monotonic()
+            call([a.deface, *sorted((home / "photos").glob("*.jpg"))])
+            seconds = time.monotonic() - started
+            rows["deface"] = row("deface (with its start)", seconds, changed(home / "photos", truth), truth)
+    if a.json:
+        print(json.dumps(rows))
+
+
+def photos(data: Path, folder: Path, count: int) -> dict[str, NDArray[np.float64]]:
+    """Write the photos; returns the middle of each face, and its size: rows (x, y, size)."""
+    folder.mkdir()
+    weights.fetch(weights.WEIGHTS, weights.FOLDER, ["centerface", "yunet"])
+    scenes = load(data, load_detectors(["centerface", "yunet"], weights.FOLDER, 1))
+    truth = {}
+    for n in range(count):
+        order = [scenes[k] for k in np.random.default_rng(n).permutation(len(scenes))]
+        sizes = [SIZES[(k + n) % len(SIZES)] for k in range(len(order))]
+        canvas, points = packed(order, sizes)
+        Image.fromarray(canvas).save(folder / f"{n}.jpg", quality=92)
+        truth[f"{n}.jpg"] = points
+    return truth
+
+
+def ours(home: Path, slots: int) -> tuple[float, dict[str, list[list[float]]]]:
+    """Seconds for all photos, without the start of the children, and the boxes found in each."""
+    options = LabOptions(weights.FOLDER, ("centerface", "yunet"), ("sface", "dlib"), 1, 300.0, 4 << 30, 10**8, 10**6)
+    labs = [Lab(options) for _ in range(slots)]
+    try:
+        for lab in labs:
+            lab.start()
+        gallery = []
+        for path in sorted((home / "portraits").iterdir()):
+            face = max(labs[0].analyse(path, embed=True).faces, key=lambda f: f.detection.box.area)
+            gallery += [Template(path.stem, path.stem, engine, vector) for engine, vector in face.embeddings.items()]
+        waiting = sorted((home / "photos").glob("*.jpg"), reverse=True)
+        found: dict[str, list[list[float]]] = {}
+
+        def work(lab: Lab, number: int) -> None:
+            while waiting:
+                path = waiting.pop()
+                analysis = lab.analyse(path, embed=True)
+                sightings = match(analysis.faces, gallery, dict.fromkeys(("Rachel", "Chandler"), ADULT))
+                shown = frozenset(s.face for s in sightings if s.person_id)
+                boxes: list[Box] = [analysis.faces[k].detection.box for k in shown]
+                regions = mask.plan_regions(analysis, shown)
+                lab.produce(regions, Style.MOSAIC, 1, home / f"out{number}", boxes, embed=True)
+                found[path.name] = [
+                    [b.left, b.top, b.right, b.bottom] for f in analysis.faces for b in [f.detection.box]
+                ]
+
+        started = time.monotonic()
+        threads = [threading.Thread(target=work, args=(lab, n)) for n, lab in enumerate(labs)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return time.monotonic() - started, found
+    finally:
+        for lab in labs:
+            lab.close()
+
+
+def row(
+    name: str, seconds: float, found: dict[str, list[list[float]]], truth: dict[str, NDArray[np.float64]]
+) -> dict[str, Any]:
+    """One line of the table: speed, and recall per size of face."""
+    hits: dict[int, list[bool]] = {size: [] for size in SIZES}
+    for photo, faces in truth.items():
+        for x, y, size in faces:
+            near = min(SIZES, key=lambda s: abs(s - size))
+            hits[near].append(any(b[0] <= x <= b[2] and b[1] <= y <= b[3] for b in found[photo]))
+    total = [hit for own in hits.values() for hit in own]
+    recall = {size: f"{sum(own)} of {len(own)}" for size, own in hits.items()}
+    speed = len(truth) / seconds
+    print(f"{name}: {speed:.3f} photos/s; {sum(total)} of {len(total)} faces found ({sum(total) / len(total):.1%}); "
+          + ", ".join(f"{size} px {own}" for size, own in recall.items()), flush=True)  # fmt: skip
+    return {"photos_per_second": speed, "found": sum(total), "faces": len(total), "by_size": recall}
+
+
+def changed(folder: Path, truth: dict[str, NDArray[np.float64]]) -> dict[str, list[list[float]]]:
+    """The faces of whose middle quarter deface has changed the pixels, as boxes."""
+    found: dict[str, list[list[float]]] = {}
+    for photo, faces in truth.items():
+        name = folder / photo
+        before = np.asarray(Image.open(name)).astype(np.int16)
+        after = np.asarray(Image.open(name.with_stem(f"{name.stem}_anonymized")).convert("RGB")).astype(np.int16)
+        for x, y, size in faces:
+            box = [x - size / 8, y - size / 8, x + size / 8, y + size / 8]
+            left, top, right, bottom = (round(v) for v in box)
+            part = slice(top, bottom + 1), slice(left, right + 1)
+            if np.abs(before[part] - after[part]).mean() > CHANGED:
+                found.setdefault(photo, []).append(box)
+        found.setdefault(photo, [])
+    return found
+
+
+def call(command: list[Any]) -> str:
+    """Run a program; ends the benchmark when it fails."""
+    done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{command[0]}: exit status {done.returncode}")
+    return done.stdout
+
+
+if __name__ == "__main__":
+    sys.exit(main())
