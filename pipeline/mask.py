@@ -4,7 +4,7 @@ The region of a face is its detection box grown by 30 % (15 % of its width and h
 further 15 % of its height towards the forehead, because detectors cut faces at the eyebrows or the hairline. Where
 the forehead is, the landmarks say: from the mouth to the eyes and on; without landmarks it is up.
 
-That growth gives way to a face beside it that may be shown (docs/adr/0010): never inside the covered face's own box.
+That growth gives way to a face beside it that may be shown (docs/adr/0012): never inside the covered face's own box.
 """
 
 from __future__ import annotations
