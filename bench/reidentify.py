@@ -9,8 +9,9 @@ face is (the attacker knows the original's landmarks, which is more than anybody
 it is, sharpened, smoothed (which undoes the mosaic's edges), reduced and enlarged again, and for films the mean of ten
 frames whose noise differs. Two galleries: plain portraits, and portraits that are covered in the same way with another
 seed, the stronger attack. Rank-1 is the share whose nearest gallery face is the right person; by chance 1 in as many as
-there are people. `beats chance` when even the lower end of the 95 % interval (Clopper-Pearson) is above that. The flat
-block is the control: what an attacker gets there comes from hair, clothes and background, not from the face.
+there are people; the mean rank of the right person, in parts of the gallery, is 0.5 by chance. `beats chance` when even
+the lower end of the 95 % interval (Clopper-Pearson) is above that. The flat block is the control: what an attacker gets
+there comes from hair, clothes and background, not from the face.
 """
 
 from __future__ import annotations
@@ -45,6 +46,8 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--people", type=int, default=500)
     parser.add_argument("--heights", type=int, nargs="+", default=[64, 160], help="sizes of the covered face, pixels")
+    parser.add_argument("--styles", nargs="+", default=list(Style), choices=list(Style))
+    parser.add_argument("--attacks", nargs="+", default=ATTACKS, choices=ATTACKS)
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     a = parser.parse_args()
     weights.fetch(weights.WEIGHTS, weights.FOLDER)
@@ -63,36 +66,38 @@ def main() -> int:
     looked = [own for own in looked if own]
     gallery = [own[0] for own in looked]
     probes = [(n, own[1]) for n, own in enumerate(looked) if len(own) > 1]
+    right = np.array([n for n, _ in probes])
     print(f"{len(gallery)} people in the gallery, {len(probes)} probes; chance {1 / len(gallery):.2%}", flush=True)
     rows = []
-    for style in (Style.MOSAIC, Style.BLOCK):
+    for style in map(Style, a.styles):
         for height in a.heights:
             plain = vectors([scaled(*g, height) for g in gallery], engines)
             own = vectors([covered(*scaled(*g, height), style, 10_000 + n) for n, g in enumerate(gallery)], engines)
-            for attack in ATTACKS:
+            for attack in a.attacks:
                 crops = [attacked(*scaled(*p, height), style, n, attack) for n, p in probes]
                 described = vectors(crops, engines)
                 for engine in described:
                     for name, reference in (("plain", plain), ("covered", own)):
-                        best = (described[engine] @ reference[engine].T).argmax(axis=1)
-                        hits = int((best == np.array([n for n, _ in probes])).sum())
-                        rows.append(row(str(style), height, attack, engine, name, hits, len(probes), len(gallery)))
+                        score = described[engine] @ reference[engine].T
+                        ahead = (score > score[np.arange(len(probes)), right][:, None]).sum(axis=1)
+                        rows.append(row(str(style), height, attack, engine, name, ahead, len(gallery)))
     if a.json:
         print(json.dumps(rows))
     return int(any(r["beats_chance"] for r in rows))
 
 
 def row(
-    style: str, height: int, attack: str, engine: str, gallery: str, hits: int, n: int, people: int
+    style: str, height: int, attack: str, engine: str, gallery: str, ahead: NDArray[np.int64], people: int
 ) -> dict[str, Any]:
-    """One line of the table."""
+    """One line of the table; `ahead` is how many people are ahead of the right one, per probe."""
+    n, hits, rank = len(ahead), int((ahead == 0).sum()), float(ahead.mean() / people)
     low = float(beta.ppf(0.025, hits, n - hits + 1)) if hits else 0.0
     high = float(beta.ppf(0.975, hits + 1, n - hits))
     better = low > 1 / people
     print(f"{style:6} {height:4d} px, {attack:9}, {engine:5}, {gallery:7} gallery: {hits} of {n} "
-          f"({low:.2%} to {high:.2%}){' BEATS CHANCE' if better else ''}", flush=True)  # fmt: skip
+          f"({low:.2%} to {high:.2%}), mean rank {rank:.3f}{' BEATS CHANCE' if better else ''}", flush=True)  # fmt: skip
     return {"style": style, "height": height, "attack": attack, "engine": engine, "gallery": gallery, "hits": hits,
-            "probes": n, "low": low, "high": high, "beats_chance": better}  # fmt: skip
+            "probes": n, "low": low, "high": high, "mean_rank": rank, "beats_chance": better}  # fmt: skip
 
 
 def scaled(image: RgbImage, face: Detection, height: float) -> tuple[RgbImage, Detection]:
