@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 import sys
 from dataclasses import dataclass
@@ -128,13 +129,18 @@ def row(system: str, size: int, trials: Trials) -> dict[str, Any]:
     at = {}
     for rate in RATES:
         threshold = float(ordered[-max(1, round(len(ordered) * rate))])
-        at[rate] = {"threshold": threshold, "fnir": float((trials.guests <= threshold).mean())}
+        reached = math.isfinite(threshold)  # with a margin so many strangers may not even be near a name
+        at[rate] = {
+            "reached": reached,
+            "threshold": threshold if reached else None,
+            "fnir": float((trials.guests <= threshold).mean()),
+        }
     threshold = MatchSettings().adult.threshold
     result = {
         "system": system, "gallery": size, "strangers": len(trials.strangers), "guests": len(trials.guests), "at": at
     }  # fmt: skip
     text = f"{system:14} {size:4d}: {len(trials.strangers)} strangers, {len(trials.guests)} guests; " + "; ".join(
-        f"FPIR {rate:g}: FNIR {v['fnir']:.2%} at {v['threshold']:.2f}" for rate, v in at.items()
+        f"FPIR {rate:g}: FNIR {v['fnir']:.2%} at {v['threshold']:.2f}" for rate, v in at.items() if v["reached"]
     )
     if system.startswith("fused"):
         hits = trials.strangers >= threshold

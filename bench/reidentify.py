@@ -94,8 +94,9 @@ def row(
     low = float(beta.ppf(0.025, hits, n - hits + 1)) if hits else 0.0
     high = float(beta.ppf(0.975, hits + 1, n - hits))
     better = low > 1 / people
+    note = " BEATS CHANCE" if better else ""
     print(f"{style:6} {height:4d} px, {attack:9}, {engine:5}, {gallery:7} gallery: {hits} of {n} "
-          f"({low:.2%} to {high:.2%}), mean rank {rank:.3f}{' BEATS CHANCE' if better else ''}", flush=True)  # fmt: skip
+          f"({low:.2%} to {high:.2%}), mean rank {rank:.3f}{note}", flush=True)  # fmt: skip
     return {"style": style, "height": height, "attack": attack, "engine": engine, "gallery": gallery, "hits": hits,
             "probes": n, "low": low, "high": high, "mean_rank": rank, "beats_chance": better}  # fmt: skip
 
