@@ -61,6 +61,8 @@ class PortraitRefusal:
 
     reason: Refusal
     sentence: str
+    face: Face | None = None
+    """The one face that was found, when it is only turned away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +183,7 @@ def _unclear(face: Face) -> PortraitRefusal | None:
     yaw, roll = pose(face.detection.landmarks)
     if not abs(yaw) <= MAX_YAW:
         sentence = f"the face is turned away (about {abs(yaw):.0f} degrees): give a portrait from the front"
-        return PortraitRefusal(Refusal.TURNED_AWAY, sentence)
+        return PortraitRefusal(Refusal.TURNED_AWAY, sentence, face)
     if not abs(roll) <= MAX_ROLL:
         sentence = f"the face is tilted (about {abs(roll):.0f} degrees): turn the portrait upright"
         return PortraitRefusal(Refusal.TILTED, sentence)

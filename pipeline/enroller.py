@@ -50,10 +50,13 @@ class Enrolled:
 
 @dataclass(frozen=True, slots=True)
 class _Crowd:
-    """A portrait with several faces: each face's vectors, and what is said when none of them can be chosen."""
+    """A portrait with several faces, or with one that is turned away: the vectors of each, and what is said when none
+    of them can be chosen."""
 
     sentence: str
     faces: tuple[Mapping[str, Vector], ...]
+    witness: bool = False
+    """It helps to find the person's face in the others, and makes no template: its one face is turned away."""
 
 
 @dataclass(slots=True)
@@ -232,7 +235,7 @@ class Enroller:
         crowds = work.crowds[person]
         chosen = shared_face([crowd.faces for _, crowd in crowds], known, self._engines)
         for (portrait, crowd), face in zip(crowds, chosen, strict=True):
-            if face is None:
+            if face is None or crowd.witness:
                 work.refused.append((person, portrait.path.name, crowd.sentence))
             else:
                 self._take(register, person, portrait, crowd.faces[face], work)
@@ -245,6 +248,8 @@ class Enroller:
         face = usable_portrait(analysis, tuple(self._weights))
         if not isinstance(face, PortraitRefusal):
             return face.embeddings
+        if face.reason is Refusal.TURNED_AWAY and face.face is not None:
+            return _Crowd(face.sentence, (face.face.embeddings,), witness=True)
         if face.reason is not Refusal.SEVERAL_FACES:
             return face.sentence
         return _Crowd(face.sentence, tuple(f.embeddings for f in clear_faces(analysis, tuple(self._weights))))

@@ -137,6 +137,17 @@ def test_the_records_are_those_of_this_installation(school: School, tmp_path: Pa
     assert "biometric" not in json.dumps(off.json("records", "art30"))
 
 
+@pytest.mark.shared
+def test_a_portrait_from_the_side_tells_which_of_several_faces_is_the_persons(
+    weights: Path, shared_data: Path, tmp_path: Path
+) -> None:
+    portraits = [shared_data / "lfw" / "Michael_Chiklis" / f"Michael_Chiklis_{n:04d}.jpg" for n in (3, 4)]
+    loaded = Quick(tmp_path / "s").register([{"person_id": "P1"}], {"P1": portraits})
+    assert loaded["enrolled"] == 1
+    (refused,) = loaded["portraits_refused"]
+    assert refused["portrait"] == "0.jpg" and "turned away" in refused["why"]
+
+
 def test_templates_end_with_the_form_and_with_the_key(school: School) -> None:
     a = app(school)
     assert a.enroller(None, "t").prune(a.store.register.current()) == 0
