@@ -44,6 +44,8 @@ def main() -> int:
             result = measure(a, seed, (a.keep / str(seed)) if a.keep else Path(temporary))
         results.append(result)
         print(line(result), flush=True)
+        for kind, found in result["situations"].items():
+            print(f"  {kind}: " + ", ".join(f"{what} {n}" for what, n in found.items()), flush=True)
     hidden = [r["hidden_share"] for r in results]
     total = {"schools": results, "leaked": sum(r["leaked"] for r in results), "hidden_mean": sum(hidden) / len(hidden)}
     if len(results) > 1:
@@ -110,6 +112,7 @@ def measure(a: argparse.Namespace, seed: int, home: Path) -> dict[str, Any]:
         )
     )
     states = Counter(i["state"] for i in done["items"])
+    kinds = situations(json.loads((school / "truth.json").read_text()), done["items"])
     return {
         "seed": seed,
         "people": a.pupils,
@@ -128,7 +131,36 @@ def measure(a: argparse.Namespace, seed: int, home: Path) -> dict[str, Any]:
         "seconds": round(seconds, 1),
         "photos_per_second": round(a.photos / seconds, 2),
         "meter": meter,
+        "situations": kinds,
     }
+
+
+def situations(truth: dict[str, Any], items: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    """Per kind of situation what became of its faces on all channels: `shown`, or the reason of the verdict.
+
+    A face that is shown may still be hidden by the cover of another: the meter counts that, and the verdicts do not.
+    """
+    kinds: dict[str, Counter[str]] = {}
+    verdicts = {f"{i['event']}/{i['name']}": i["verdicts"] for i in items}
+    for photo, faces in truth["photos"].items():
+        for face in faces:
+            x, y = (face["box"][0] + face["box"][2]) / 2, (face["box"][1] + face["box"][3]) / 2
+            for channel, allowed in face["visible"].items():
+                own = [v for v in verdicts.get(photo, ()) if v["channel"] == channel and _holds(v["box"], x, y)]
+                mine = [v for v in own if v["person"] == face["person"] and face["person"]]
+                best = min(mine or own, key=lambda v: _area(v["box"]), default=None)
+                what = "not found" if best is None else "shown" if best["shown"] else best["reason"]
+                kind = face["kind"] + ("" if allowed or face["kind"] != "school_only" else ", personal channel")
+                kinds.setdefault(kind, Counter())[what] += 1
+    return {kind: dict(found.most_common()) for kind, found in sorted(kinds.items())}
+
+
+def _area(box: list[float]) -> float:
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def _holds(box: list[float], x: float, y: float) -> bool:
+    return box[0] <= x <= box[2] and box[1] <= y <= box[3]
 
 
 def line(r: dict[str, Any]) -> str:
