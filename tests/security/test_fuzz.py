@@ -43,6 +43,9 @@ def test_a_zip_with_a_member_without_a_name_is_read(tmp_path: Path) -> None:
 
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:
-        file.writestr("", "x")
         file.writestr("a.csv", "y")
+        nameless = zipfile.ZipInfo("x")
+        nameless.filename = ""
+        with file.open(nameless, "w") as member:
+            member.write(b"x")
     assert Archive("register.zip", buffer.getvalue()).read("a.csv") == b"y"
