@@ -20,6 +20,7 @@ import sysconfig
 import tempfile
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from models import weights
@@ -177,8 +178,8 @@ WAYS = (
     ),
     Broken(
         "what cannot be read is not put into quarantine",
-        (("pipeline/process.py",
-          "  # then there is nothing to put aside\n        parts.vault.quarantine_copy(", "\n        str("),),
+        (("pipeline/vault.py", "        target = self._quarantine_place(relative, sha256)\n",
+          "        target = self._quarantine_place(relative, sha256)\n        return target\n"),),
         (f"{MAIN_JOB}::test_what_is_no_photo_goes_to_quarantine_with_a_reason_and_the_rest_goes_on",),
     ),
     Broken(
@@ -199,7 +200,8 @@ WAYS = (
     ),
     Broken(
         "a full disk is the file's fault",
-        (("pipeline/process.py", "    return parts.vault.trouble()\n", "    return ''\n"),),
+        (("pipeline/process.py", "or (isinstance(error, OSError) and error.errno in _EVERY_FILE):", "and False:"),
+         ("pipeline/process.py", "    return parts.vault.trouble()\n", "    return ''\n")),
         ("tests/e2e/test_resources.py", "-k", "full"),
     ),
     Broken(
@@ -244,14 +246,16 @@ def run(python: Path, place: Path, noticed_by: tuple[str, ...]) -> tuple[bool, s
     """Whether the tests pass on the copy, and their last words. Raises AssertionError when they did not run."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("BEELDWACHT_KILL")}
     chaos = noticed_by[0].startswith("--")
-    tests = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    tests = ["-m", "pytest", "-x", "-q", "-p", "no:cacheprovider"]
     command = [str(python), "-B", *(["-m", "bench.chaos"] if chaos else tests), *noticed_by]
     done = subprocess.run(command, cwd=place, env=environment, capture_output=True, text=True, check=False)
     words = (done.stdout + done.stderr).strip()
     if done.returncode not in {0, 1} or (done.returncode == 0 and "[100%]" not in words and not chaos):
         raise AssertionError(f"the tests did not run: {words[-2000:]}")
-    telling = [x for x in words.splitlines() if x.startswith(("E  ", "FAILED", "  ", "AssertionError"))]
-    return done.returncode == 0, (telling or words.splitlines())[0 if chaos else -1].strip()[:160]
+    lines = words.splitlines()
+    broken = [following for line, following in pairwise(lines) if "promises broken" in line]
+    telling = broken or [x for x in lines if x.startswith("FAILED")] or lines[-1:]
+    return done.returncode == 0, telling[0].strip()[:160]
 
 
 def broken(place: Path, changes: tuple[Change, ...]) -> dict[Path, str]:

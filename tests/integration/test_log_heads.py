@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -199,6 +201,29 @@ def test_heads_that_were_changed_dropped_moved_or_signed_by_another_are_found(wh
     assert [f.kind for f in site.verify().flaws] == ["heads"]
     file.write_text("no head\n")
     assert "heads" in {f.kind for f in site.verify().flaws}
+    site.store.close()
+
+
+@pytest.mark.parametrize("claim", ["their own key", "the key of the log"])
+def test_heads_made_anew_as_a_whole_are_told_by_their_signatures_alone(
+    whole: Path, tmp_path: Path, claim: str
+) -> None:
+    """Somebody without the key changes an entry, computes the chain anew, and makes and links every head anew."""
+    shutil.copytree(whole, tmp_path / "site")
+    site = Site(tmp_path / "site")
+    entries = entries_of(site.home)
+    entries = recomputed(flip(entries, random.Random(5), len(entries)))  # noqa: S311 - a fixed seed
+    other = HeadKey(source_of(Keys(), tmp_path / "other", tmp_path / "other" / "data", "log"))
+    lines: list[str] = []
+    previous = "0" * 64
+    for head in log_heads.read(site.home / "log" / FILE):
+        made = other.sign(replace(head, hash=entries[head.seq - 1].hash, previous=previous), make=True)
+        made = replace(made, key=head.key) if claim == "the key of the log" else made
+        lines.append(log_heads.to_line(made) + "\n")
+        previous = hashlib.sha256(log_heads.to_line(made).encode()).hexdigest()
+    forge(site.home, entries, lines)
+    assert {f.kind for f in site.verify().flaws} >= {"signature"}
+    assert len([f for f in site.verify().flaws if f.kind == "signature"]) == len(lines)
     site.store.close()
 
 
