@@ -8,7 +8,7 @@ demo: .venv/ready models/weights/ready
 	$(PY) -m examples.demo $(if $(WATCH),--watch)
 
 test: .venv/ready models/weights/ready lint
-	$(PY) -m pytest -n 2 --dist loadfile
+	$(PY) -m pytest -n 3 --dist loadfile
 
 lint: .venv/ready
 	.venv/bin/ruff check .

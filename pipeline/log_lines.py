@@ -353,6 +353,21 @@ def _started(b: Body, say: Say, _: str) -> Iterator[str]:
     yield from (f"{engine}: {weights[:16]}" for engine, weights in b.get("engines", {}).items())
 
 
+def _backed_up(b: Body, say: Say, _: str) -> Iterator[str]:
+    files, entries = b["files"], b["entries"]
+    yield say(f"a backup was made: {files} files, the log up to entry {entries}",
+              f"een reservekopie is gemaakt: {files} bestanden, het logboek tot regel {entries}")  # fmt: skip
+
+
+def _restored(b: Body, say: Say, _: str) -> Iterator[str]:
+    at = b["made_at"][:16]
+    yield say(f"a backup of {at} was put back", f"een reservekopie van {at} is teruggezet")
+    yield say(f"{b['erased_again']} people erased again, {b['recalled_again']} files recalled again, "
+              f"{b['originals_deleted_again']} originals deleted again, {b['missing']} files missing",
+              f"opnieuw gewist: {b['erased_again']} personen; opnieuw teruggehaald: {b['recalled_again']} bestanden; "
+              f"opnieuw verwijderd: {b['originals_deleted_again']} originelen; ontbrekend: {b['missing']}")  # fmt: skip
+
+
 def _stopped(_: Body, say: Say, __: str) -> Iterator[str]:
     yield say("the service was stopped", "de dienst is gestopt")
 
@@ -386,4 +401,5 @@ LINES: Mapping[str, Callable[[Body, Say, str], Iterator[str]]] = {
     "item.recalled": _recalled, "item.redone": _recalled, "item.removed": _removed, "recall.due": _due,
     "person.erased": _erased, "person.exported": _exported, "publication.noted": _noted,
     "publication.done": _taken_down, "service.started": _started, "service.stopped": _stopped,
+    "service.backed_up": _backed_up, "service.restored": _restored,
 }  # fmt: skip

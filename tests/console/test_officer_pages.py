@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from PIL import Image
+
 from pipeline.calibration import Calibration
 from tests.console.conftest import NAME
 from tests.console.site import Site
@@ -50,9 +52,14 @@ def test_the_register_page_says_how_well_matching_does_here(site: Site) -> None:
     assert f"{figures['people']} people: {wrong} wrong shows to expect per 1,000 photos ({low} to {high})" in text
 
 
-def test_a_denial_needs_a_reason_and_is_remembered_for_the_event(site: Site) -> None:
+def test_a_denial_needs_a_reason_and_is_remembered_for_the_event(site: Site, samples: Path) -> None:
     officer = site.as_("officer")
-    trip = site.number("obama2")
+    (site.school.inbox / "outing").mkdir()
+    small = Image.open(samples / "obama2.jpg").convert("RGB")
+    small.thumbnail((600, 600))
+    small.save(site.school.inbox / "outing" / "denied.jpg", quality=92)
+    site.wait(len(site.store.items.all()) + 1)
+    trip = site.number("denied")
     face = next(v for v in site.item(trip)["verdicts"] if v["shown"])["face"]
 
     def deny(why: str) -> Any:
@@ -63,7 +70,7 @@ def test_a_denial_needs_a_reason_and_is_remembered_for_the_event(site: Site) -> 
     assert deny("").status_code == 409
     assert site.item(trip)["state"] == "published"
     assert deny("that is his brother").status_code == 303
-    site.wait(4)
+    site.wait(len(site.store.items.all()))
     after = site.item(trip)
     assert after["state"] == "published" and not any(v["shown"] for v in after["verdicts"])
     assert {v["reason"] for v in after["verdicts"] if v["face"] == face} == {"denied"}

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-KILLS = 40
+KILLS = 22
 
 
 @pytest.mark.slow
@@ -24,4 +24,4 @@ def test_kills_lose_nothing_double_nothing_and_show_nothing(tmp_path: Path, weig
     result = json.loads(done.stdout.splitlines()[-1])
     assert result["broken"] == []
     assert done.returncode == 0
-    assert result["kills"] >= KILLS and result["points"] >= 20 and result["appearances"] > KILLS
+    assert result["kills"] >= KILLS and result["points"] >= 16 and result["appearances"] > KILLS
