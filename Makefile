@@ -2,13 +2,17 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: demo test lint check lock lock-run install sbom clean
+.PHONY: demo test attacks lint check lock lock-run install sbom clean
 
 demo: .venv/ready models/weights/ready
 	$(PY) -m examples.demo $(if $(WATCH),--watch)
 
 test: .venv/ready models/weights/ready lint
 	$(PY) -m pytest -n 3 --dist loadfile
+
+# Kills, full disks, hostile files, leaks and restores, on whole installations: some minutes more.
+attacks: .venv/ready models/weights/ready
+	$(PY) -m pytest -n 3 --dist loadfile -m attack
 
 lint: .venv/ready
 	.venv/bin/ruff check .

@@ -17,6 +17,8 @@ from pipeline.config import load
 from tests.school import School, person
 from tests.vaults import original
 
+pytestmark = pytest.mark.attack
+
 ANCHOR = "/elsewhere"
 
 

@@ -16,6 +16,8 @@ from tests.e2e.test_recall import Quick
 from tests.e2e.test_resources import says, until
 from tests.school import COMMAND, School
 
+pytestmark = pytest.mark.attack
+
 DEEP = 1500
 BURST = 300
 

@@ -11,9 +11,10 @@ from pipeline.inspect_output import scan_output
 from tests.school import School
 from tests.vaults import original
 
+pytestmark = pytest.mark.attack
+
 
 @pytest.mark.shared
-@pytest.mark.slow
 def test_each_nasty_file_is_published_safely_or_put_aside_with_a_reason(
     tmp_path: Path, weights: Path, shared_data: Path
 ) -> None:

@@ -13,6 +13,8 @@ from PIL import Image
 from tests import school as installation
 from tests.school import School
 
+pytestmark = pytest.mark.attack
+
 CALLS = "fsync,fdatasync,rename,renameat,renameat2,linkat,mkdir,mkdirat,unlink,unlinkat,pwrite64"
 _LINE = re.compile(r"^(\d+) +(\w+)\((.*)\) += (-?\d+)")
 _RESUMED = re.compile(r"^(\d+) +<\.\.\. (\w+) resumed>(.*)$")

@@ -20,6 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from tests.e2e.test_recall import Quick
 from tests.school import School
 
+pytestmark = pytest.mark.attack
+
 ROLES = ("vault", "covered", "quarantine", "log", "data")
 
 

@@ -13,6 +13,8 @@ from PIL import Image
 
 from tests.school import School, person
 
+pytestmark = pytest.mark.attack
+
 NAME = "Zebulon Quistorp"
 OIDC = "oidc-secret-7f3a91"
 

@@ -23,6 +23,8 @@ from tests.films import ffmpeg, tools
 from tests.integration.test_media_carriers import CARRIERS, SECRET, every_byte, film, segment
 from tests.school import School
 
+pytestmark = pytest.mark.attack
+
 WORD = SECRET.decode()
 PHOTOS = ("jpg", "png", "gif", "webp", "tif", "heic", "avif")
 FILMS = {"mp4": "libx264", "mov": "libx264", "mkv": "libx264", "webm": "libvpx", "avi": "mpeg4"}

@@ -84,6 +84,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "person.exported": [{"person": "P1", "pictures": 3, "forms": 1}],
     "publication.noted": [{"note": 1, "channel": "school"}], "publication.done": [{"task": 1}],
     "service.started": [{"matching": {"enabled": True}, "engines": {"yunet": SHA}}], "service.stopped": [{}],
+    "original.deleted": [{"sha256": SHA, "bytes": 5, "why": "[retention] originals_days = 365"}],
     "service.backed_up": [{"files": 12, "entries": 340}],
     "service.restored": [{"made_at": "2026-11-01T10:00:00+00:00", "erased_again": 1, "recalled_again": 2,
                           "originals_deleted_again": 0, "missing": 0}],
