@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -152,3 +152,12 @@ def person(pid: str) -> dict[str, str]:
         "matching": "yes",
         **{f"{m}_{c}": "yes" for m in ("photo", "film", "sound") for c in CHANNELS},
     }
+
+
+def until(true: Callable[[], object], what: Callable[[], object] = lambda: "it did not happen in time",
+          seconds: float = 60) -> None:  # fmt: skip
+    """Wait for something; `what` says what there is instead when it takes too long."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, what()
+        time.sleep(0.2)

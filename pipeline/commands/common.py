@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from pipeline import config, screen
 from pipeline.app import App
 from pipeline.errors import BeeldwachtError
+from pipeline.keys import KeySource, VariableSource
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Default: ./beeldwacht.toml")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -51,3 +52,15 @@ def progress(quiet: bool) -> Progress:
         console=screen.err,
         disable=quiet or not screen.err.is_terminal,
     )
+
+
+def tell_of_key(what: str, count: int, key_id: str, place: KeySource, how: str, json_out: bool) -> None:
+    """After an exchange of keys: how many, under which key, and what the operator has left to do."""
+    if json_out:
+        screen.as_json({what: count, "key": key_id})
+        return
+    screen.say(f"{count} {what} are {how} the new key {key_id}.", "green")
+    if isinstance(place, VariableSource):
+        screen.say(
+            f"Now put the value of {place.place}_NEXT into {place.place}, and start the service again.", "yellow"
+        )

@@ -8,7 +8,7 @@ import typer
 
 from pipeline import keys, screen
 from pipeline.app import now, user
-from pipeline.commands.common import ConfigOption, JsonOption, opened, who
+from pipeline.commands.common import ConfigOption, JsonOption, opened, tell_of_key, who
 from pipeline.errors import BeeldwachtError
 from pipeline.types import SealedTemplate
 
@@ -92,14 +92,7 @@ def rotate_key(config_file: ConfigOption = None, json_out: JsonOption = False) -
         count, key_id = keys.rotate(application.keys, application.store.templates.reseal, now(), user())
         place = application.keys.source
         application.write_log_files()
-    if json_out:
-        screen.as_json({"templates": count, "key": key_id})
-        return
-    screen.say(f"{count} templates are sealed with the new key {key_id}.", "green")
-    if isinstance(place, keys.VariableSource):
-        screen.say(
-            f"Now put the value of {place.place}_NEXT into {place.place}, and start the service again.", "yellow"
-        )
+    tell_of_key("templates", count, key_id, place, "sealed with", json_out)
 
 
 @app.command("new-key")

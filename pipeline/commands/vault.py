@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from pipeline import keys, screen
+from pipeline import screen
 from pipeline.app import now, user
-from pipeline.commands.common import ConfigOption, JsonOption, opened
+from pipeline.commands.common import ConfigOption, JsonOption, opened, tell_of_key
 from pipeline.retention import expire
 
 app = typer.Typer(no_args_is_help=True, help="Originals at rest, and their key.")
@@ -38,11 +38,4 @@ def rotate_key(config_file: ConfigOption = None, json_out: JsonOption = False) -
         application.store.journal.note(now(), "vault.key_exchanged", user(), {"after": key_id, "originals": count})
         place = application.original_keys.source
         application.write_log_files()
-    if json_out:
-        screen.as_json({"originals": count, "key": key_id})
-        return
-    screen.say(f"{count} originals are kept under the new key {key_id}.", "green")
-    if isinstance(place, keys.VariableSource):
-        screen.say(
-            f"Now put the value of {place.place}_NEXT into {place.place}, and start the service again.", "yellow"
-        )
+    tell_of_key("originals", count, key_id, place, "kept under", json_out)

@@ -21,9 +21,9 @@ from pipeline.redact import likeness
 from pipeline.types import Box, RgbImage
 from tests import films
 from tests.e2e.test_main_job import row
-from tests.e2e.test_recall import Quick, until
+from tests.e2e.test_recall import Quick
 from tests.films import tools
-from tests.school import School, person
+from tests.school import School, person, until
 
 RATE, WIDTH, HEIGHT, STEP = 10, 640, 360, 2
 BEEP, SPEECH = (0.1, 0.7), (1.3, 2.9)

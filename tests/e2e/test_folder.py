@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from tests.e2e.test_recall import Quick
-from tests.e2e.test_resources import says, until
-from tests.school import COMMAND, School
+from tests.e2e.test_resources import says
+from tests.school import COMMAND, School, until
 
 pytestmark = pytest.mark.attack
 

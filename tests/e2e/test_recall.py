@@ -2,8 +2,6 @@
 
 import contextlib
 import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +11,7 @@ from PIL import Image
 from pipeline.redact import likeness
 from pipeline.types import Box
 from tests.e2e.test_main_job import drop, row
-from tests.school import School
+from tests.school import School, until
 
 ROWS = [{"person_id": "P1"}, {"person_id": "P2", "photo_personal": "no"}, {"person_id": "P3", "matching": "no"}]
 
@@ -141,13 +139,6 @@ def test_a_file_that_somebody_changed_is_left_alone_and_becomes_a_task(school: S
     assert school.published() == ["school/trip/IMG_1.jpg"]
     school.json("process")
     assert school.published() == ["personal/trip/IMG_1.jpg", "school/trip/IMG_1-2.jpg", "school/trip/IMG_1.jpg"]
-
-
-def until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.2)
 
 
 def test_a_recall_while_the_service_runs_is_carried_out_by_whoever_comes_first(school: School, samples: Path) -> None:

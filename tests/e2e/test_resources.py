@@ -9,7 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from tests.e2e.test_recall import Quick
-from tests.school import School
+from tests.school import School, until
 
 pytestmark = pytest.mark.attack
 
@@ -59,13 +59,6 @@ def drop(school: School, samples: Path, number: int, broken: bool = False) -> No
         path.write_bytes(b"\xff\xd8\xff no picture %d \xff\xd9" % number)
     else:
         Image.open(samples / "biden.jpg").convert("RGB").resize((160 + number, 200)).save(path)
-
-
-def until(true: Callable[[], object], what: Callable[[], object], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, what()
-        time.sleep(0.3)
 
 
 def summary(school: School) -> str:

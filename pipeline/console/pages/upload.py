@@ -24,7 +24,6 @@ from pipeline.types import Event
 PIECE = 4 << 20
 KINDS = ("excursion", "celebration", "sports", "lesson", "other")
 _KEPT = timedelta(days=3)
-_PERMISSION = "lesson"
 
 
 def upload(c: Call) -> Response:
