@@ -81,7 +81,7 @@ WAYS = (
     ),
     Broken(
         "nothing is brought to the disk before its rename",
-        (("pipeline/vault.py", "    with path.open(\"rb\") as f:\n        os.fsync(f.fileno())\n\n\n",
+        (("pipeline/moves.py", "    with path.open(\"rb\") as f:\n        os.fsync(f.fileno())\n\n\n",
           "    return\n\n\n"),
          ("pipeline/media.py", "            os.fsync(file.fileno())\n", ""),
          ("pipeline/vault.py", "        path = self.work / name\n        with path.open(\"rb\") as f:\n"
@@ -178,8 +178,8 @@ WAYS = (
     ),
     Broken(
         "what cannot be read is not put into quarantine",
-        (("pipeline/vault.py", "        target = self._quarantine_place(relative, sha256)\n",
-          "        target = self._quarantine_place(relative, sha256)\n        return target\n"),),
+        (("pipeline/aside.py", "        target = self._place(relative, sha256)\n",
+          "        target = self._place(relative, sha256)\n        return target\n"),),
         (f"{MAIN_JOB}::test_what_is_no_photo_goes_to_quarantine_with_a_reason_and_the_rest_goes_on",),
     ),
     Broken(
@@ -190,7 +190,7 @@ WAYS = (
     ),
     Broken(
         "a file that stands in the publish folder is replaced",
-        (("pipeline/vault.py", "os.fsencode(target), _NOREPLACE)", "os.fsencode(target), 0)"),),
+        (("pipeline/moves.py", "os.fsencode(target), _NOREPLACE)", "os.fsencode(target), 0)"),),
         ("tests/integration/test_vault.py",),
     ),
     Broken(

@@ -28,12 +28,12 @@ from pipeline.audit import Head
 from pipeline.disk import make_folder, sync_folder
 from pipeline.errors import BackupError
 from pipeline.lifecycle import State
+from pipeline.moves import digest, replace_file
 from pipeline.recall import carry_out
 from pipeline.removals import Removal
 from pipeline.retention import forget
 from pipeline.rights import erase_again
 from pipeline.types import JsonObject
-from pipeline.vault import replace_file
 
 MANIFEST, DATABASE, CONFIG = "manifest.json", "database.sqlite", "config.toml"
 _FORMAT = 1
@@ -184,7 +184,7 @@ def finish(
     for item in store.items.all():
         if item.state in {State.REJECTED, State.FAILED} and vault.originals.present(item.sha256):
             place = "/".join(filter(None, (item.event.name, item.folder, item.name)))
-            vault.quarantine_copy(item.sha256, place, f"Put back here by a restore: {', '.join(item.reasons)}")
+            vault.aside.copy(item.sha256, place, f"Put back here by a restore: {', '.join(item.reasons)}")
     body: JsonObject = {"made_at": facts["at"], "erased_again": len(erased), "recalled_again": recalled,
                         "originals_deleted_again": originals, "missing": len(missing)}  # fmt: skip
     store.journal.note(now, "service.restored", actor, body)
@@ -209,23 +209,22 @@ def _below(folder: Path | None) -> Iterator[Path]:
 
 
 def _facts(path: Path) -> list[object]:
-    with path.open("rb") as f:
-        return [os.fstat(f.fileno()).st_size, hashlib.file_digest(f, "sha256").hexdigest()]
+    return [path.stat().st_size, digest(path)]
 
 
 def copy(source: Path, target: Path) -> list[object]:
     """Copy a file to where none is, durably and for its owner alone. Returns its size and SHA-256. Raises OSError."""
-    digest, size = hashlib.sha256(), 0
+    seen, size = hashlib.sha256(), 0
     with source.open("rb") as f:
         make_folder(target.parent, 0o700)
         with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as out:
             while piece := f.read(_CHUNK):
-                digest.update(piece)
+                seen.update(piece)
                 size += len(piece)
                 out.write(piece)
             out.flush()
             os.fsync(out.fileno())
-    return [size, digest.hexdigest()]
+    return [size, seen.hexdigest()]
 
 
 def _write(path: Path, text: str) -> None:

@@ -78,7 +78,7 @@ class Intake:
 
     def _refuse(self, path: Path, relative: str, error: RefusedFile) -> Taken:
         try:
-            if self._vault.put_aside(path, relative, str(error)) is not None:
+            if self._vault.aside.put(path, relative, str(error)) is not None:
                 self._store.items.refuse(self._clock(), names.shown(relative), str(error), ACTOR)
         except IntakeError as e:
             return Taken(relative, "later", problem=str(e))

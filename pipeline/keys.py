@@ -25,6 +25,7 @@ import numpy as np
 from pipeline.config import Keys
 from pipeline.disk import sync_folder
 from pipeline.errors import BeeldwachtError
+from pipeline.moves import replace_file
 from pipeline.types import SealedTemplate, Template
 
 if TYPE_CHECKING:
@@ -256,8 +257,6 @@ class FileSource:
 
     def promote(self) -> None:
         """See `KeySource`. One rename."""
-        from pipeline.vault import replace_file  # noqa: PLC0415 - every rename is the vault's
-
         replace_file(self._next, self._file)
 
 

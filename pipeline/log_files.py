@@ -24,6 +24,7 @@ from pipeline.disk import sync_folder
 from pipeline.errors import StartupError
 from pipeline.faults import reach
 from pipeline.log_heads import Heads
+from pipeline.moves import replace_file
 
 _NAME = re.compile(r"^(\d{4}-\d\d-\d\d)(?:\.(\d+))?\.jsonl(\.gz)?$")
 
@@ -122,8 +123,6 @@ class LogFiles:
 
     def compress(self, before: str) -> int:
         """Compress the files of the days before this one (YYYY-MM-DD), each by one rename. Returns how many."""
-        from pipeline.vault import replace_file  # noqa: PLC0415 - every rename is the vault's
-
         count = 0
         with self.locked():
             for path in _files(self._folder)[:-1]:

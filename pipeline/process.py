@@ -231,7 +231,7 @@ def _record(
 def _put_aside(item: Item, owner: str, parts: Parts, state: State, reason: str, why: str) -> State:
     """Into quarantine first, then the row: a crash in between repeats the copy and loses nothing."""
     with suppress(OriginalGone):  # then there is nothing to put aside
-        parts.vault.quarantine_copy(item.sha256, "/".join(filter(None, (item.event.name, item.folder, item.name))), why)
+        parts.vault.aside.copy(item.sha256, "/".join(filter(None, (item.event.name, item.folder, item.name))), why)
     reach("aside.explained")
     parts.store.items.end(parts.clock(), item, owner, state, [reason], why)
     reach("aside.done")

@@ -31,6 +31,7 @@ from pipeline.identity import Glance, identify, with_track_names
 from pipeline.lab import Lab, Product
 from pipeline.lifecycle import State
 from pipeline.marks import Mark
+from pipeline.moves import write_file
 from pipeline.parts import Parts
 from pipeline.store.records import Decision, Draft, FilmDecision, Item
 from pipeline.triage import SAME_FACE, film_look_again
@@ -140,7 +141,7 @@ def _look(film: FilmReader, name: str, parts: Parts) -> Look:
         except (OSError, EOFError, KeyError, TypeError, ValueError) as e:
             logger.warning("%s: the note of the first pass cannot be used (%s)", name, e)
     look, raw = film.look()
-    parts.vault.keep(gzip.compress(json.dumps(raw).encode(), 1), parts.vault.work_file(name))
+    write_file(gzip.compress(json.dumps(raw).encode(), 1), parts.vault.work_file(name))
     reach("film.looked")
     return look
 

@@ -28,7 +28,7 @@ def forget(store: Store, vault: Vault, now: datetime, item: Item, before: dateti
     """Delete the original of one item that was last decided about before a moment. Returns whether it went."""
 
     def destroy() -> bool:
-        vault.clear_quarantine(item.sha256, "/".join(filter(None, (item.event.name, item.folder, item.name))))
+        vault.aside.clear(item.sha256, "/".join(filter(None, (item.event.name, item.folder, item.name))))
         return vault.originals.destroy(item.sha256)
 
     return store.retention.delete(now, actor, item, before, why, destroy)

@@ -1,12 +1,12 @@
-"""Every move, rename and deletion. Originals are kept under their SHA-256, sealed; what is dropped is never lost.
+"""The folders of the service: inbox, vault, work, publish. What is dropped is never lost.
 
-A file leaves the inbox only after its copy in the vault is durable (fsync) and its row is written. Names from the
-inbox are opened without following links; what is not a regular file is refused.
+Every move, rename and deletion is here or in what stands below: pipeline.moves, aside, deliveries, originals. A file
+leaves the inbox only after its copy in the vault is durable (fsync) and its row is written. Names from the inbox are
+opened without following links; what is not a regular file is refused.
 """
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import hashlib
 import os
@@ -18,16 +18,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import names
+from pipeline.aside import Aside
+from pipeline.deliveries import Deliveries
 from pipeline.disk import RUN, make_folder, sync_folder
 from pipeline.errors import BeeldwachtError, IntakeError, PublishError, RefusedFile, StartupError
 from pipeline.faults import reach
+from pipeline.moves import digest, for_readers, rename_no_replace, sync_file, write_file
 from pipeline.originals import MARK, KeyRing, Originals
 
 _CHUNK = 1 << 20
 _ROOM = 1 << 20  # bytes that a probe writes: about as much as a covered photo
-_NOREPLACE = 1
-_AT_FDCWD = -100
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,8 @@ class Vault:
         self.root = vault
         self.work = work
         self.originals = Originals(vault, keys)
+        self.aside = Aside(quarantine, self._lay)
+        self.deliveries = Deliveries(inbox)
         self._keys = keys
         self._keep_free = keep_free
 
@@ -161,8 +163,8 @@ class Vault:
                     if stamp_of(before) != stamp_of(os.fstat(source.fileno())):
                         raise IntakeError(f"{names.shown(path.name)}: changed while it was read.", "It is tried again.")
 
-                digest, _ = self.originals.keep(source, max_bytes, unchanged)
-            return Stored(digest, before.st_size, stamp_of(before))
+                sha256, _ = self.originals.keep(source, max_bytes, unchanged)
+            return Stored(sha256, before.st_size, stamp_of(before))
         except OSError as e:
             raise IntakeError(f"{names.shown(path.name)}: cannot be copied ({e.strerror}).") from e
         except IntakeError:
@@ -171,19 +173,19 @@ class Vault:
             raise IntakeError(f"{names.shown(path.name)}: cannot be kept: {e.message}", e.remedy) from e
 
     def _copy(self, source: object, temporary: Path, max_bytes: int) -> str:
-        digest, total = hashlib.sha256(), 0
+        seen, total = hashlib.sha256(), 0
         with temporary.open("xb") as out:
             while chunk := source.read(_CHUNK):  # type: ignore[attr-defined]
                 total += len(chunk)
                 if total > max_bytes:
                     raise OSError(errno.EFBIG, "grows beyond the allowed size")
-                digest.update(chunk)
+                seen.update(chunk)
                 out.write(chunk)
             out.flush()
             os.fsync(out.fileno())
-        if _digest(temporary) != digest.hexdigest():
+        if digest(temporary) != seen.hexdigest():
             raise OSError(errno.EIO, "the copy in the vault differs from what was read")
-        return digest.hexdigest()
+        return seen.hexdigest()
 
     def clear(self, path: Path, expected: str) -> bool:
         """Remove a file from the inbox, if it is still the one that was taken. Returns whether it was removed."""
@@ -214,12 +216,12 @@ class Vault:
                 with os.fdopen(fd, "rb") as source:
                     if not stat.S_ISREG(os.fstat(source.fileno()).st_mode):
                         raise RefusedFile(f"{names.shown(path.name)}: not a regular file.")
-                    digest = self._copy(source, copy, max_bytes)
+                    found = self._copy(source, copy, max_bytes)
             except OSError as e:
                 raise RefusedFile(
                     f"{names.shown(path.name)}: changed or gone since it was found ({e.strerror})."
                 ) from e
-            if digest != sha256:
+            if found != sha256:
                 raise RefusedFile(f"{names.shown(path.name)}: changed since it was found; load the register again.")
             copy.chmod(0o400)
             yield copy
@@ -232,10 +234,18 @@ class Vault:
             if not _of_the_living(path):
                 path.unlink(missing_ok=True)
 
+    def portrait(self, folder: Path, person_id: str, data: bytes, suffix: str) -> Path:
+        """Keep a portrait beside the register, under a name of its hash."""
+        place = folder / "portraits" / person_id
+        place.mkdir(parents=True, exist_ok=True)
+        target = place / f"console-{hashlib.sha256(data).hexdigest()[:16]}{suffix}"
+        write_file(data, target)
+        return target
+
     def erase(self, path: Path, sha256: str) -> bool:
         """Delete a portrait or a form of somebody who is erased, if it is the one with this hash ("" : any)."""
         try:
-            if not stat.S_ISREG(path.lstat().st_mode) or (sha256 and _digest(path) != sha256):
+            if not stat.S_ISREG(path.lstat().st_mode) or (sha256 and digest(path) != sha256):
                 return False
             path.unlink()
             sync_folder(path.parent)
@@ -243,124 +253,10 @@ class Vault:
             return False
         return True
 
-    # --- uploads through the console --------------------------------------------------------------------------
-
-    def write_piece(self, folder: Path, key: str, offset: int, data: bytes) -> None:
-        """Write a piece of an upload where it belongs. Again does no harm."""
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        with os.fdopen(os.open(folder / f".upload-{key}", flags, 0o600), "wb") as f:
-            f.seek(offset)
-            f.write(data)
-            f.truncate()
-
-    def deliver(self, folder: Path, key: str, event: str, name: str) -> str:
-        """Lay a whole upload into the inbox, which may be a share, by one rename that replaces nothing.
-
-        Returns its SHA-256. Until the rename it has a name that the inbox leaves alone.
-        """
-        upload, target = folder / f".upload-{key}", self.inbox / event
-        make_folder(target)
-        source = target / f".~tmp~{key}"
-        shutil.copyfile(upload, source)
-        _sync_file(source)
-        digest = _digest(source)
-        stem, dot, extension = name.rpartition(".")
-        for number in range(1, 10_000):
-            middle = "" if number == 1 else f"-{number}"
-            free = f"{stem}{middle}{dot}{extension}" if stem else f"{extension}{middle}"
-            try:
-                rename_no_replace(source, target / free)
-            except FileExistsError:
-                continue
-            sync_folder(target)
-            upload.unlink(missing_ok=True)
-            return digest
-        source.unlink(missing_ok=True)
-        raise IntakeError(f"{names.shown(name)}: there are too many of this name in {event}.", "Rename it.")
-
-    def discard_piece(self, folder: Path, key: str) -> None:
-        """Delete an upload that nobody goes on with."""
-        (folder / f".upload-{key}").unlink(missing_ok=True)
-
-    def describe(self, event: str, name: str, text: str) -> None:
-        """Write an event's description into the inbox, unless there is one: what was said first stands."""
-        folder = self.inbox / event
-        folder.mkdir(parents=True, exist_ok=True)
-        if not os.path.lexists(folder / name):
-            _write_text(folder / name, text)
-
-    def portrait(self, folder: Path, person_id: str, data: bytes, suffix: str) -> Path:
-        """Keep a portrait beside the register, under a name of its hash."""
-        place = folder / "portraits" / person_id
-        place.mkdir(parents=True, exist_ok=True)
-        target = place / f"console-{hashlib.sha256(data).hexdigest()[:16]}{suffix}"
-        self.keep(data, target)
-        return target
-
-    def keep(self, data: bytes, target: Path) -> None:
-        """Write a small file of the service's own by one rename, durably, so that nobody reads half of it."""
-        partial = target.with_name(f".{target.name}-{os.urandom(4).hex()}.partial")
-        partial.write_bytes(data)
-        _sync_file(partial)
-        replace_file(partial, target)
-
     def hand_over(self, work_name: str, target: Path) -> None:
         """Move a finished file out of work/ to where a person may have it, for its owner alone."""
         shutil.move(self.work / work_name, target)
         target.chmod(0o600)
-
-    # --- quarantine -------------------------------------------------------------------------------------------
-
-    def put_aside(self, path: Path, relative: str, why: str) -> Path | None:
-        """Move something that is not a file (a link, a pipe) out of the inbox, itself and not what it points to."""
-        target = self._quarantine_place(relative)
-        try:
-            path.rename(target)
-        except FileNotFoundError:
-            return None
-        except OSError as e:
-            raise IntakeError(f"{names.shown(path.name)}: cannot be put aside ({e.strerror}).") from e
-        _write_text(target.with_name(target.name + ".reason.txt"), why)
-        return target
-
-    def quarantine_copy(self, sha256: str, relative: str, why: str) -> Path:
-        """Lay a copy of an original into the quarantine, with the reason beside it; again does no harm."""
-        target = self._quarantine_place(relative, sha256)
-        if not target.exists():
-            partial = target.with_name(f".{target.name}.partial")
-            partial.unlink(missing_ok=True)
-            self._lay(sha256, partial)
-            partial.chmod(0o640)
-            _sync_file(partial)
-            replace_file(partial, target)
-            reach("aside.copied")
-        _write_text(target.with_name(target.name + ".reason.txt"), why)
-        return target
-
-    def clear_quarantine(self, sha256: str, relative: str) -> int:
-        """Delete the copies of an original that lie in the quarantine, and their reasons. Returns how many."""
-        event, folder, _ = names.split(relative)
-        place, gone = self.quarantine / event / folder, 0
-        for path in list(place.iterdir()) if place.is_dir() else []:
-            if path.is_file() and not path.is_symlink() and _digest(path) == sha256:
-                path.unlink()
-                path.with_name(path.name + ".reason.txt").unlink(missing_ok=True)
-                sync_folder(place)
-                gone += 1
-        return gone
-
-    def _quarantine_place(self, relative: str, sha256: str = "") -> Path:
-        event, folder, name = names.split(relative)
-        place = self.quarantine / event / folder
-        make_folder(place)
-        stem, dot, extension = names.safe(name).rpartition(".")
-        for number in range(1, 100_000):
-            middle = "" if number == 1 else f"-{number}"
-            target = place / (f"{stem}{middle}{dot}{extension}" if stem else f"{extension}{middle}")
-            if not os.path.lexists(target) or (sha256 and target.is_file() and _digest(target) == sha256):
-                return target
-        raise IntakeError(f"{place}: full of files of one name.", "Clear the quarantine.")
 
     # --- work and publish -------------------------------------------------------------------------------------
 
@@ -409,7 +305,7 @@ class Vault:
         path = self.work / name
         with path.open("rb") as f:
             os.fsync(f.fileno())
-        return _digest(path), path.stat().st_size
+        return digest(path), path.stat().st_size
 
     def release(self, work_name: str, channel: str, path: str, sha256: str) -> None:
         """Make a rendition visible by one rename that replaces nothing; finishing a release again does no harm.
@@ -419,18 +315,18 @@ class Vault:
         """
         source, target = self.work / work_name, self.publish / channel / path
         if not source.exists():
-            if target.is_file() and _digest(target) == sha256:
+            if target.is_file() and digest(target) == sha256:
                 sync_folder(target.parent)  # a crash may have come between the rename and this
                 return
             raise FileNotFoundError(errno.ENOENT, "the rendition is gone", str(source))
-        if _digest(source) != sha256:
+        if digest(source) != sha256:
             raise PublishError(f"{work_name}: changed between the check and the release.", "It is rendered again.")
         try:
             make_folder(target.parent, 0o750)
         except FileExistsError as e:
             raise NotADirectoryError(errno.ENOTDIR, "a file stands where a folder should be", e.filename) from e
-        _for_readers(source, self.publish)
-        _sync_file(source)
+        for_readers(source, self.publish)
+        sync_file(source)
         reach("publish.synced")
         rename_no_replace(source, target)
         reach("publish.renamed")
@@ -457,44 +353,12 @@ class Vault:
             if target.parent.is_dir():
                 sync_folder(target.parent)  # a crash may have come between the removal and this
             return True
-        if _digest(target) != sha256:
+        if digest(target) != sha256:
             return False
         target.unlink()
         reach("recall.removed")
         sync_folder(target.parent)
         return True
-
-
-def rename_no_replace(source: Path, target: Path) -> None:
-    """Rename atomically; raises FileExistsError instead of replacing.
-
-    renameat2(2) with RENAME_NOREPLACE; on file systems without it a hard link, which also fails when the target
-    exists; on those without links (some network shares) a look and a rename.
-    """
-    result = -1
-    if hasattr(_libc, "renameat2"):
-        result = _libc.renameat2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _NOREPLACE)
-        if result == 0:
-            return
-        code = ctypes.get_errno()
-        if code not in {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}:
-            raise OSError(code, os.strerror(code), str(target))
-    try:
-        os.link(source, target, follow_symlinks=False)
-    except OSError as e:
-        if e.errno not in {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}:
-            raise
-        if os.path.lexists(target):
-            raise FileExistsError(errno.EEXIST, "exists", str(target)) from e
-        source.rename(target)
-    else:
-        source.unlink()
-
-
-def replace_file(source: Path, target: Path) -> None:
-    """Put a file in the place of another by one rename, durably. For files of the service itself, never for media."""
-    source.replace(target)
-    sync_folder(target.parent)
 
 
 def _of_the_living(path: Path) -> bool:
@@ -511,32 +375,3 @@ def _of_the_living(path: Path) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _for_readers(path: Path, folder: Path) -> None:
-    """Let the group of the publish folder read a file, and nobody else.
-
-    Where the service may not give files to that group, the folder's owner sees to it (`chmod g+s publish`).
-    """
-    group = folder.stat().st_gid
-    if path.stat().st_gid != group:
-        with suppress(PermissionError):
-            os.chown(path, -1, group)
-    path.chmod(0o640)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as f:
-        return hashlib.file_digest(f, "sha256").hexdigest()
-
-
-def _sync_file(path: Path) -> None:
-    with path.open("rb") as f:
-        os.fsync(f.fileno())
-
-
-def _write_text(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text.rstrip() + "\n", encoding="utf-8")
-    _sync_file(partial)
-    replace_file(partial, path)

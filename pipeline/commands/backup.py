@@ -14,8 +14,8 @@ from pipeline.app import App, now, user
 from pipeline.commands.common import ConfigOption, JsonOption, opened
 from pipeline.disk import make_folder
 from pipeline.errors import BackupError, BeeldwachtError
+from pipeline.moves import replace_file
 from pipeline.removals import Removal
-from pipeline.vault import replace_file
 
 
 def backup(

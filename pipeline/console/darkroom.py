@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from pipeline.errors import ChildError, ChildRefused
 from pipeline.lab import Lab, Preview
+from pipeline.moves import write_file
 from pipeline.parts import Parts
 from pipeline.service import lab_options
 from pipeline.store.records import Item, Rendition
@@ -87,7 +88,7 @@ class Darkroom:
         except FileNotFoundError:
             data = self.published(rendition, THUMBNAIL)
         kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._parts.vault.keep(data, kept)
+        write_file(data, kept)
         return data
 
     def close(self) -> None:

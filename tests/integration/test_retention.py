@@ -45,7 +45,7 @@ def arrived(store: Store, vault: Vault, name: str, state: State, at: datetime) -
         item = store.items.claim(at, "me", 60)
         assert item and item.id == taken.item.id
         if state in {State.REJECTED, State.FAILED}:
-            vault.quarantine_copy(item.sha256, f"day/{name}", "because")
+            vault.aside.copy(item.sha256, f"day/{name}", "because")
         store.items.end(at, item, "me", state, ["because"], "because")
     return taken.item.id
 

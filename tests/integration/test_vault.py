@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import IntakeError, OriginalGone, PublishError, RefusedFile
-from pipeline.vault import Vault, rename_no_replace, stamp_of
+from pipeline.moves import rename_no_replace
+from pipeline.vault import Vault, stamp_of
 from tests.vaults import vault_in
 
 LIMIT = 1 << 30
@@ -85,7 +86,7 @@ def test_links_pipes_and_sockets_are_refused_at_once(vault: Vault, tmp_path: Pat
         with pytest.raises(RefusedFile):
             vault.take(path, LIMIT)
     assert time.monotonic() - started < 1
-    assert vault.put_aside(link, "l.jpg", "a link") is not None
+    assert vault.aside.put(link, "l.jpg", "a link") is not None
     assert secret.read_bytes() == b"secret"
     aside = vault.quarantine / "unsorted" / "l.jpg"
     assert aside.is_symlink() and "a link" in (aside.parent / "l.jpg.reason.txt").read_text()
@@ -117,8 +118,8 @@ def test_quarantine_keeps_both_files_of_one_name_and_repeats_harmlessly(vault: V
     one = vault.take(drop(vault, data=b"one"), LIMIT).sha256
     two = vault.take(drop(vault, data=b"two"), LIMIT).sha256
     for _ in range(2):
-        vault.quarantine_copy(one, "e/a.jpg", "because")
-        vault.quarantine_copy(two, "e/a.jpg", "because")
+        vault.aside.copy(one, "e/a.jpg", "because")
+        vault.aside.copy(two, "e/a.jpg", "because")
     files = sorted(p.name for p in (vault.quarantine / "e").iterdir())
     assert files == ["a-2.jpg", "a-2.jpg.reason.txt", "a.jpg", "a.jpg.reason.txt"]
 

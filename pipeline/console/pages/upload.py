@@ -51,7 +51,7 @@ def begin(c: Call) -> Response:
         raise Refused(400, c._("A file of this name is not taken: {}").format(name))
     event = _event(c)
     for key in c.console.store.uploads.abandoned(c.console.clock() - _KEPT):
-        c.console.parts.vault.discard_piece(_pieces(c), key)
+        c.console.parts.vault.deliveries.discard(_pieces(c), key)
     found = c.console.store.uploads.begin(c.console.clock(), c.account.id, secrets.token_hex(16), name, event, size)
     return _told(found)
 
@@ -70,10 +70,10 @@ def piece(c: Call) -> Response:
         return _told(found, 409)
     if not c.body or found.received + len(c.body) > found.size:
         raise UploadError("This piece does not fit.", "Choose the file again.")
-    vault.write_piece(_pieces(c), found.id, found.received, c.body)
+    vault.deliveries.write(_pieces(c), found.id, found.received, c.body)
     found = store.received(c.account.id, key, found.received, len(c.body))
     if found.received == found.size:
-        sha256 = vault.deliver(_pieces(c), found.id, found.event, found.name)
+        sha256 = vault.deliveries.deliver(_pieces(c), found.id, found.event, found.name)
         store.finish(c.console.clock(), c.account.actor, found, sha256)
     return _told(found)
 
@@ -130,7 +130,7 @@ def _event(c: Call) -> str:
     text = "".join(f"{k} = {json.dumps(v, ensure_ascii=True)}\n" for k, v in facts.items() if v)
     if problem := event_file.parse(name, text).problem:
         raise Refused(400, problem)
-    c.console.parts.vault.describe(name, EVENT_FILE, text)
+    c.console.parts.vault.deliveries.describe(name, EVENT_FILE, text)
     return name
 
 
