@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -12,7 +13,8 @@ from enum import StrEnum
 from pipeline.consent_rules import GUARDIANS, may, spread, turns_sixteen
 from pipeline.types import Answer, At16, Consent, EvidenceState, Medium, Person, Reason, Register, Signer, young
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = re.compile(r"^(?= *[=+\-@\t\r\n])|(?<=[;\t\r\n])(?= *[=+\-@])")
+"""Where a formula could begin. Also behind a semicolon: where the comma is for decimals, spreadsheets split there."""
 _REMIND_DAYS = 365
 
 
@@ -162,4 +164,4 @@ def as_csv(found: Iterable[Notice], register: Register) -> str:
 
 def plain(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula."""
-    return "'" + cell if cell.lstrip(" ").startswith(_FORMULA) else cell
+    return _FORMULA.sub("'", cell)

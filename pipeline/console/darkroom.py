@@ -1,7 +1,7 @@
 """Pictures for the pages, made by child processes: originals for the eyes of officers, thumbnails of what is published.
 
 A picture of an original is made anew each time, kept nowhere, and cached by nobody. Thumbnails are made of published
-files only, which everybody may see, and are kept under the file's SHA-256.
+files only, and stand in memory: what is withdrawn, and whoever is erased, leaves no picture behind on the disk.
 """
 
 from __future__ import annotations
@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Callable
-from dataclasses import replace
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
 from pipeline.errors import ChildError, ChildRefused
 from pipeline.lab import Lab, Preview
-from pipeline.moves import write_file
 from pipeline.parts import Parts
 from pipeline.service import lab_options
 from pipeline.store.records import Item, Rendition
@@ -28,6 +29,18 @@ THUMBNAIL = 360
 FILM_SECOND = 1.0
 """The moment of a film that its thumbnail shows: the very first frame is often black."""
 _MOST_SEEN = 1000
+_MOST_THUMBNAILS = 2000
+"""About 20 kB each."""
+
+
+@dataclass(slots=True)
+class _Opened:
+    """An original that somebody looks at, and how many do."""
+
+    users: int = 0
+    path: Path | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    until: ExitStack = field(default_factory=ExitStack)
 
 
 class Darkroom:
@@ -36,7 +49,10 @@ class Darkroom:
     def __init__(self, parts: Parts) -> None:
         options = lab_options(parts)
         self._parts = parts
-        self._thumbnails = parts.settings.path("data") / "thumbnails"
+        self._thumbnails: OrderedDict[str, bytes] = OrderedDict()
+        self._keeping = threading.Lock()
+        self._opening = threading.Lock()
+        self._opened: dict[str, _Opened] = {}
         self._viewer = Lab(replace(options, detectors=options.detectors[-1:], embedders=()))
         self._seer = Lab(options)
         self._seen: dict[Path, tuple[str, int, int, int, int]] = {}
@@ -51,12 +67,12 @@ class Darkroom:
 
         Raises ChildError, OriginalGone, KeyUnknown.
         """
-        with self._parts.vault.opened(item.sha256) as path:
+        with self._open(item.sha256) as path:
             return self._view(lambda lab: self._look(lab, path, item.sha256, box, longest, second))
 
     def analyse(self, item: Item) -> Analysis:
         """The faces of an original with their embeddings, for the memory of one session only. Raises as `original`."""
-        with self._parts.vault.opened(item.sha256) as path, self._seeing:
+        with self._open(item.sha256) as path, self._seeing:
             return _asked(self._seer, lambda lab: lab.analyse(path, embed=True))
 
     def published(self, rendition: Rendition, longest: int) -> bytes:
@@ -81,14 +97,16 @@ class Darkroom:
         return path
 
     def thumbnail(self, rendition: Rendition) -> bytes:
-        """A small picture of a published file, made once."""
-        kept = self._thumbnails / rendition.sha256[:2] / f"{rendition.sha256}.jpg"
-        try:
-            return kept.read_bytes()
-        except FileNotFoundError:
-            data = self.published(rendition, THUMBNAIL)
-        kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_file(data, kept)
+        """A small picture of a published file, made once. Raises as `published`."""
+        with self._keeping:
+            if (kept := self._thumbnails.get(rendition.sha256)) is not None:
+                self._thumbnails.move_to_end(rendition.sha256)
+                return kept
+        data = self.published(rendition, THUMBNAIL)
+        with self._keeping:
+            self._thumbnails[rendition.sha256] = data
+            while len(self._thumbnails) > _MOST_THUMBNAILS:
+                self._thumbnails.popitem(last=False)
         return data
 
     def close(self) -> None:
@@ -107,6 +125,26 @@ class Darkroom:
                 self._facts.clear()
             facts = self._facts[sha256] = lab.film("film_facts", path)
         return lab.still(path, facts, second, longest, box)
+
+    @contextmanager
+    def _open(self, sha256: str) -> Iterator[Path]:
+        """The plain bytes of an original. All who look at the same moment share one copy: a page asks for each face of
+        it, and a film of gigabytes takes seconds to open. It is gone with the last of them.
+        """
+        with self._opening:
+            one = self._opened.setdefault(sha256, _Opened())
+            one.users += 1
+        try:
+            with one.lock:
+                if one.path is None:
+                    one.path = one.until.enter_context(self._parts.vault.opened(sha256))
+            yield one.path
+        finally:
+            with self._opening:
+                one.users -= 1
+                if not one.users:
+                    del self._opened[sha256]
+                    one.until.close()
 
     def _view(self, ask: Callable[[Lab], Preview]) -> Preview:
         with self._viewing:

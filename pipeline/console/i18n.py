@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import gettext
 import io
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from pathlib import Path
 
@@ -20,6 +21,31 @@ NAMES = {"en": "English", "nl": "Nederlands"}
 LOCALES = Path(__file__).with_name("locale")
 
 
+class Sentences:
+    """What the program says with values in it, such as "Item 7 is held.": the catalogue has it with {} for each value.
+
+    Values that are words of the program themselves (a state, a reason) are translated too.
+    """
+
+    def __init__(self, catalogue: gettext.NullTranslations, messages: Iterable[str]) -> None:
+        self._catalogue = catalogue
+        open_ = sorted((m for m in messages if "{}" in m), key=len, reverse=True)  # the most exact one first
+        self._known = [(re.compile(re.escape(m).replace(r"\{\}", "(.+?)"), re.DOTALL), m) for m in open_]
+
+    def translated(self, text: str) -> str:
+        """A sentence in this language; as it is when the catalogue does not know it."""
+        if not text or (exact := self._catalogue.gettext(text)) != text:
+            return text and exact
+        for pattern, message in self._known:
+            if found := pattern.fullmatch(text):
+                return self._catalogue.gettext(message).format(*map(self._word, found.groups()))
+        return text
+
+    def _word(self, value: str) -> str:
+        return re.sub(r"[a-z_]{3,}", lambda m: self._catalogue.gettext(m[0].replace("_", " ")), value) \
+            if re.fullmatch(r"[a-z_]+(, [a-z_]+)*", value) else value
+
+
 def catalogues() -> Mapping[str, gettext.NullTranslations]:
     """Language -> its translations. English is what the messages are written in."""
     found: dict[str, gettext.NullTranslations] = {"en": gettext.NullTranslations()}
@@ -30,6 +56,12 @@ def catalogues() -> Mapping[str, gettext.NullTranslations]:
     compiled.seek(0)
     found["nl"] = gettext.GNUTranslations(compiled)
     return found
+
+
+def messages() -> list[str]:
+    """Every message that the catalogue has Dutch for."""
+    with (LOCALES / "nl" / "console.po").open("rb") as f:
+        return [m.id for m in read_po(f) if m.id and isinstance(m.id, str)]
 
 
 def chosen(cookie: str, accept: str, fallback: str) -> str:

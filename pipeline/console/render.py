@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gettext
+import hmac
+import secrets
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
@@ -13,6 +15,7 @@ from jinja2.runtime import Context
 
 from pipeline.console import i18n
 from pipeline.console.auth import csrf_of
+from pipeline.errors import BeeldwachtError
 from pipeline.log_words import note_text
 from pipeline.report import clock, reason_text
 from pipeline.store.accounts import AccountRole
@@ -28,6 +31,9 @@ class Pages:
 
     def __init__(self, school: str) -> None:
         self._texts: Mapping[str, gettext.NullTranslations] = i18n.catalogues()
+        known = i18n.messages()
+        self._sentences = {language: i18n.Sentences(texts, known) for language, texts in self._texts.items()}
+        self._key = secrets.token_bytes(32)
         self._environments = {language: self._environment(language, school) for language in i18n.LANGUAGES}
 
     def text(self, language: str, message: str) -> str:
@@ -37,8 +43,22 @@ class Pages:
     def render(self, call: Call, template: str, **values: Any) -> str:
         """A template for a call."""
         return self._environments[call.language].get_template(template).render(
-            call=call, csrf=csrf_of(call.token), said=call.query.get("said", "")[:300], **values
+            call=call, csrf=csrf_of(call.token), said=self._told(call.query), **values
         )
+
+    def said(self, language: str, error: BeeldwachtError) -> str:
+        """What an error says, in a language. What a command would show is left out: a page shows it."""
+        remedy = "" if "beeldwacht " in error.remedy else error.remedy
+        return " ".join(filter(None, (self._sentences[language].translated(t) for t in (error.message, remedy))))
+
+    def signed(self, message: str) -> str:
+        """Proof that a message in an address is the console's own: nobody else puts words on its pages."""
+        return hmac.new(self._key, message.encode(), "sha256").hexdigest()
+
+    def _told(self, query: Mapping[str, str]) -> str:
+        message = query.get("said", "")
+        ours = hmac.compare_digest(self.signed(message).encode(), query.get("by", "").encode())
+        return message if ours else ""
 
     def _environment(self, language: str, school: str) -> Environment:
         env = Environment(

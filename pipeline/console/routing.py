@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -79,14 +79,25 @@ class Call:
         return self.request.query_params
 
     @property
+    def here(self) -> str:
+        """The address of the page that is looked at: to come back to. An answer to a form has none: the form's page."""
+        url = self.request.url
+        if self.request.method != "GET":
+            came = urlsplit(self.request.headers.get("referer", ""))
+            return came.path + (f"?{came.query}" if came.query else "") if came.netloc == url.netloc else "/"
+        return url.path + (f"?{url.query}" if url.query else "")
+
+    @property
     def partial(self) -> bool:
         """Whether htmx asks, and wants a part of the page only."""
         return "hx-request" in self.request.headers
 
     def number(self, name: str) -> int:
-        """A number out of the path."""
-        value = self.request.path_params[name]
-        return int(value)
+        """A number out of the path; one that is larger than any row has names nothing."""
+        value = whole(str(self.request.path_params[name]))
+        if value is None:
+            raise NotFound
+        return value
 
     def has(self, *roles: AccountRole) -> bool:
         """Whether who asks has one of these roles."""
@@ -96,6 +107,10 @@ class Call:
         """A message in the language of the page."""
         return self.console.pages.text(self.language, message)
 
+    def say(self, error: BeeldwachtError) -> str:
+        """What an error says, in the language of the page."""
+        return self.console.pages.said(self.language, error)
+
     def page(self, template: str, status: int = 200, **values: Any) -> Response:
         """A template as an answer."""
         text = self.console.pages.render(self, template, **values)
@@ -103,10 +118,11 @@ class Call:
 
     def go(self, path: str, said: str = "") -> Response:
         """On to another page, with a word about what was done."""
-        target = f"{path}{'&' if '?' in path else '?'}said={quote(said)}" if said else path
+        if said:
+            path += f"{'&' if '?' in path else '?'}said={quote(said)}&by={self.console.pages.signed(said)}"
         if self.partial:
-            return Response(status_code=204, headers={"HX-Location": target})
-        return RedirectResponse(target, 303)
+            return Response(status_code=204, headers={"HX-Location": path})
+        return RedirectResponse(path, 303)
 
 
 Page = Callable[[Call], Response]
@@ -126,6 +142,16 @@ class Declared:
     takes: str = "form"
     limit: int = MAX_FORM
     machine: bool = False
+
+
+def ours(target: str) -> bool:
+    """Whether an address that somebody gave leads to a page of the console, and to no other site."""
+    return target.startswith("/") and "\\" not in target and not target.startswith("//") and not urlsplit(target).netloc
+
+
+def whole(text: str) -> int | None:
+    """A number as a link or a form carries it; None for what is no number, or larger than any row's."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
 
 
 def routes(console: Console, table: Sequence[Declared]) -> list[Route]:
@@ -155,7 +181,9 @@ def _endpoint(console: Console, declared: Declared) -> Callable[[Request], Await
                                  text=call._("There is no such page, or not for you."))  # fmt: skip
         except Refused as e:
             response = call.page("message.html", e.status, title=call._("Not done"), text=str(e))
-        except (BeeldwachtError, RegisterError) as e:
+        except BeeldwachtError as e:
+            response = call.page("message.html", 409, title=call._("Not done"), text=call.say(e))
+        except RegisterError as e:
             response = call.page("message.html", 409, title=call._("Not done"), text=str(e))
         except OSError as e:
             logger.exception("console: %s %s", request.method, declared.path)

@@ -112,9 +112,12 @@ class AccountStore:
             return _account(tx.execute(select(accounts).where(accounts.c.id == row.id)).one())
 
     def set_roles(self, now: datetime, actor: str, name: str, roles: Sequence[AccountRole]) -> None:
-        """Give an account other roles; its sessions end, so that they hold at once."""
+        """Give an account other roles; its sessions end, so that they hold at once.
+
+        Raises AccountError for an account from outside, whose roles follow its groups.
+        """
         with self._db.write() as tx:
-            row = _row(tx, name)
+            row = _own(tx, name)
             tx.execute(update(accounts).where(accounts.c.id == row.id).values(roles=_roles_out(roles)))
             tx.execute(delete(sessions).where(sessions.c.account_id == row.id))
             body = {"account": row.name, "roles": sorted(roles)}
@@ -149,10 +152,10 @@ class AccountStore:
     def invite(self, now: datetime, actor: str, code_sha256: str, name: str | None, valid: timedelta) -> None:
         """Keep the hash of a one-time code: for an account, or (None) for the first administrator.
 
-        An earlier code for the same ends.
+        An earlier code for the same ends. Raises AccountError for an account from outside: it has no password here.
         """
         with self._db.write() as tx:
-            account_id = _row(tx, name).id if name is not None else None
+            account_id = _own(tx, name).id if name is not None else None
             same = sign_in_codes.c.account_id == account_id if name else sign_in_codes.c.account_id.is_(None)
             tx.execute(delete(sign_in_codes).where(same))
             tx.execute(insert(sign_in_codes).values(
@@ -286,6 +289,14 @@ def _row(tx: Connection, name: str) -> Row[Any]:
     row = tx.execute(select(accounts).where(accounts.c.name == plain(name))).first()
     if row is None:
         raise AccountError(f"There is no account {plain(name)}.", "See `beeldwacht account list`.")
+    return row
+
+
+def _own(tx: Connection, name: str) -> Row[Any]:
+    """An account that is kept here, and not by the school's own server."""
+    row = _row(tx, name)
+    if row.subject is not None:
+        raise AccountError(f"{row.name} signs in with the school's own account.", "Change its groups there.")
     return row
 
 

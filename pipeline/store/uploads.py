@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, update
 
 from pipeline.db_console import uploads
 from pipeline.errors import BeeldwachtError
 from pipeline.store.base import Database, stamp
 from pipeline.store.journal import Journal
+
+MOST_OPEN = 50
+"""Unfinished uploads of one account: pieces of them lie on the disk for days."""
 
 
 class UploadError(BeeldwachtError):
@@ -41,12 +44,19 @@ class UploadStore:
         self._journal = journal
 
     def begin(self, now: datetime, account_id: int, key: str, name: str, event: str, size: int) -> Upload:
-        """A new upload, or the unfinished one of the same file by the same account, to go on with."""
+        """A new upload, or the unfinished one of the same file by the same account, to go on with.
+
+        Raises UploadError when the account has too many unfinished ones.
+        """
         same = (uploads.c.account_id == account_id, uploads.c.name == name, uploads.c.event == event,
                 uploads.c.size == size, uploads.c.done_at.is_(None))  # fmt: skip
         with self._db.write() as tx:
             row = tx.execute(select(uploads).where(*same)).first()
             if row is None:
+                open_ = select(func.count()).where(uploads.c.account_id == account_id, uploads.c.done_at.is_(None))
+                if (tx.execute(open_).scalar() or 0) >= MOST_OPEN:
+                    raise UploadError("Too many files were begun and not finished.",
+                                      "Finish them first: choose the same files again.")  # fmt: skip
                 tx.execute(insert(uploads).values(
                     id=key, account_id=account_id, name=name, event=event, size=size, received=0,
                     begun_at=stamp(now)))  # fmt: skip

@@ -153,6 +153,43 @@ def test_what_was_asked_in_the_address_is_said_as_text(site: Site) -> None:
         assert evil not in text
 
 
+def test_nobody_else_puts_words_on_a_page(site: Site) -> None:
+    officer = site.as_("officer")
+    officer.get("/account")
+    wrong = {"old": "x" * 12, "password": "a" * 12, "again": "b" * 12}
+    assert officer.post("/account/password", wrong).status_code == 400
+    said = officer.post("/language", {"language": "en", "back": "/gallery?event=trip"})
+    assert said.headers["location"] == "/gallery?event=trip"  # back where one was
+    administrator = site.as_("administrator")
+    administrator.get("/accounts")
+    done = administrator.post("/accounts/uploader", {"act": "unlock"}).headers["location"]
+    assert '<p class="said" role="status">Done.</p>' in administrator.get(done).text
+    forged = done.replace("said=Done.", "said=Call%20this%20number")
+    assert "Call this number" not in administrator.get(forged).text
+    assert "Call this number" not in site.visitor().get("/login?said=Call%20this%20number").text
+
+
+def test_a_number_that_no_row_has_is_not_found(site: Site) -> None:
+    huge, officer = 10**25, site.as_("officer")
+    for target in ("/review/{}", "/review/{}/original", "/review/1/face/{}", "/audit/item/{}", "/audit/entry/{}",
+                   "/audit/spot/{}", "/gallery/{}", "/gallery/{}/download"):  # fmt: skip
+        assert officer.get(target.format(huge)).status_code in {404, 409}, target
+    for target in ("/review?after={}", "/gallery?before={}", "/register?from={}", "/audit?before={}&item={}"):
+        assert officer.get(target.format(huge, huge)).status_code == 200, target
+    assert officer.post("/gallery/zip", {"file": str(huge)}).status_code == 409
+
+
+def test_nobody_changes_the_own_rights_however_the_name_is_written(site: Site) -> None:
+    administrator = site.as_("administrator")
+    administrator.get("/accounts")
+    for name in ("administrator", "Administrator", "%20ADMINISTRATOR"):
+        for act in ("roles", "lock"):
+            answer = administrator.post(f"/accounts/{name}", {"act": act, "roles": "officer"})
+            assert answer.status_code == 409, name
+    found = site.store.accounts.find("administrator")
+    assert found is not None and found.roles == {AccountRole.ADMINISTRATOR} and not found.locked_at
+
+
 def test_wrong_passwords_wait_and_the_log_says_so(site: Site) -> None:
     site.account("victim", "uploader")
     visitor = site.visitor()

@@ -114,6 +114,18 @@ def test_the_first_administrators_code_makes_one_and_only_one(store: Store, cloc
     assert auth.invited(again) is None
 
 
+def test_an_account_of_the_schools_own_server_gets_no_password_and_no_roles_here(
+    auth: Auth, store: Store, clock: Clock
+) -> None:
+    store.accounts.from_outside(clock(), "https://login.example#1", "teacher", [AccountRole.UPLOADER])
+    with pytest.raises(AccountError, match="own account"):
+        auth.invite("account:boss", "Teacher")
+    with pytest.raises(AccountError, match="own account"):
+        store.accounts.set_roles(clock(), "account:boss", "teacher", [AccountRole.OFFICER])
+    found = store.accounts.find("teacher")
+    assert found is not None and found.password is None and found.roles == {AccountRole.UPLOADER}
+
+
 def test_sessions_end_by_idling_by_age_by_a_lock_and_by_other_rights(auth: Auth, store: Store, clock: Clock) -> None:
     idle = auth.sign_in("kim", GOOD, HERE)
     clock.on(minutes=19)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
+import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -18,12 +20,13 @@ from sqlalchemy import text
 
 from pipeline.console.alike import closest, resemblance
 from pipeline.console.dossier import pdf
+from pipeline.console.pages.gallery import zip_of
 from pipeline.console.words import sentence
 from pipeline.errors import ChildRefused
 from pipeline.match import MatchSettings
 from pipeline.sampling import wilson
 from pipeline.store import Store
-from pipeline.store.uploads import UploadError
+from pipeline.store.uploads import MOST_OPEN, UploadError
 from pipeline.store.views import Search
 from pipeline.types import Box, Consent, Detection, Face, Medium, Person, Role
 from tests.console.site import Site
@@ -88,6 +91,32 @@ def test_pieces_come_in_order_and_to_their_owner_only(store: Store) -> None:
     with pytest.raises(UploadError):
         store.uploads.get(other, first.id)
     assert store.uploads.received(mine, first.id, 6, 4).received == 10
+
+
+def test_an_account_begins_so_many_uploads_and_no_more(store: Store) -> None:
+    from pipeline.store.accounts import AccountRole
+
+    mine, other = (store.accounts.add(NOW, "t", n, [AccountRole.UPLOADER]).id for n in ("one", "two"))
+    for n in range(MOST_OPEN):
+        store.uploads.begin(NOW, mine, f"{n:032}", f"{n}.jpg", "trip", 10)
+    with pytest.raises(UploadError, match="Too many"):
+        store.uploads.begin(NOW, mine, "a" * 32, "more.jpg", "trip", 10)
+    assert store.uploads.begin(NOW, mine, "a" * 32, "7.jpg", "trip", 10).id == f"{7:032}"
+    assert store.uploads.begin(NOW, other, "a" * 32, "more.jpg", "trip", 10).id == "a" * 32
+
+
+def test_a_zip_grows_as_it_is_sent_and_bears_a_film_of_any_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 1 << 19)  # as if 512 KiB were the 2 GiB of old zips
+    film, small, gone = (tmp_path / n for n in ("film.mp4", "small.jpg", "gone.jpg"))
+    film.write_bytes(bytes(range(256)) * (1 << 12))
+    small.write_bytes(b"small")
+    pieces = list(zip_of([("a/film.mp4", film), ("gone.jpg", gone), ("b/small.jpg", small)]))
+    assert len(pieces) > 3 and max(map(len, pieces)) < 1 << 19
+    with zipfile.ZipFile(io.BytesIO(b"".join(pieces))) as z:
+        assert z.testzip() is None and z.namelist() == ["a/film.mp4", "b/small.jpg"]
+        assert z.read("a/film.mp4") == film.read_bytes()
 
 
 def test_a_decision_reads_as_a_sentence_with_article_version_and_row(store: Store) -> None:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from pipeline.console.auth import roles_of
 from pipeline.console.routing import Call, Refused
 from pipeline.errors import BeeldwachtError
-from pipeline.store.accounts import AccountRole
+from pipeline.store.accounts import AccountRole, plain
 
 
 def accounts(c: Call) -> Response:
@@ -24,13 +24,13 @@ def add(c: Call) -> Response:
             raise BeeldwachtError(c._("Choose at least one role."))
         made = c.console.store.accounts.add(c.console.clock(), c.account.actor, name, roles)
     except BeeldwachtError as e:
-        return _list(c, problem=c._(e.message) + " " + c._(e.remedy), status=400)
+        return _list(c, problem=c.say(e), status=400)
     return _list(c, code=c.console.auth.invite(c.account.actor, made.name), of=made.name)
 
 
 def change(c: Call) -> Response:
     """Roles, lock, unlock, or a new one-time code for an account."""
-    store, name, what = c.console.store.accounts, c.request.path_params["name"], c.form.get("act", "")
+    store, name, what = c.console.store.accounts, plain(c.request.path_params["name"]), c.form.get("act", "")
     by, now = c.account.actor, c.console.clock()
     if what in {"lock", "roles"} and name == c.account.name:
         return _list(c, problem=c._("Nobody changes the own rights: ask another administrator."), status=409)

@@ -13,10 +13,11 @@ from urllib.parse import urlencode
 
 from starlette.responses import Response
 
+from consent_sync.notices import plain
 from pipeline import review
 from pipeline.audit import Entry, to_line
 from pipeline.console.dossier import pdf
-from pipeline.console.routing import Call, NotFound, Refused
+from pipeline.console.routing import Call, NotFound, Refused, whole
 from pipeline.console.words import evidence, sentence
 from pipeline.errors import BeeldwachtError
 from pipeline.lifecycle import State
@@ -114,7 +115,8 @@ def look(c: Call) -> Response:
     if found is None:
         raise NotFound
     open_ = [v for v, mark in found.marks.items() if not mark]
-    wanted = [int(c.query["verdict"])] if c.query.get("verdict", "").isdecimal() else open_[:1]
+    asked = whole(c.query.get("verdict", ""))
+    wanted = open_[:1] if asked is None else [asked]
     decided = c.console.store.views.decided([v for v in wanted if v in found.marks])
     shown = [(d, sentence(d.facts, c.language, c.console.store.register), list(evidence(d.facts, c.language)))
              for d in decided]  # fmt: skip
@@ -147,8 +149,7 @@ def _wanted(c: Call) -> tuple[Search, str]:
                         for k in ("since", "until"))  # fmt: skip
     except ValueError:
         return Search(), c._("A date looks like 2026-11-01.")
-    numbers = {k: int(q[k]) if q[k].isascii() and q[k].isdecimal() and len(q[k]) < 16 else None
-               for k in ("item", "before")}  # fmt: skip
+    numbers = {k: whole(q[k]) for k in ("item", "before")}
     if q["item"] and numbers["item"] is None:
         return Search(), c._("A file's number has digits only.")
     people = _people(c, q["person"]) if q["person"] else ()
@@ -188,9 +189,10 @@ def _row(c: Call, e: Entry) -> dict[str, Any]:
 
 
 def _number(text: str, least: int, most: int) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 17 and least <= int(text) <= most):
+    number = whole(text)
+    if number is None or not least <= number <= most:
         raise BeeldwachtError(f"{text[:20]!r} is not a number from {least} to {most}.", "Type another.")
-    return int(text)
+    return number
 
 
 def _csv(c: Call, entries: list[Entry]) -> tuple[bytes, str]:
@@ -200,14 +202,8 @@ def _csv(c: Call, entries: list[Entry]) -> tuple[bytes, str]:
     for e in entries:
         row = _row(c, e)
         said = "; ".join([row["head"], *row["lines"], *(d["text"] for d in row["decided"])])
-        writer.writerow([_cell(x) for x in (e.seq, e.at, e.kind, e.actor, e.item_id or "", said, e.hash)])
+        writer.writerow([plain(str(x)) for x in (e.seq, e.at, e.kind, e.actor, e.item_id or "", said, e.hash)])
     return out.getvalue().encode("utf-8-sig"), "text/csv; charset=utf-8"
-
-
-def _cell(value: object) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    text = str(value)
-    return f"'{text}" if text[:1] in "=+-@\t\r" else text
 
 
 def _json(_: Call, entries: list[Entry]) -> tuple[bytes, str]:

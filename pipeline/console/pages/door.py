@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from starlette.responses import FileResponse, RedirectResponse, Response
 
@@ -20,6 +19,7 @@ from pipeline.console.routing import (
     UPLOADER,
     Call,
     NotFound,
+    ours,
     set_cookie,
 )
 from pipeline.errors import BeeldwachtError
@@ -76,9 +76,7 @@ def sign_in(c: Call) -> Response:
 
 def signed_in(c: Call, token: str, target: str) -> Response:
     """On to a page of ours with a new session; a target elsewhere is not followed."""
-    parts = urlsplit(target)
-    ours = target.startswith("/") and not target.startswith("//") and "\\" not in target and not parts.netloc
-    response = RedirectResponse(target if ours else "/", 303)
+    response = RedirectResponse(target if ours(target) else "/", 303)
     set_cookie(c.console, response, SESSION, token)
     response.delete_cookie(BEFORE, path="/")
     return response
@@ -112,7 +110,7 @@ def accept(c: Call) -> Response:
     except SignInError as e:
         return _welcome(c, code, _sentence(c, e), 429)
     except AccountError as e:
-        return _welcome(c, code, c._(e.message) + " " + c._(e.remedy), 400)
+        return _welcome(c, code, c.say(e), 400)
     return signed_in(c, token, "/")
 
 
@@ -130,7 +128,7 @@ def password(c: Call) -> Response:
     except SignInError as e:
         return c.page("account.html", 403, problem=_sentence(c, e))
     except BeeldwachtError as e:
-        return c.page("account.html", 400, problem=c._(e.message) + " " + c._(e.remedy))
+        return c.page("account.html", 400, problem=c.say(e))
     return c.go("/login", c._("The password is changed. Sign in with the new one."))
 
 
@@ -140,7 +138,7 @@ def language(c: Call) -> Response:
     if chosen not in LANGUAGES:
         raise NotFound
     back = c.form.get("back", "/")
-    response = RedirectResponse(back if back.startswith("/") and not back.startswith(("//", "/\\")) else "/", 303)
+    response = RedirectResponse(back if ours(back) else "/", 303)
     set_cookie(c.console, response, LANGUAGE, chosen, _YEAR)
     return response
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import io
 import mimetypes
+import os
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from starlette.responses import FileResponse, Response, StreamingResponse
 
 from pipeline import review
-from pipeline.console.routing import Call, NotFound
+from pipeline.console.routing import Call, NotFound, whole
 from pipeline.errors import BeeldwachtError, ChildError
 from pipeline.store.views import PAGE, Published
 
@@ -26,7 +29,7 @@ def gallery(c: Call) -> Response:
     channels = c.console.app.settings.channels
     channel = c.query.get("channel", channels[0])
     event = c.query.get("event", "")
-    before = int(c.query["before"]) if c.query.get("before", "").isdecimal() else None
+    before = whole(c.query.get("before", ""))
     found = c.console.store.views.published(channel, event, before, limit=PAGE + 1)
     return c.page(
         "gallery_files.html" if c.partial else "gallery.html", files=found[:PAGE], channel=channel, event=event,
@@ -66,7 +69,7 @@ def download(c: Call) -> Response:
 
 def together(c: Call) -> Response:
     """Several files as one zip, sent while it is made."""
-    ids = [int(x) for x in c.many.get("file", []) if x.isdecimal()][:MOST_AT_ONCE]
+    ids = [n for x in c.many.get("file", []) if (n := whole(x)) is not None][:MOST_AT_ONCE]
     files = c.console.store.views.published(ids=ids, limit=MOST_AT_ONCE)
     if not files:
         raise BeeldwachtError(c._("No file was chosen."), c._("Tick some, then download them."))
@@ -137,18 +140,31 @@ def _picture(c: Call, make: Callable[[Published], bytes]) -> Response:
 
 
 def _zipped(c: Call, files: list[Published]) -> Iterator[bytes]:
-    """A zip as it grows. A file that was withdrawn or altered meanwhile is left out."""
+    """A zip of published files as it grows. One that was withdrawn or altered meanwhile is left out."""
+
+    def there() -> Iterator[tuple[str, Path]]:
+        for f in files:
+            with suppress(OSError):
+                yield f"{f.rendition.channel}/{f.rendition.path}", c.console.darkroom.file(f.rendition)
+
+    return zip_of(there())
+
+
+def zip_of(files: Iterable[tuple[str, Path]]) -> Iterator[bytes]:
+    """The bytes of a zip, piece by piece, of files and the names that they have in it. One that is gone is left out."""
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_STORED) as z:
-        for f in files:
+        for name, path in files:
             try:
-                path = c.console.darkroom.file(f.rendition)
-                with path.open("rb") as source, z.open(f"{f.rendition.channel}/{f.rendition.path}", "w") as target:
-                    while chunk := source.read(1 << 18):
-                        target.write(chunk)
-                        yield sink.taken()
+                source = path.open("rb")
             except OSError:
                 continue
+            entry = zipfile.ZipInfo(name)
+            entry.file_size = os.fstat(source.fileno()).st_size  # over 2 GiB, a film has another header
+            with source, z.open(entry, "w") as target:
+                while chunk := source.read(1 << 18):
+                    target.write(chunk)
+                    yield sink.taken()
     yield sink.taken()
 
 

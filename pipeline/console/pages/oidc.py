@@ -29,7 +29,7 @@ def callback(c: Call) -> Response:
         if account.locked_at:
             raise OidcError("This account is locked.", "Ask an administrator.")
     except BeeldwachtError as e:
-        return c.page("message.html", 403, title=c._("Not signed in"), text=c._(e.message) + " " + c._(e.remedy))
+        return c.page("message.html", 403, title=c._("Not signed in"), text=c.say(e))
     return signed_in(c, c.console.auth.begin(account, "oidc"), identity.next)
 
 

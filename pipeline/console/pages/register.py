@@ -15,7 +15,7 @@ from starlette.responses import FileResponse, Response
 from consent_sync.notices import as_csv, notices
 from pipeline import rights
 from pipeline.consent_rules import may_in, spread, turns_sixteen
-from pipeline.console.routing import Call, NotFound
+from pipeline.console.routing import Call, NotFound, whole
 from pipeline.errors import BeeldwachtError
 from pipeline.lab import Lab
 from pipeline.policy import may_match
@@ -39,7 +39,7 @@ def people(c: Call) -> Response:
          if (wanted in p.name.casefold() or wanted == p.person_id.casefold()) and (not group or group in p.groups)),
         key=lambda p: p.name.casefold(),
     )  # fmt: skip
-    start = int(c.query["from"]) if c.query.get("from", "").isdecimal() else 0
+    start = whole(c.query.get("from", "")) or 0
     groups = sorted({g for p in register.people.values() for g in p.groups})
     channels = c.console.app.settings.channels
     rows = [(p, _summary(c, register, p)) for p in found[start : start + _PAGE]]
@@ -139,7 +139,7 @@ def portrait(c: Call) -> Response:
     try:
         refused = c.console.app.enrol_portrait(person_id, data, _SUFFIXES[c.file.content_type], c.account.actor)
     except BeeldwachtError as e:
-        return _person(c, str(e), 409)
+        return _person(c, c.say(e), 409)
     if refused:
         return _person(c, c._("The portrait cannot be used: {}").format(refused), 409)
     return c.go(f"/register/person/{person_id}", c._("The portrait is enrolled."))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from pipeline.console.alike import MOST_ITEMS
 from pipeline.console.darkroom import FILM_SECOND
 from pipeline.console.film_view import best_second, view
 from pipeline.console.pages.film import NEVER_KEPT, seconds_of, source_of, span_of
-from pipeline.console.routing import Call, NotFound, Refused
+from pipeline.console.routing import Call, NotFound, Refused, whole
 from pipeline.console.words import evidence, sentence
 from pipeline.errors import BeeldwachtError, ChildError, Conflict, KeyUnknown, OriginalGone
 from pipeline.lifecycle import State
@@ -26,6 +27,7 @@ from pipeline.types import Box, JsonObject, Medium
 from pipeline.wire import box_in
 
 _MOST_FOUND = 12
+_MOST_TOLD = 5
 _HEAD = 240
 
 
@@ -106,7 +108,7 @@ def act(c: Call) -> Response:
         return _item(c, number, 409, c._("Somebody else did something with this item while you looked at it. "
                                          "Nothing of yours was kept: look again, then decide."))  # fmt: skip
     except BeeldwachtError as e:
-        return _item(c, number, 409, str(e))
+        return _item(c, number, 409, c.say(e))
     c.console.app.write_log_files()
     ends = c.form.get("act") in {"approve", "reject"}
     target = f"/review/{following}" if ends and following else "/review" if ends else f"/review/{number}"
@@ -117,29 +119,31 @@ def alike(c: Call) -> Response:
     """Faces of the same event that resemble this one; looks for a few seconds, and says how much is left."""
     parts, settings = c.console.parts, c.console.app.settings
     found, face = review.item_of(parts, c.number("item")), c.number("face")
+    version = c.console.store.review.version
     if not settings.matching.enabled:
-        return c.page("review_alike.html", item=found, face=face, found=[], left=0, off=True)
+        return c.page("review_alike.html", item=found, face=face, found=[], left=0, off=True, version=version)
     others = c.console.store.views.of_event(found.event.name, MOST_ITEMS)
     left = c.console.memory.look(c.token, found, others)
     hits = [] if left else c.console.memory.alike(c.token, found, face, others, settings.matching.rules)
-    return c.page("review_alike.html", item=found, face=face, found=hits, left=left, off=False)
+    return c.page("review_alike.html", item=found, face=face, found=hits, left=left, off=False,
+                  version=version)  # fmt: skip
 
 
 def together(c: Call) -> Response:
     """Give the faces that were ticked one name; what changed meanwhile is left alone, and said."""
-    person, why = c.form.get("person", "").strip(), review.reason(c.form.get("why", ""))
+    person, why = _who(c, c.form.get("person", "")), review.reason(c.form.get("why", ""))
     done, not_done = 0, []
-    for pair in c.many.get("face", [])[:MOST_ITEMS]:
-        number, _, face = pair.partition(":")
+    for ticked in c.many.get("face", [])[:MOST_ITEMS]:
+        number, face, seen = [*map(_int, ticked.split(":")), -1, -1][:3]
         try:
-            found = review.item_of(c.console.parts, _int(number))
+            found = review.item_of(c.console.parts, number)
             redo = found.state is State.PUBLISHED
-            review.name_face(c.console.parts, found.id, _int(face), person, c.account.actor, redo, why)
+            review.name_face(c.console.parts, found.id, face, person, c.account.actor, redo, why, seen)
             done += 1
         except BeeldwachtError as e:
-            not_done.append(e.message)
+            not_done.append(c.say(e))
     c.console.app.write_log_files()
-    said = c._("{n} faces were named.").format(n=done) + " " + " ".join(not_done)
+    said = c._("Faces named: {n}.").format(n=done) + " " + " ".join(not_done[:_MOST_TOLD])
     return c.go(f"/review/{c.number('item')}", said.strip())
 
 
@@ -154,15 +158,16 @@ def _act(c: Call, number: int, what: str) -> str:
     elif verb == "region":
         review.cover(parts, number, MarkKind.REGION, _drawn(c), by, why, seen, span_of(c))
     elif verb == "speakers":
-        said = [] if rest == "nobody" else c.form.get("speakers", "").replace(",", " ").split()
-        if not said and rest != "nobody":
-            raise Refused(400, c._("Type the ids of those who can be heard, or choose nobody."))
+        typed = [] if rest == "nobody" else [t for t in re.split("[,;]", c.form.get("speakers", "")) if t.strip()]
+        if not typed and rest != "nobody":
+            raise Refused(400, c._("Type who can be heard, or choose nobody."))
+        said = [_who(c, t) for t in typed]
         review.say_speakers(parts, number, said, by, review.reason(why), _published(c, number), seen)
     elif verb == "deny":
         review.deny(parts, number, _int(rest), by, why, seen)
     elif verb == "name":
         face, _, person = rest.partition(":")
-        person = person or c.form.get(f"person-{face}", "").strip()
+        person = person or _who(c, c.form.get(f"person-{face}", ""))
         review.name_face(parts, number, _int(face), person, by, _published(c, number), review.reason(why), seen)
     elif verb == "unname":
         review.reason(why)
@@ -176,6 +181,20 @@ def _act(c: Call, number: int, what: str) -> str:
     return {
         "approve": c._("Approved: it is decided and checked again, then published."), "reject": c._("Refused."),
     }.get(verb, c._("Noted. The file is decided again."))  # fmt: skip
+
+
+def _who(c: Call, typed: str) -> str:
+    """The id of somebody in the register, by id or by the whole name. Raises BeeldwachtError for nobody, or several."""
+    text, register = " ".join(typed.split()), c.console.store.register.current()
+    if text in register.people:
+        return text
+    found = [p.person_id for p in register.people.values() if text and p.name.casefold() == text.casefold()]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise BeeldwachtError(f"Several people are called {text}: {', '.join(sorted(found))}.", "Type the id.")
+    raise BeeldwachtError(f"Nobody in the register has the name or id {text or '-'}.",
+                          "Type it as the register has it.")  # fmt: skip
 
 
 def _published(c: Call, number: int) -> bool:
@@ -260,4 +279,5 @@ def _jpeg(
 
 
 def _int(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 12 else -1
+    number = whole(text)
+    return -1 if number is None else number

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 from datetime import date, timedelta
 from pathlib import Path
 
 from starlette.responses import JSONResponse, Response
 
 from pipeline import event_file, names
-from pipeline.console.routing import Call, NotFound, Refused
+from pipeline.console.routing import Call, NotFound, Refused, whole
 from pipeline.errors import BeeldwachtError
 from pipeline.lifecycle import State
 from pipeline.names import EVENT_FILE
@@ -43,7 +44,7 @@ def mine(c: Call) -> Response:
 def begin(c: Call) -> Response:
     """A new upload, or the unfinished one of the same file; says from where to go on."""
     name = names.safe(c.form.get("name", ""), "file")
-    size = int(c.form["size"]) if c.form.get("size", "").isdecimal() and len(c.form["size"]) < 14 else 0
+    size = whole(c.form.get("size", "")) or 0
     most = c.console.app.settings.work.max_file_mib << 20
     if not 0 < size <= most:
         raise Refused(413, c._("A file has at most {} MiB, and something in it.").format(most >> 20))
@@ -52,6 +53,9 @@ def begin(c: Call) -> Response:
     event = _event(c)
     for key in c.console.store.uploads.abandoned(c.console.clock() - _KEPT):
         c.console.parts.vault.deliveries.discard(_pieces(c), key)
+    settings = c.console.app.settings
+    if shutil.disk_usage(settings.path("data")).free < size + (settings.work.keep_free_mib << 20):
+        raise Refused(507, c._("There is no room for this file now. Tell the administrator."))
     found = c.console.store.uploads.begin(c.console.clock(), c.account.id, secrets.token_hex(16), name, event, size)
     return _told(found)
 
@@ -66,7 +70,7 @@ def piece(c: Call) -> Response:
     store, vault, key = c.console.store.uploads, c.console.parts.vault, c.request.path_params["key"]
     found = _own(c)
     offset = c.request.headers.get("upload-offset", "")
-    if not offset.isdecimal() or int(offset) != found.received or found.done_at:
+    if whole(offset) != found.received or found.done_at:
         return _told(found, 409)
     if not c.body or found.received + len(c.body) > found.size:
         raise UploadError("This piece does not fit.", "Choose the file again.")
