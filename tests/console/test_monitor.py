@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import anyio
 import httpx
 import pytest
+from anyio.from_thread import start_blocking_portal
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 
@@ -42,7 +42,8 @@ def test_a_running_service_is_well_and_its_figures_are_those_of_the_table(site: 
         assert not http.cookies and "no-store" in answer.headers["cache-control"]
     found = figures(text)
     assert {s: found["items", str(s)] for s in site.store.items.counts()} == site.store.items.counts()
-    assert found["service_up", ""] == 1 and found["register_version", ""] == 1 and found["log_entries", ""] > 10
+    assert found["service_up", ""] == 1 and found["log_entries", ""] > 10
+    assert found["register_version", ""] == site.store.register.current().version > 0
     assert found["item_seconds_count", ""] >= 4 and found["item_seconds_bucket", "+Inf"] >= 4
     assert found["disk_free_bytes", "vault"] > 0 and found["alarm", "held"] == 0
     assert found["process_resident_memory_bytes", ""] > 1 << 20
@@ -61,7 +62,9 @@ class Asked:
             async with httpx.AsyncClient(transport=self._transport, base_url="http://127.0.0.1") as http:
                 return await http.get(path, headers=headers)
 
-        return anyio.run(once)
+        # In a thread of its own: the browser that other tests drive keeps a loop in this one.
+        with start_blocking_portal() as portal:
+            return portal.call(once)
 
 
 @contextmanager
