@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 
 from pipeline.film_types import FilmLimits
+from pipeline.films.colour import rgb
 from pipeline.films.frames import read_frames
-from pipeline.films.look import rgb
 from pipeline.films.probe import probe
 from pipeline.films.tools import default_tools
 from tests.school import School

@@ -34,10 +34,10 @@ from pipeline import film_plan
 from pipeline.config import Film
 from pipeline.film_types import FilmFacts, FilmLimits, Frame
 from pipeline.film_wire import covers_out, facts_in, look_in
+from pipeline.films.colour import planes, rgb
 from pipeline.films.cover import alike
 from pipeline.films.encode import CRF, X264
 from pipeline.films.frames import read_frames
-from pipeline.films.look import planes, rgb
 from pipeline.films.probe import probe
 from pipeline.films.tools import Tools, default_tools
 from pipeline.lab import FilmOptions, Lab, LabOptions

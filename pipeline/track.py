@@ -85,12 +85,22 @@ class _Run:
         return self.frames.pop(), self.found.pop(), self.fast.pop()
 
 
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """What the second detector should look at in a frame: all of it, or the surroundings of these boxes."""
+@dataclass(slots=True)
+class Rhythm:
+    """In which frames the second detector looks at everything: the first, each cut, and a second after the last time.
 
-    whole: bool
-    places: tuple[Box, ...] = ()
+    What the frames show plays no part beyond that, so these looks can begin before the tracker is there.
+    """
+
+    rate: float
+    _last: int = -(10**9)
+
+    def due(self, frame: int, cut: bool) -> bool:
+        """Whether it does in this frame; to be asked of each frame in order."""
+        if not cut and (frame - self._last) / self.rate < SECOND_LOOK:
+            return False
+        self._last = frame
+        return True
 
 
 @dataclass(slots=True)
@@ -106,14 +116,16 @@ class Tracker:
     _done: list[tuple[_Run, int]] = field(default_factory=list)  # with the first frame of the shot
     _faint: dict[int, list[Detection]] = field(default_factory=dict)
     _cuts: list[int] = field(default_factory=list)
-    _whole: int = -(10**9)  # when the second detector looked at a whole frame, at places, and at hints
-    _places: int = -(10**9)
+    _places: int = -(10**9)  # when the second detector looked at places, and at hints
     _hints: int = -(10**9)
 
-    def step(self, frame: int, strong: Sequence[Detection], weak: Sequence[Detection], cut: bool) -> Doubt:
+    def step(
+        self, frame: int, strong: Sequence[Detection], weak: Sequence[Detection], cut: bool, whole: bool = False
+    ) -> tuple[Box, ...]:
         """Take the findings of the fast detector in the next frame: sure ones, and ones that are no more than a hint.
 
-        `cut`: a new shot begins with this frame. Returns what the second detector should look at.
+        `cut`: a new shot begins with this frame. `whole`: the second detector looks at all of it anyway. Returns the
+        places around which it should look besides, none if so.
         """
         if cut and frame > 0:
             self._cuts.append(frame)
@@ -136,12 +148,12 @@ class Tracker:
             for r in missing
             if r.sure and (frame - r.frames[-1] <= 4 * DOUBT * self.rate or not r.fast[-1])
         ]
-        return self._doubt(frame, cut, [f.box for f in new], lost, [h.box for h in hints])
+        return self._doubt(frame, whole, [f.box for f in new], lost, [h.box for h in hints])
 
-    def _doubt(self, frame: int, cut: bool, new: list[Box], lost: list[Box], hints: list[Box]) -> Doubt:
-        if cut or (frame - self._whole) / self.rate >= SECOND_LOOK:
-            self._whole = self._places = self._hints = frame
-            return Doubt(True)
+    def _doubt(self, frame: int, whole: bool, new: list[Box], lost: list[Box], hints: list[Box]) -> tuple[Box, ...]:
+        if whole:
+            self._places = self._hints = frame
+            return ()
         places = list(new)
         if lost and (frame - self._places) / self.rate >= DOUBT:
             self._places = frame
@@ -149,7 +161,7 @@ class Tracker:
         if hints and (frame - self._hints) / self.rate >= HINTS:
             self._hints = frame
             places += hints
-        return Doubt(False, tuple(places))
+        return tuple(places)
 
     def amend(self, frame: int, found: Sequence[Detection]) -> None:
         """Add what the second detector found in the frame of the last `step`."""

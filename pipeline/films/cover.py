@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.film_types import Cover, Frame
-from pipeline.films.look import planes
+from pipeline.films.colour import planes
 from pipeline.redact import LEAST_CELL, LIKENESS_COVERED, MOST_CELLS, NOISE, NOISE_COLOUR, SOFT_EDGE
 from pipeline.types import Style
 

@@ -19,9 +19,10 @@ import cv2
 from pipeline.film_types import FilmFacts, FilmLimits, Look, Sample, Stretch
 from pipeline.film_wire import covers_in, facts_in, facts_out, look_in, look_out, samples_in, stretches_in
 from pipeline.films import produce, sound
+from pipeline.films.colour import rgb
 from pipeline.films.frames import read_frames
 from pipeline.films.inspect_mp4 import scan_film
-from pipeline.films.look import look, rgb
+from pipeline.films.look import look
 from pipeline.films.probe import probe
 from pipeline.films.stills import still
 from pipeline.films.tools import default_tools

@@ -17,13 +17,16 @@ from threading import Lock
 from models.base import Detector
 from models.detect import find_faces
 from pipeline.film_types import Cover, FilmFacts, Frame
+from pipeline.films.colour import rgb
 from pipeline.films.cover import Painter, Rows, steady, strayed, uncovered
 from pipeline.films.encode import FilmWriter, Sound
 from pipeline.films.frames import read_frames
-from pipeline.films.look import FAST, SECOND, every_scale, rgb, threshold
+from pipeline.films.look import SECOND
+from pipeline.films.scales import FAST, every_scale, threshold
 from pipeline.films.tools import Tools
 from pipeline.types import Check, Detection, RgbImage, Style
 
+_AHEAD = 3  # frames per thread under way
 _SECOND_EVERY = 2.0
 """Seconds between two looks of the slower detectors at the result."""
 
@@ -99,7 +102,7 @@ def compare(
                 worst, worst_at = apart, number
             if number in watched:
                 looks.append(pool.submit(_faces, number, after, facts, detectors, one_at_a_time))
-            while len(looks) > threads or (looks and looks[0].done()):
+            while len(looks) > _AHEAD * threads or (looks and looks[0].done()):
                 for face in looks.popleft().result():
                     seen(face)
             count = number + 1

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pipeline.film_types import FilmFacts
-from pipeline.films.look import rgb
+from pipeline.films.colour import rgb
 from pipeline.films.pcm import BLOCKS, levels
 from pipeline.films.probe import probe
 from pipeline.redact import likeness

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.film_types import Cover, Frame
+from pipeline.films.colour import planes
 from pipeline.films.cover import Painter, alike, edge_of, steady, strayed, uncovered
-from pipeline.films.look import planes
 from pipeline.redact import LIKENESS_COVERED, MOST_CELLS
 from pipeline.types import Style
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pipeline.film_plan import best, covers, samples
 from pipeline.film_types import Look, Track
-from pipeline.track import CONVINCING, OVERLAP, PATIENCE, SECOND_ALONE, SECOND_LOOK, Doubt, Tracker
+from pipeline.track import CONVINCING, OVERLAP, PATIENCE, SECOND_ALONE, SECOND_LOOK, Rhythm, Tracker
 from pipeline.types import Box, Detection
 
 WIDTH, HEIGHT, RATE = 320, 240, 10.0
@@ -203,20 +203,21 @@ def test_the_second_detector_alone_begins_a_track() -> None:
     assert track.fast == (False, False)
 
 
-def test_the_second_detector_looks_at_cuts_every_second_and_where_something_is_new_or_missing() -> None:
+def test_the_second_detector_looks_at_everything_at_first_at_cuts_and_every_second() -> None:
+    rhythm = Rhythm(RATE)
+    due = [n for n in range(60) if rhythm.due(n, cut=n == 9)]
+    assert due == [0, *range(9, 60, round(SECOND_LOOK * RATE))]
+
+
+def test_the_second_detector_looks_where_something_is_new_or_missing() -> None:
     tracker = Tracker(RATE)
-    assert tracker.step(0, [face()], [], False).whole
+    assert tracker.step(0, [face()], [], False, True) == ()
     for n in range(1, 4):
-        assert tracker.step(n, [face()], [], False) == Doubt(False)
-    doubt = tracker.step(4, [face(), face(220)], [], False)
-    assert not doubt.whole
-    assert doubt.places == (face(220).box,)
+        assert tracker.step(n, [face()], [], False) == ()
+    assert tracker.step(4, [face(), face(220)], [], False) == (face(220).box,)
     lost = [tracker.step(n, [face()], [], False) for n in range(5, 9)]
-    assert any(place.iou(face(220).box) > 0.5 for d in lost for place in d.places)
-    assert tracker.step(9, [face()], [], True).whole
-    assert not tracker.step(10, [face()], [], False).whole
-    whole = [n for n in range(11, 60) if tracker.step(n, [face()], [], False).whole]
-    assert whole == list(range(19, 60, round(SECOND_LOOK * RATE)))
+    assert any(place.iou(face(220).box) > 0.5 for places in lost for place in places)
+    assert tracker.step(9, [face(), face(330)], [], False, True) == (), "seen in the whole frame"
 
 
 @settings(max_examples=35, deadline=None)
