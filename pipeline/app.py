@@ -33,7 +33,8 @@ from pipeline.keys import TemplateKeys, source_of
 from pipeline.lab import Lab
 from pipeline.log_check import LogCheck
 from pipeline.log_files import LogFiles
-from pipeline.log_heads import HeadKey, Heads, Rhythm
+from pipeline.log_heads import Heads, Rhythm
+from pipeline.log_keys import HeadKey
 from pipeline.messenger import places
 from pipeline.original_keys import OriginalKeys
 from pipeline.parts import Parts
@@ -300,6 +301,18 @@ class App:
     def write_log_files(self) -> None:
         """Bring the files under log/ up to the table."""
         self.log_files.append(self.store.journal.entries)
+
+    def exchange_log_key(self, by: str) -> str:
+        """Let another key sign the log from now on; entered in the log. Returns its id. Raises BeeldwachtError."""
+        self.write_log_files()
+        with self.log_files.locked():
+            newest = self.store.journal.newest()
+            if newest is None:
+                raise BeeldwachtError("The log is empty: there is no key to exchange.", "Start the service first.")
+            key_id = self.heads.exchange_key(newest.seq, newest.hash)
+        self.store.journal.note(now(), "log.key_exchanged", by, {"after": key_id})
+        self.write_log_files()
+        return key_id
 
     def log_flaws(self) -> list[Flaw]:
         """Every place where the log is not what it was."""

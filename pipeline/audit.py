@@ -6,6 +6,7 @@ A chain shows a change, a removal in the middle and a new order. That it was com
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -14,6 +15,10 @@ from dataclasses import dataclass
 from pipeline.types import JsonObject
 
 GENESIS = "0" * 64
+EXCHANGED = "key"
+"""The kind of a head after which another key signs."""
+RESTORED = "restored"
+"""The kind of a head that sets the log back to an entry, by restoring a backup."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +51,8 @@ class Flaw:
 class Head:
     """What was signed about the log: that the entry `seq` has this hash. `previous` is the hash of the head before.
 
-    `kind` is head, or restored: the log was set back to this entry by restoring a backup.
+    `kind` is head; or restored: the log was set back to this entry by restoring a backup; or key: from the next head
+    on another key signs. Then `public` and `following` are the public halves of both, in base64.
     """
 
     kind: str
@@ -56,10 +62,19 @@ class Head:
     previous: str
     key: str = ""
     signature: str = ""
+    public: str = ""
+    following: str = ""
+
+    @property
+    def following_id(self) -> str:
+        """The id of the key that signs from the next head on; empty when that is the same."""
+        return public_id(self.following)
 
     def signed(self) -> bytes:
         """The bytes under the signature."""
         facts = ["beeldwacht log head 1", self.kind, self.seq, self.hash, self.at, self.previous, self.key]
+        if self.kind == EXCHANGED:
+            facts += [self.public, self.following]
         return json.dumps(facts, ensure_ascii=True, separators=(",", ":")).encode("ascii")
 
 
@@ -74,6 +89,14 @@ class Verified:
     anchored_until: int = 0
     """What a copy of the heads elsewhere reaches to; 0: there was none to compare with."""
     notes: tuple[str, ...] = ()
+
+
+def public_id(public: str) -> str:
+    """What names a signing key: the hash of its public half (base64); empty for what is none."""
+    try:
+        return hashlib.sha256(base64.b64decode(public, validate=True)).hexdigest()[:16] if public else ""
+    except ValueError:
+        return ""
 
 
 def canonical(body: JsonObject) -> str:
@@ -143,7 +166,7 @@ def reach(heads: Sequence[Head], hashes: Mapping[int, str], genuine: Callable[[H
 def restores(heads: Sequence[Head], genuine: Callable[[Head], bool]) -> Iterator[str]:
     """What was lost by restoring backups, as was signed then."""
     for number, head in enumerate(heads):
-        if head.kind == "restored" and genuine(head):
+        if head.kind == RESTORED and genuine(head):
             lost = max((h.seq for h in heads[:number]), default=0)
             if lost > head.seq:
                 yield f"entries {head.seq + 1} to {lost} were lost when a backup was restored on {head.at} (signed)"
@@ -151,11 +174,18 @@ def restores(heads: Sequence[Head], genuine: Callable[[Head], bool]) -> Iterator
                 yield f"a backup was restored on {head.at}, up to entry {head.seq} (signed)"
 
 
+def exchanges(heads: Sequence[Head], genuine: Callable[[Head], bool]) -> Iterator[str]:
+    """When another key came into use, as the one before it signed."""
+    for head in heads:
+        if head.kind == EXCHANGED and genuine(head):
+            yield f"the key of the log was exchanged on {head.at}: {head.following_id} instead of {head.key} (signed)"
+
+
 def _superseded(heads: Sequence[Head], genuine: Callable[[Head], bool]) -> set[int]:
     """The numbers of heads that speak of entries which a restored backup did not have."""
     gone: set[int] = set()
     for number, head in enumerate(heads, 1):
-        if head.kind == "restored" and genuine(head):
+        if head.kind == RESTORED and genuine(head):
             gone |= {n for n, h in enumerate(heads[: number - 1], 1) if h.seq > head.seq}
     return gone
 

@@ -22,6 +22,7 @@ from pipeline.errors import BeeldwachtError
 from pipeline.lab import Lab
 from pipeline.lifecycle import State
 from pipeline.messenger import secret
+from pipeline.originals import MARK
 from pipeline.register_sync import HEARTBEAT as READING
 from pipeline.screen import item_json
 from pipeline.service import HEARTBEAT, lab_options
@@ -52,8 +53,9 @@ def examine(file: Path | None) -> list[Finding]:
         return [*findings, Finding("configuration", False, e.message, e.remedy)]
     findings.append(Finding("configuration", True, f"{settings.root}"))
     for part, look in (("weights", _weights), ("ffmpeg", _ffmpeg), ("folders", _folders), ("disk", _disk),
-                       ("watcher", _watcher), ("matching", _matching), ("database", _database),
-                       ("engines", _engines), ("service", _service), ("alarms", _alarms)):  # fmt: skip
+                       ("watcher", _watcher), ("matching", _matching), ("originals", _originals),
+                       ("database", _database), ("engines", _engines), ("service", _service),
+                       ("alarms", _alarms)):  # fmt: skip
         findings += _guarded(part, look, settings)
     return findings
 
@@ -175,7 +177,7 @@ def _matching(settings: Settings) -> list[Finding]:
 def _database(settings: Settings) -> list[Finding]:
     application = App(settings)
     try:
-        flaws = application.log_flaws()
+        log = application.verify_log()
         last = application.store.journal.last_seq()
         version = application.store.register.current().version
         counts = application.store.templates.counts()
@@ -191,11 +193,39 @@ def _database(settings: Settings) -> list[Finding]:
         )
     if settings.register.source:
         findings.append(_reading(read))
-    if flaws:
-        findings.append(Finding("log", False, f"entry {flaws[0].seq}: {flaws[0].what}", "Run `beeldwacht log verify`."))
+    if log.flaws:
+        first = log.flaws[0]
+        findings.append(Finding("log", False, f"entry {first.seq}: {first.what}", "Run `beeldwacht log verify`."))
     else:
         findings.append(Finding("log", True, f"whole, {last} entries"))
-    return findings
+    return [*findings, _elsewhere(application.anchor, log.anchored_until, last)]
+
+
+def _elsewhere(anchor: Path | None, until: int, last: int) -> Finding:
+    """The copy of the log's heads on another machine: without one, that the end was cut off does not show."""
+    if anchor is None:
+        return Finding("copy of the log", True, "none elsewhere; name a folder on another share in [log] anchor: only "
+                       "against it does it show that the log's end was cut off")  # fmt: skip
+    if last and not until:
+        return Finding("copy of the log", False, f"{anchor}: holds no head that fits", "Is its share mounted?")
+    return Finding("copy of the log", True, f"{anchor}: reaches to entry {until} of {last}")
+
+
+def _originals(settings: Settings) -> list[Finding]:
+    """Whether the key of the originals is here, for the service alone, and opens one of them."""
+    application = App(settings)
+    try:
+        if not (application.vault.root / MARK).exists():
+            return [Finding("originals", True, "none is kept yet")]
+        key = application.original_keys.sealing()  # raises KeyProblem: not here, another one, or open to others
+        newest = next((i for i in reversed(application.store.items.all(newest=50))
+                       if application.vault.originals.present(i.sha256)), None)  # fmt: skip
+        if newest is None:
+            return [Finding("originals", True, f"the key {key.id} is here")]
+        size = sum(len(piece) for piece in application.vault.originals.read(newest.sha256))
+    finally:
+        application.close()
+    return [Finding("originals", True, f"the key {key.id} is here, and opens item {newest.id} ({size >> 10} KiB)")]
 
 
 def _reading(read: tuple[datetime, JsonObject] | None) -> Finding:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
 from pipeline import log_files, log_heads
-from pipeline.audit import Entry, Flaw, Head, Verified, differences, flaws, head_flaws, reach, restores
+from pipeline.audit import Entry, Flaw, Head, Verified, differences, exchanges, flaws, head_flaws, reach, restores
 from pipeline.errors import BeeldwachtError, StartupError
-from pipeline.log_heads import FILE, HeadKey
+from pipeline.log_heads import FILE, link
+from pipeline.log_keys import HeadKey
 from pipeline.store import Journal
 
 
@@ -64,13 +64,14 @@ class LogCheck:
             found.append(Flaw(0, f"the signed heads in {FILE} are gone: there is a key, so there were some", "heads"))
         if not here and not there:
             return None, None
-        genuine = self._key.verifier()
+        genuine = self._key.verifier(here)
         if here:
-            found += head_flaws(here, self._hashes, self._last, genuine, _link, "signed here")
-            notes += restores(here, genuine)
+            found += head_flaws(here, self._hashes, self._last, genuine, link, "signed here")
+            notes += [*restores(here, genuine), *exchanges(here, genuine)]
+        outside = self._key.verifier(there, here)
         if there:
-            found += head_flaws(there, self._hashes, self._last, genuine, _link, f"signed copy in {place}")
-            notes += restores(there, genuine)
+            found += head_flaws(there, self._hashes, self._last, outside, link, f"signed copy in {place}")
+            notes += [*restores(there, outside), *exchanges(there, outside)]
             shared = min(len(here), len(there))
             if list(here[:shared]) != list(there[:shared]) or len(here) < len(there):
                 found.append(Flaw(0, f"the heads here are not those of the copy in {place}", "heads"))
@@ -81,7 +82,7 @@ class LogCheck:
         if here and missing >= 2 * self._rhythm:
             found.append(Flaw(self._last - missing + 1, f"{missing} entries are not signed: that should have happened "
                               f"after {self._rhythm}", "unsigned"))  # fmt: skip
-        return own, reach(there, self._hashes, genuine) if there else None
+        return own, reach(there, self._hashes, outside) if there else None
 
     def _noted(self, wanted: set[int]) -> Iterator[Entry]:
         for entry in self._journal.entries():
@@ -109,7 +110,3 @@ class LogCheck:
                 raise StartupError(str(e), "Name the file heads.jsonl, or the folder that holds it.") from e
             notes.append(f"the copy elsewhere could not be compared: {e}")
         return ()
-
-
-def _link(head: Head) -> str:
-    return hashlib.sha256(log_heads.to_line(head).encode()).hexdigest()

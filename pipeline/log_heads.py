@@ -6,30 +6,26 @@ of their own in `log/heads.jsonl`; `[log] anchor` names a folder elsewhere (anot
 
 from __future__ import annotations
 
-import base64
-import functools
 import hashlib
 import json
 import logging
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-from pipeline.audit import Head
+from pipeline.audit import EXCHANGED, RESTORED, Head
 from pipeline.disk import mirror
 from pipeline.errors import BeeldwachtError
-from pipeline.keys import Key, KeySource, VariableSource
+from pipeline.log_keys import HeadKey
 from pipeline.removals import Removals
 
 logger = logging.getLogger(__name__)
 FILE = "heads.jsonl"
 NOBODY = "0" * 64
+QUIET = timedelta(days=1)
+"""After so long a head is signed although nothing is new: that nothing was, is then signed too, and elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,58 +34,6 @@ class Rhythm:
 
     entries: int
     wait: timedelta
-
-
-class HeadKey:
-    """The key that heads are signed with. It is made with the first head."""
-
-    def __init__(self, source: KeySource) -> None:
-        self.source = source
-
-    def made_here(self) -> bool:
-        """Whether there is a key that was made with the first head, not by the operator. Raises KeyProblem."""
-        return not isinstance(self.source, VariableSource) and self.present()
-
-    def present(self) -> bool:
-        """Whether there is a key: then there are heads. Raises KeyProblem."""
-        return self.source.read()[0] is not None
-
-    def sign(self, head: Head, make: bool) -> Head:
-        """The head with its signature. Raises KeyProblem, or BeeldwachtError when there is no key and none is made."""
-        key = self.source.read()[0]
-        if key is None:
-            if not make:
-                raise BeeldwachtError(f"{self.source.place}: the key of the log is not there.",
-                                      "Put it back, from where you keep a copy.")  # fmt: skip
-            key = self.source.make(next_one=False)
-        signer = Ed25519PrivateKey.from_private_bytes(key.secret)
-        named = replace(head, key=key_id(key))
-        return replace(named, signature=base64.b64encode(signer.sign(named.signed())).decode("ascii"))
-
-    def verifier(self) -> Callable[[Head], bool]:
-        """What tells whether a head was signed with this key. Raises KeyProblem, BeeldwachtError when there is none."""
-        key = self.source.read()[0]
-        if key is None:
-            raise BeeldwachtError(f"{self.source.place}: the key of the log is not there: no head can be checked.",
-                                  "Put it back, from where you keep a copy.")  # fmt: skip
-        public, named = Ed25519PrivateKey.from_private_bytes(key.secret).public_key(), key_id(key)
-
-        @functools.cache
-        def genuine(head: Head) -> bool:
-            try:
-                public.verify(base64.b64decode(head.signature, validate=True), head.signed())
-            except (InvalidSignature, ValueError):
-                return False
-            return head.key == named
-
-        return genuine
-
-
-def key_id(key: Key) -> str:
-    """What names a signing key in its heads: the hash of its public half."""
-    public = Ed25519PrivateKey.from_private_bytes(key.secret).public_key()
-    raw = public.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    return hashlib.sha256(raw).hexdigest()[:16]
 
 
 class Heads:
@@ -135,19 +79,37 @@ class Heads:
         """
         self._file.write_text("".join(f"{to_line(h)}\n" for h in anchored), encoding="ascii")
         self._last = (-1, None)
-        self._write("restored", seq, newest, self._newest())
+        self._write(RESTORED, seq, newest, self._newest())
         self._copy_out()
+
+    def exchange_key(self, seq: int, newest: str) -> str:
+        """From now on another key signs: the old one says so of this entry, and the new one signs at once.
+
+        Both are one write; stopped before the last step, the next head finishes it. Returns the id of the new key.
+        Raises BeeldwachtError, OSError.
+        """
+        last = self._newest()
+        if last is None:
+            raise BeeldwachtError("Nothing is signed yet.", "The key is made with the first head.")
+        at = self._clock().isoformat(timespec="seconds")
+        statement = Head(EXCHANGED, seq, newest, at, link(last))
+        said, first = self._key.exchange(statement, last, lambda said: Head("head", seq, newest, at, link(said)))
+        _append(self._file, [to_line(said), to_line(first)])
+        self._last = (self._file.stat().st_size, first)
+        self._key.source.promote()
+        self._copy_out()
+        return first.key
 
     def _due(self, seq: int, last: Head | None) -> bool:
         if last is None:
             return seq > 0
-        waited = self._clock() - datetime.fromisoformat(last.at) >= self._rhythm.wait
-        return seq - last.seq >= self._rhythm.entries or (seq > last.seq and waited)
+        waited = abs(self._clock() - datetime.fromisoformat(last.at))  # a clock that was set back has waited too
+        new = seq > last.seq and waited >= self._rhythm.wait
+        return new or seq - last.seq >= self._rhythm.entries or waited >= QUIET
 
     def _write(self, kind: str, seq: int, newest: str, last: Head | None) -> None:
         at = self._clock().isoformat(timespec="seconds")
-        head = Head(kind, seq, newest, at, hashlib.sha256(to_line(last).encode()).hexdigest() if last else NOBODY)
-        signed = self._key.sign(head, make=last is None)
+        signed = self._key.sign(Head(kind, seq, newest, at, link(last) if last else NOBODY), last)
         _append(self._file, [to_line(signed)])
         self._last = (self._file.stat().st_size, signed)
 
@@ -169,8 +131,16 @@ class Heads:
 
 
 def to_line(head: Head) -> str:
-    """A head as one line of JSON."""
-    return json.dumps(asdict(head), sort_keys=True, ensure_ascii=True)
+    """A head as one line of JSON, without what only an exchange of keys has."""
+    facts = asdict(head)
+    if head.kind != EXCHANGED:
+        del facts["public"], facts["following"]
+    return json.dumps(facts, sort_keys=True, ensure_ascii=True)
+
+
+def link(head: Head) -> str:
+    """What the head after one holds as `previous`."""
+    return hashlib.sha256(to_line(head).encode()).hexdigest()
 
 
 def read(file: Path) -> list[Head]:

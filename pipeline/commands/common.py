@@ -60,6 +60,11 @@ def tell_of_key(what: str, count: int, key_id: str, place: KeySource, how: str, 
         screen.as_json({what: count, "key": key_id})
         return
     screen.say(f"{count} {what} are {how} the new key {key_id}.", "green")
+    tell_of_next(place)
+
+
+def tell_of_next(place: KeySource) -> None:
+    """Where only the operator can put a new key in the place of the old one: say so."""
     if isinstance(place, VariableSource):
         screen.say(
             f"Now put the value of {place.place}_NEXT into {place.place}, and start the service again.", "yellow"

@@ -12,7 +12,7 @@ import typer
 
 from pipeline import screen
 from pipeline.audit import Verified, to_line
-from pipeline.commands.common import ConfigOption, JsonOption, opened
+from pipeline.commands.common import ConfigOption, JsonOption, opened, tell_of_next, who
 from pipeline.errors import BeeldwachtError
 from pipeline.replay import replay
 from pipeline.report import sentences
@@ -83,6 +83,29 @@ def log_verify(
         screen.say(_reach(found))
     if found.flaws:
         raise typer.Exit(1)
+
+
+@app.command("rotate-key")
+def log_rotate_key(
+    context: typer.Context,
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who decided; it is logged.")],
+    config_file: ConfigOption = None,
+    json_out: JsonOption = False,
+) -> None:
+    """Sign the log with a new key from now on. The old key signs which one follows: what it signed stays verifiable.
+
+    The old key is not needed any more, but by backups of its time. Stopped anywhere, it is finished by the next head.
+
+    Example: beeldwacht log rotate-key --by "A. de Boer"
+    """
+    with opened(config_file or context.obj) as application:
+        key_id = application.exchange_log_key(who(application, by))
+        place = application.head_key.source
+    if json_out:
+        screen.as_json({"key": key_id})
+        return
+    screen.say(f"From now on the log is signed with the new key {key_id}.", "green")
+    tell_of_next(place)
 
 
 @app.command("replay")

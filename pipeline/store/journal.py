@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy import Connection, Row, func, insert, select, text
 
 from pipeline import audit
 from pipeline.audit import Entry
@@ -87,6 +88,10 @@ class Journal:
                 return
             after = rows[-1].seq
 
+    def newest(self) -> Entry | None:
+        """The newest entry; None when there is none."""
+        return next(self.entries(max(0, self.last_seq() - 1)), None)
+
     def last_seq(self, kind: str | None = None) -> int:
         """The number of the newest entry (of one kind); 0 when there is none."""
         query = select(func.max(log.c.seq))
@@ -102,6 +107,11 @@ def last_of(tx: Connection, item_id: int) -> int:
     by_people = log.c.kind.like("item.%"), log.c.actor != "service"
     query = select(func.max(log.c.seq)).where(log.c.item_id == item_id, *by_people)
     return tx.execute(query).scalar() or 0
+
+
+def last_entry(tx: Connection, item_id: int) -> Row[Any] | None:
+    """The newest entry about an item."""
+    return tx.execute(select(log).where(log.c.item_id == item_id).order_by(log.c.seq.desc()).limit(1)).first()
 
 
 def unchanged(tx: Connection, item_id: int, seen: int | None) -> None:

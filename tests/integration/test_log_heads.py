@@ -20,7 +20,8 @@ from pipeline.config import Keys
 from pipeline.keys import source_of
 from pipeline.log_check import LogCheck
 from pipeline.log_files import LogFiles
-from pipeline.log_heads import FILE, HeadKey, Heads, Rhythm
+from pipeline.log_heads import FILE, Heads, Rhythm
+from pipeline.log_keys import HeadKey
 from pipeline.store import Store
 
 NOW = datetime(2026, 11, 1, 23, 50, tzinfo=UTC)  # the log goes over midnight
@@ -34,12 +35,16 @@ class Site:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.now = NOW
-        self.key = HeadKey(source_of(Keys(), home, home / "data", "log"))
+        self.key = self.key_in(home)
         rhythm = Rhythm(EVERY, timedelta(hours=12))
         self.heads = Heads(home / "log", home / "elsewhere", self.key, lambda: self.now, rhythm)
         self.files = LogFiles(home / "log", heads=self.heads)
         (home / "data").mkdir(exist_ok=True)
         self.store = Store(f"sqlite:///{home / 'data' / 'b.db'}")
+
+    @staticmethod
+    def key_in(home: Path) -> HeadKey:
+        return HeadKey(source_of(Keys(), home, home / "data", "log"))
 
     def write(self, count: int) -> None:
         for n in range(count):
@@ -193,7 +198,7 @@ def test_heads_that_were_changed_dropped_moved_or_signed_by_another_are_found(wh
         elif kind == "swap":
             forged[n], forged[n + 1] = lines[n + 1], lines[n]
         else:
-            forged[n] = log_heads.to_line(other.sign(log_heads.read(file)[n], make=True)) + "\n"
+            forged[n] = log_heads.to_line(other.sign(log_heads.read(file)[n], None)) + "\n"
         file.write_text("".join(forged))
         assert {f.kind for f in site.verify().flaws} & {"heads", "signature", "recomputed"}, kind
         file.write_text("".join(lines))
@@ -217,7 +222,7 @@ def test_heads_made_anew_as_a_whole_are_told_by_their_signatures_alone(
     lines: list[str] = []
     previous = "0" * 64
     for head in log_heads.read(site.home / "log" / FILE):
-        made = other.sign(replace(head, hash=entries[head.seq - 1].hash, previous=previous), make=True)
+        made = other.sign(replace(head, hash=entries[head.seq - 1].hash, previous=previous), None)
         made = replace(made, key=head.key) if claim == "the key of the log" else made
         lines.append(log_heads.to_line(made) + "\n")
         previous = hashlib.sha256(log_heads.to_line(made).encode()).hexdigest()
