@@ -67,6 +67,17 @@ def back_up(application: App, config_file: Path, target: Path, now: datetime, wi
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True, mode=0o700)
+    try:
+        facts = _collect(application, config_file, partial, now, with_database)
+        replace_file(partial, target)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    return facts
+
+
+def _collect(application: App, config_file: Path, partial: Path, now: datetime, with_database: bool) -> JsonObject:
+    """Bring everything into the folder, durably. Returns its manifest."""
     settings, files = application.settings, dict[str, list[object]]()
     if with_database:  # first: whatever its rows speak of is there by now, and is copied below
         application.store.database.snapshot(partial / DATABASE)
@@ -92,7 +103,6 @@ def back_up(application: App, config_file: Path, target: Path, now: datetime, wi
     _write(partial / MANIFEST, json.dumps(facts, indent=1))
     for folder in {p.parent for p in partial.rglob("*")}:
         sync_folder(folder)
-    replace_file(partial, target)
     return facts
 
 
@@ -168,9 +178,7 @@ def finish(
 ) -> Restored:  # fmt: skip
     """Bring the database of a backup in line with what happened since, and sign that the log was set back."""
     store, vault = application.store, application.vault
-    newest = None
-    for entry in store.journal.entries(store.journal.last_seq() - 1):
-        newest = entry
+    newest = store.journal.newest()
     if newest is not None:
         with application.log_files.locked():
             application.heads.restored(newest.seq, newest.hash, heads)
