@@ -72,7 +72,7 @@ class Aside:
             target = place / (f"{stem}{middle}{dot}{extension}" if stem else f"{extension}{middle}")
             if not os.path.lexists(target) or (sha256 and target.is_file() and digest(target) == sha256):
                 return target
-        raise IntakeError(f"{place}: full of files of one name.", "Clear the quarantine.")
+        raise IntakeError("The quarantine is full of files of one name.", "Clear it.")
 
 
 def _explain(target: Path, why: str) -> None:

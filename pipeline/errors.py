@@ -44,7 +44,14 @@ class IntakeError(BeeldwachtError):
 
 
 class RefusedFile(IntakeError):
-    """A thing in the inbox that is not a regular file: link, device, pipe, socket."""
+    """A thing in the inbox that is not taken: a link, device, pipe or socket, or a file beyond the allowed size.
+
+    `kind` says so for the log, without its name.
+    """
+
+    def __init__(self, message: str, remedy: str = "", kind: str = "no regular file") -> None:
+        super().__init__(message, remedy)
+        self.kind = kind
 
 
 class KeyUnknown(BeeldwachtError):
@@ -57,6 +64,10 @@ class BackupError(BeeldwachtError):
 
 class OriginalGone(BeeldwachtError):
     """An original is not in the vault any more, or is not what was kept there."""
+
+
+class OriginalUnreadable(OriginalGone):
+    """The disk cannot read an original: perhaps later, perhaps never again."""
 
 
 class PublishError(BeeldwachtError):

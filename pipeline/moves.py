@@ -75,9 +75,12 @@ def sync_file(path: Path) -> None:
 def write_text(text: str, target: Path) -> None:
     """Write a short text by one rename, durably. Two who write the same one at once would disturb each other."""
     partial = target.with_name(f".{target.name}.partial")
-    partial.write_text(text.rstrip() + "\n", encoding="utf-8")
-    sync_file(partial)
-    replace_file(partial, target)
+    try:
+        partial.write_text(text.rstrip() + "\n", encoding="utf-8")
+        sync_file(partial)
+        replace_file(partial, target)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def write_file(data: bytes, target: Path) -> None:

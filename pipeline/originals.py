@@ -18,7 +18,7 @@ from typing import BinaryIO, Protocol
 from pipeline import envelope
 from pipeline.disk import make_folder, sync_folder
 from pipeline.envelope import EnvelopeError, WrappingKey
-from pipeline.errors import KeyUnknown, OriginalGone
+from pipeline.errors import KeyUnknown, OriginalGone, OriginalUnreadable
 from pipeline.faults import reach
 
 SEALED = ".sealed"
@@ -94,7 +94,8 @@ class Originals:
     def read(self, sha256: str) -> Iterator[bytes]:
         """The bytes of an original, piece by piece; whoever does not come to the end has not verified them.
 
-        Raises OriginalGone when it is gone or not what was kept, KeyUnknown when the key is not here.
+        Raises OriginalGone when it is gone or not what was kept, OriginalUnreadable when the disk cannot read it,
+        KeyUnknown when the key is not here.
         """
         digest = hashlib.sha256()
         try:
@@ -111,6 +112,11 @@ class Originals:
                         yield piece
         except FileNotFoundError:
             raise _gone(sha256) from None
+        except OSError as e:
+            if e.errno != errno.EIO:
+                raise
+            raise OriginalUnreadable(f"The original {sha256[:16]} in the vault cannot be read ({e.strerror}).",
+                                     "Check the disk; if it stays so, restore it from a backup.") from e  # fmt: skip
         except EnvelopeError as e:
             raise _damaged(sha256, str(e)) from e
         if digest.hexdigest() != sha256:
@@ -211,6 +217,10 @@ class Originals:
                 for piece in envelope.unseal(f, sha256, self._keys.opening):
                     digest.update(piece)
         except (FileNotFoundError, EnvelopeError, KeyUnknown):
+            return False
+        except OSError as e:
+            if e.errno != errno.EIO:  # what the disk cannot read any more is replaced
+                raise
             return False
         return digest.hexdigest() == sha256
 

@@ -24,6 +24,7 @@ from pipeline.errors import (
     KeyUnknown,
     LeaseLost,
     OriginalGone,
+    OriginalUnreadable,
     StoreError,
     Trouble,
 )
@@ -42,6 +43,7 @@ from pipeline.types import Analysis, Box, Check, JsonObject, Medium, Plan, Regis
 logger = logging.getLogger(__name__)
 _EVERY_FILE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE}
 """Errors that any other file would meet as well: no room, read-only, no descriptor, no memory, a share that is away."""
+REST = 10.0  # seconds in which others pass a file that the quarantine does not take
 ROUNDS = 3  # how often a result may be covered further before it is held
 
 
@@ -80,6 +82,9 @@ def process(item: Item, owner: str, lab: Lab, parts: Parts) -> State:  # noqa: P
     except OriginalGone as e:
         if why := parts.vault.trouble():
             raise _waits(item, owner, parts, why) from e
+        if isinstance(e, OriginalUnreadable) and item.attempts < work.attempts:
+            _give_back(item, owner, parts, str(e), blame=True)
+            raise Trouble(e.message, e.remedy) from e  # a moment's rest: the disk may recover
         return _put_aside(item, owner, parts, State.FAILED, "original_gone", str(e))
     except ChildRefused as e:
         return _put_aside(item, owner, parts, State.REJECTED, e.reason, str(e))
@@ -91,15 +96,15 @@ def process(item: Item, owner: str, lab: Lab, parts: Parts) -> State:  # noqa: P
         if not isinstance(e, (BeeldwachtError, OSError)):
             logger.exception("item %s: unexpected error", item.id)
         if item.attempts >= work.attempts:
-            why = f"{item.attempts} attempts failed; the last one: {e}"
+            why = f"{item.attempts} attempts failed; the last one: {parts.vault.told(e)}"
             return _put_aside(item, owner, parts, State.FAILED, "attempts_used_up", why)
-        return _give_back(item, owner, parts, str(e), blame=True)
+        return _give_back(item, owner, parts, parts.vault.told(e), blame=True)
 
 
 def _trouble(error: Exception, parts: Parts) -> str:
     """What is wrong with the installation when an attempt fails for a reason that is no file's; else empty."""
     if isinstance(error, (StoreError, KeyUnknown)) or (isinstance(error, OSError) and error.errno in _EVERY_FILE):
-        return str(error)
+        return parts.vault.told(error)
     return parts.vault.trouble()
 
 
@@ -229,9 +234,15 @@ def _record(
 
 
 def _put_aside(item: Item, owner: str, parts: Parts, state: State, reason: str, why: str) -> State:
-    """Into quarantine first, then the row: a crash in between repeats the copy and loses nothing."""
-    with suppress(OriginalGone):  # then there is nothing to put aside
-        parts.vault.aside.copy(item.sha256, "/".join(filter(None, (item.event.name, item.folder, item.name))), why)
+    """Into quarantine first, then the row: a crash in between repeats the copy and loses nothing.
+
+    Raises Trouble when the quarantine takes nothing: this file waits, and lets the others pass.
+    """
+    try:
+        with suppress(OriginalGone):  # then there is nothing to put aside
+            parts.vault.aside.copy(item.sha256, "/".join(filter(None, (item.event.name, item.folder, item.name))), why)
+    except OSError as e:
+        raise _waits(item, owner, parts, parts.vault.told(e, parts.vault.quarantine), REST) from e
     reach("aside.explained")
     parts.store.items.end(parts.clock(), item, owner, state, [reason], why)
     reach("aside.done")
@@ -240,14 +251,14 @@ def _put_aside(item: Item, owner: str, parts: Parts, state: State, reason: str, 
     return state
 
 
-def _waits(item: Item, owner: str, parts: Parts, why: str) -> Trouble:
-    _give_back(item, owner, parts, why, blame=False)
+def _waits(item: Item, owner: str, parts: Parts, why: str, rest: float = 0) -> Trouble:
+    _give_back(item, owner, parts, why, blame=False, rest=rest)
     return Trouble(why, "The file waits, and is taken up again.")
 
 
-def _give_back(item: Item, owner: str, parts: Parts, why: str, blame: bool) -> State:
+def _give_back(item: Item, owner: str, parts: Parts, why: str, blame: bool, rest: float = 0) -> State:
     try:
-        parts.store.items.give_back(parts.clock(), item, owner, why, blame)
+        parts.store.items.give_back(parts.clock(), item, owner, why, blame, rest)
     except LeaseLost:
         return State.WORKING  # it is somebody else's already
     return State.QUEUED

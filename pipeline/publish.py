@@ -5,8 +5,10 @@ The decision is committed before this runs; a crash at any point is finished, or
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from pipeline.errors import LeaseLost, PublishError
@@ -32,7 +34,8 @@ class Publisher:
         """Publish every ready item; returns those that became visible.
 
         What the disk keeps back (full, read-only, a file where a folder should be) stays ready and is tried again;
-        it does not keep the others back. Raises the first such OSError when all were tried.
+        it does not keep the others back. After an error of the disk itself (EIO) the file is rendered anew: a second
+        fsync says nothing about what the first one lost. Raises the first such OSError when all were tried.
         """
         published: list[Item] = []
         trouble: OSError | None = None
@@ -43,6 +46,9 @@ class Publisher:
                         published.append(item)
                 except OSError as e:
                     trouble = trouble or e
+                    if e.errno == errno.EIO:
+                        with suppress(OSError):  # else it stays ready, and is tried again
+                            self._redo(item, self._waiting(item), self._vault.told(e))
         if trouble:
             raise trouble
         return published
@@ -58,7 +64,7 @@ class Publisher:
                 reach("publish.released")
             self._store.items.published(self._clock(), item)
         except (PublishError, LeaseLost, FileNotFoundError) as e:
-            return self._redo(item, self._waiting(item), str(e))
+            return self._redo(item, self._waiting(item), self._vault.told(e))
         reach("publish.done")
         return True
 
@@ -74,7 +80,7 @@ class Publisher:
                 rendition = self._store.items.relocate(rendition)  # nothing is ever overwritten
             else:
                 return
-        raise PublishError(f"{rendition.path}: {_TRIES} files that are not ours stand in its place.")
+        raise PublishError(f"{_TRIES} files that are not ours stand in its place on {rendition.channel}.")
 
     def _redo(self, item: Item, waiting: Sequence[Rendition], why: str) -> bool:
         for r in waiting:

@@ -244,9 +244,10 @@ class Service:
         try:
             step()
         except (BeeldwachtError, OSError) as e:
-            if self._problems.get(part) != str(e):
-                logger.error("%s: %s", part, e)
-            self._problems[part] = str(e)
+            why = self._parts.vault.told(e)
+            if self._problems.get(part) != why:
+                logger.error("%s: %s", part, why)
+            self._problems[part] = why
         else:
             self._problems.pop(part, None)
 
@@ -303,8 +304,8 @@ class Service:
         try:
             step()
         except (BeeldwachtError, OSError) as e:
-            self._problems["service"] = str(e)
-            logger.error("%s", e)
+            self._problems["service"] = why = self._parts.vault.told(e)
+            logger.error("%s", why)
             self._stop.wait(1.0)
         else:
             self._problems.pop("service", None)

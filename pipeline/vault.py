@@ -94,8 +94,12 @@ class Vault:
 
     def trouble(self) -> str:
         """Why no file can be worked on: no vault, or no room in work/, as one finds by trying; empty when it can."""
-        if not (self.root / MARK).exists():
+        try:
+            (self.root / MARK).read_bytes()
+        except FileNotFoundError:
             return f"{self.root}: the vault is not here. Is its share mounted?"
+        except OSError as e:
+            return self.told(e, self.root)
         probe = self.work / f".room-{os.urandom(4).hex()}"
         try:
             with probe.open("xb") as f:
@@ -108,6 +112,15 @@ class Vault:
                 probe.unlink(missing_ok=True)
             return f"{self.work}: nothing can be written ({e.strerror})."
         return ""
+
+    def told(self, error: Exception, folder: Path | None = None) -> str:
+        """An error in words that name no file of anybody's, only the folder that it happened in."""
+        if not isinstance(error, OSError):
+            return str(error)
+        path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else Path()
+        own = (self.publish, self.quarantine, self.root, self.work, self.inbox)
+        place = next((f for f in own if path.is_relative_to(f)), folder)
+        return f"{place}: {error.strerror}." if place else f"{error.strerror or type(error).__name__}."
 
     # --- originals --------------------------------------------------------------------------------------------
 
@@ -151,7 +164,8 @@ class Vault:
                 if before.st_size > max_bytes:
                     raise RefusedFile(
                         f"{names.shown(path.name)}: {before.st_size >> 20} MiB, more than the "
-                        f"{max_bytes >> 20} MiB that are allowed (max_file_mib)."
+                        f"{max_bytes >> 20} MiB that are allowed (max_file_mib).",
+                        kind=f"larger than {max_bytes >> 20} MiB",
                     )
                 if (free := shutil.disk_usage(self.root).free - before.st_size) < self._keep_free:
                     raise IntakeError(

@@ -59,8 +59,8 @@ class Worker(threading.Thread):
                     self._wake.clear()
                 failures, self.problem = 0, ""
             except (BeeldwachtError, OSError) as e:
-                failures, self.problem = failures + 1, str(e)
-                logger.error("%s: %s", self._owner, e)
+                failures, self.problem = failures + 1, self._parts.vault.told(e)
+                logger.error("%s: %s", self._owner, self.problem)
                 self._stopping.wait(min(_LONGEST_PAUSE, 2.0**failures))
         self._lab.close()
 

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, inser
 from pipeline import lifecycle, names
 from pipeline.db import checks, heard, heartbeats, items, people, register_versions, renditions, verdicts
 from pipeline.db_console import film_boards
-from pipeline.errors import BeeldwachtError, Cancelled, LeaseLost, PublishError
+from pipeline.errors import BeeldwachtError, Cancelled, LeaseLost, PublishError, RefusedFile
 from pipeline.faults import reach
 from pipeline.film_paths import board_out
 from pipeline.film_types import SoundMode
@@ -22,7 +22,7 @@ from pipeline.lifecycle import State
 from pipeline.neutral import Names, names_of, path_of
 from pipeline.store import naming
 from pipeline.store.base import Database, stamp, to_json
-from pipeline.store.journal import Journal
+from pipeline.store.journal import Journal, last_entry
 from pipeline.store.records import (
     Arrival,
     Decision,
@@ -30,14 +30,18 @@ from pipeline.store.records import (
     Item,
     Rendition,
     decision_out,
+    event_logged,
     event_out,
     item_in,
+    rendition_logged,
     verdict_facts,
 )
 from pipeline.types import JsonObject
 from pipeline.wire import box_out
 
 SERVICE = "service"
+LONGEST_REST = 60.0
+"""Seconds. A rest that is longer was given by a clock that has been set back since, and does not count."""
 
 
 class ItemStore:
@@ -65,7 +69,7 @@ class ItemStore:
                         state=State.QUEUED, arrived_at=stamp(now), updated_at=stamp(now),
                     )
                 ).inserted_primary_key[0]  # type: ignore[index]  # fmt: skip
-                body = {"sha256": a.sha256, "bytes": a.size, "event": event_out(a.event)}
+                body = {"sha256": a.sha256, "bytes": a.size, "event": event_logged(a.event)}
                 self._journal.append(tx, now, "item.arrived", actor, body, item_id)
                 outcome = "new"
             elif row.source == a.source and row.source_stamp == a.stamp:
@@ -73,24 +77,25 @@ class ItemStore:
             else:
                 item_id = row.id
                 outcome = "retry" if row.state == State.FAILED else "duplicate"
-                body = {"sha256": a.sha256, "event": a.event.name, "first": row.id, "state": row.state}
+                body = {"sha256": a.sha256, "first": row.id, "state": row.state}
                 tx.execute(update(items).where(items.c.id == item_id).values(original_deleted_at=None))  # it is back
                 self._journal.append(tx, now, "item.duplicate", actor, body, item_id)
                 if outcome == "retry":
                     self._move(tx, now, row, State.QUEUED, attempts=0, interruptions=0, reasons="[]")
             return outcome, item_in(tx.execute(select(items).where(items.c.id == item_id)).one())
 
-    def refuse(self, now: datetime, source: str, why: str, actor: str) -> None:
-        """Log that something in the inbox was not a file and was put aside."""
-        self._journal.note(now, "inbox.refused", actor, {"source": source, "why": why})
+    def refuse(self, now: datetime, mark: str, why: RefusedFile, actor: str) -> None:
+        """Log that something in the inbox was not a file and was put aside; `mark` stands beside it in quarantine."""
+        self._journal.note(now, "inbox.refused", actor, {"mark": mark, "why": why.kind})
 
     # --- leases -----------------------------------------------------------------------------------------------
 
     def claim(self, now: datetime, owner: str, lease_seconds: float) -> Item | None:
         """Take the next queued item; the attempt is counted here. Files that were interrupted go last."""
+        rested = or_(items.c.lease_until.is_(None), items.c.lease_until <= now.timestamp())
         first = (
             select(items.c.id)
-            .where(items.c.state == State.QUEUED)
+            .where(items.c.state == State.QUEUED, or_(rested, items.c.lease_until > now.timestamp() + LONGEST_REST))
             .order_by(items.c.interruptions, items.c.attempts, items.c.id)
             .limit(1)
             .scalar_subquery()
@@ -132,11 +137,22 @@ class ItemStore:
         with self._db.write() as tx:
             return self._interrupted(tx, now, and_(items.c.state == State.WORKING, items.c.lease_owner == owner))
 
-    def give_back(self, now: datetime, item: Item, owner: str, why: str, blame: bool) -> None:
-        """Return a claimed item to the queue. `blame` keeps the attempt on the file's account."""
+    def give_back(
+        self, now: datetime, item: Item, owner: str, why: str, blame: bool, rest: float = 0
+    ) -> None:  # fmt: skip
+        """Return a claimed item to the queue. `blame` keeps the attempt on the file's account.
+
+        It is not claimed again for `rest` seconds. That it still waits for the same thing is not logged again.
+        """
         with self._db.write() as tx:
             row = self._held_by(tx, item.id, owner)
             self._move(tx, now, row, State.QUEUED, attempts=row.attempts - (0 if blame else 1))
+            if rest:
+                until = now.timestamp() + min(rest, LONGEST_REST)
+                tx.execute(update(items).where(items.c.id == item.id).values(lease_until=until))
+            last = last_entry(tx, item.id)
+            if not blame and last and last.kind == "item.requeued" and json.loads(last.body)["why"] == why:
+                return
             self._journal.append(tx, now, "item.requeued", SERVICE, {"why": why, "attempt": row.attempts}, item.id)
 
     def cancel(self, now: datetime, item_id: int, actor: str, why: str) -> State:
@@ -250,8 +266,7 @@ class ItemStore:
                 .where(renditions.c.item_id == item.id, renditions.c.state == State.READY)
                 .values(state=State.PUBLISHED, published_at=stamp(now))
             )
-            body = {"renditions": [{"channel": r.channel, "sha256": r.sha256, "path": r.path} for r in done
-                                   if r.state is State.READY]}  # fmt: skip
+            body = {"renditions": [rendition_logged(r) for r in done if r.state is State.READY]}
             self._journal.append(tx, now, "item.published", SERVICE, body, item.id)
             reach("store.publishing")
 

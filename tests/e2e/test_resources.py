@@ -92,7 +92,11 @@ def test_full_read_only_and_unmounted_disks_keep_files_back_and_lose_none(school
     drop(school, samples, 1, broken=True)
     all_is_well(school, 1)
     number = 1
-    for role, words in (("vault", "nearly full"), ("covered", "No space left"), ("log", "No space left")):
+    for role, words in (("vault", "nearly full"), ("covered", "No space left"), ("log", "No space left"),
+                        ("data", "its disk full")):  # fmt: skip
+        if role == "data":  # nothing is left of the write-ahead log that could be written once more
+            with sqlite3.connect(school.home / "data" / "beeldwacht.db") as db:
+                db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         filler = full(school.home / role)
         drop(school, samples, number := number + 1)
         says(school, words)
@@ -107,6 +111,33 @@ def test_full_read_only_and_unmounted_disks_keep_files_back_and_lose_none(school
         all_is_well(school, number)
     assert school.json("log", "verify")["flaws"] == []
     assert len(school.log("--item", "4")) < 20  # it waited, and did not try without end
+    assert school.stop() == 0
+
+
+@pytest.mark.slow
+def test_a_full_quarantine_keeps_back_what_belongs_there_and_nothing_else(school: School, samples: Path) -> None:
+    school.start()
+    drop(school, samples, 0)
+    all_done = lambda: school.counts()["published"]  # noqa: E731
+    until(lambda: all_done() == 1, all_done)
+    filler = full(school.home / "quarantine")
+    drop(school, samples, 1, broken=True)
+    says(school, "quarantine: No space left")
+    for number in (2, 3):
+        drop(school, samples, number)
+    until(lambda: all_done() == 3, all_done)  # the others pass
+    time.sleep(15)  # longer than one rest: it is tried, and tried again
+    assert school.counts()["queued"] + school.counts()["working"] == 1
+    (school.inbox / "day" / "link.jpg").symlink_to("/etc/passwd")
+    says(school, "link.jpg: cannot be put aside")
+    filler.unlink()
+    (school.inbox / "day" / "link.jpg").unlink()
+    all_is_well(school, 3)
+    log = school.log("--item", "2")
+    assert [e["kind"] for e in log] == ["item.arrived", "item.requeued", "item.rejected"]  # waited once, for one reason
+    assert log[-1]["body"]["reasons"] not in (["interrupted_too_often"], ["attempts_used_up"])
+    assert sorted(p.name for p in (school.home / "quarantine" / "day").iterdir()) == ["1.jpg", "1.jpg.reason.txt"]
+    assert school.json("log", "verify")["flaws"] == []
     assert school.stop() == 0
 
 
