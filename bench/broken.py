@@ -205,9 +205,37 @@ WAYS = (
         ("tests/e2e/test_resources.py", "-k", "full"),
     ),
     Broken(
+        "a full quarantine is the file's fault",
+        (("pipeline/process.py", "        raise _waits(item, owner, parts, parts.vault.told(e, parts.vault.quarantine)"
+          ", REST) from e\n", "        raise\n"),),
+        ("tests/e2e/test_resources.py", "-k", "quarantine"),
+    ),
+    Broken(
+        "what the disk may have lost is synced once more instead of made anew",
+        (("pipeline/publish.py", "if e.errno == errno.EIO:", "if False:"),),
+        ("tests/e2e/test_disk_errors.py", "-k", "holds"),
+    ),
+    Broken(
+        "an original that cannot be read is tried without end",
+        (("pipeline/process.py", "isinstance(e, OriginalUnreadable) and item.attempts < work.attempts:",
+          "isinstance(e, OriginalUnreadable):"),),
+        ("tests/e2e/test_disk_errors.py", "-k", "original"),
+    ),
+    Broken(
+        "names of files stand in the log",
+        (("pipeline/store/records.py", '''return {"rendition": r.id, "channel": r.channel, "sha256": r.sha256}''',
+          '''return {"rendition": r.id, "channel": r.channel, "sha256": r.sha256, "path": r.path}'''),),
+        ("tests/security/test_at_rest.py", "-k", "name"),
+    ),
+    Broken(
+        "an old key of the log signs on",
+        (("pipeline/log_keys.py", "if head.key == key and key in known", "if head.key in known"),
+         ("pipeline/log_keys.py", "_fits(head, known[key])", "_fits(head, known[head.key])")),
+        ("tests/integration/test_log_keys.py",),
+    ),
+    Broken(
         "the chain of the log has no signed heads",
-        (("pipeline/log_heads.py", "        def genuine(head: Head) -> bool:\n",
-          "        def genuine(head: Head) -> bool:\n            return True\n"),),
+        (("pipeline/log_keys.py", "        return genuine.__contains__\n", "        return lambda _: True\n"),),
         ("tests/integration/test_log_heads.py",),
     ),
     Broken(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -77,9 +78,10 @@ class Intake:
         return Taken(relative, outcome, item), stored.stamp
 
     def _refuse(self, path: Path, relative: str, error: RefusedFile) -> Taken:
+        mark = secrets.token_hex(4)  # in the log, for the name: only what lies in quarantine says whose it is
         try:
-            if self._vault.aside.put(path, relative, str(error)) is not None:
-                self._store.items.refuse(self._clock(), names.shown(relative), str(error), ACTOR)
+            if self._vault.aside.put(path, relative, f"{error}\nIn the log: {mark}") is not None:
+                self._store.items.refuse(self._clock(), mark, error, ACTOR)
         except IntakeError as e:
             return Taken(relative, "later", problem=str(e))
         return Taken(relative, "refused", problem=str(error))

@@ -67,21 +67,22 @@ def _why(body: Mapping[str, Any], language: str) -> str:
 
 
 def _arrived(b: Body, say: Say, _: str) -> Iterator[str]:
-    where, sha = b["event"]["name"], b["sha256"][:16]
-    yield say(f"arrived in event {where}, {b['bytes']} bytes, SHA-256 {sha}...",
-              f"binnengekomen bij gebeurtenis {where}, {b['bytes']} bytes, SHA-256 {sha}...")  # fmt: skip
+    sha = b["sha256"][:16]
+    yield say(f"arrived, {b['bytes']} bytes, SHA-256 {sha}...",
+              f"binnengekomen, {b['bytes']} bytes, SHA-256 {sha}...")  # fmt: skip
     if b["event"]["problem"]:
         yield say(b["event"]["problem"], "event.toml is niet goed: alles wacht op een mens")
 
 
 def _duplicate(b: Body, say: Say, _: str) -> Iterator[str]:
-    yield say(f"the same bytes arrived again in event {b['event']}; item {b['first']} stands for them ({b['state']})",
-              f"dezelfde bytes kwamen nog eens binnen bij gebeurtenis {b['event']}; bestand {b['first']} geldt ervoor")
+    yield say(f"the same bytes arrived again; item {b['first']} stands for them ({b['state']})",
+              f"dezelfde bytes kwamen nog eens binnen; bestand {b['first']} geldt ervoor")
 
 
 def _refused(b: Body, say: Say, _: str) -> Iterator[str]:
-    yield say(f"{b['source']} is no file that is taken, and was put aside: {b['why']}",
-              f"{b['source']} is geen bestand dat wordt aangenomen, en is opzij gezet")  # fmt: skip
+    which = b.get("mark") or b["source"]  # earlier versions wrote the name
+    yield say(f"{which} is no file that is taken, and was put aside: {b['why']}",
+              f"{which} is geen bestand dat wordt aangenomen, en is opzij gezet")  # fmt: skip
 
 
 def _published(b: Body, say: Say, _: str) -> Iterator[str]:
@@ -159,6 +160,11 @@ def _key_given_up(b: Body, say: Say, _: str) -> Iterator[str]:
 def _vault_key(b: Body, say: Say, _: str) -> Iterator[str]:
     yield say(f"the keys of {b['originals']} originals are wrapped under key {b['after']} now",
               f"de sleutels van {b['originals']} originelen zijn nu verpakt met sleutel {b['after']}")  # fmt: skip
+
+
+def _log_key(b: Body, say: Say, _: str) -> Iterator[str]:
+    yield say(f"the log is signed with key {b['after']} from now on",
+              f"het logboek wordt vanaf nu ondertekend met sleutel {b['after']}")  # fmt: skip
 
 
 def _calibrated(b: Body, say: Say, _: str) -> Iterator[str]:
@@ -269,8 +275,8 @@ def _spot_marked(b: Body, say: Say, _: str) -> Iterator[str]:
 
 
 def _uploaded(b: Body, say: Say, _: str) -> Iterator[str]:
-    yield say(f"a file of {b['bytes']} bytes came in through the console for event {b['event']}",
-              f"een bestand van {b['bytes']} bytes kwam binnen via de console voor gebeurtenis {b['event']}")
+    yield say(f"a file of {b['bytes']} bytes came in through the console, SHA-256 {b['sha256'][:16]}...",
+              f"een bestand van {b['bytes']} bytes kwam binnen via de console, SHA-256 {b['sha256'][:16]}...")
 
 
 def _due(b: Body, say: Say, _: str) -> Iterator[str]:
@@ -295,13 +301,22 @@ def _recalled(b: Body, say: Say, language: str) -> Iterator[str]:
         "without a replacement", "zonder vervanging")  # fmt: skip
     yield say(f"taken back{whom} ({why}), {then}; {places} places to take it down at",
               f"teruggehaald{whom} ({why}), {then}; op {places} plaatsen weg te halen")  # fmt: skip
-    yield from (f"{f['channel']}/{f['path']}, SHA-256 {f['sha256']}" for f in b["files"])
+    yield from (_file(f, say) for f in b["files"])
 
 
 def _removed(b: Body, say: Say, _: str) -> Iterator[str]:
     yield say(f"{b['removed']} files left the publish folder", f"{b['removed']} bestanden zijn uit de publicatiemap")
-    yield from (say(f"{path} was changed there since, and was left alone",
-                    f"{path} is daar sindsdien gewijzigd, en is blijven staan") for path in b["changed"])  # fmt: skip
+    for f in b["changed"]:
+        which = f if isinstance(f, str) else _file(f, say)  # earlier versions wrote the path
+        yield say(f"{which}: was changed there since, and was left alone",
+                  f"{which}: is daar sindsdien gewijzigd, en is blijven staan")  # fmt: skip
+
+
+def _file(f: Mapping[str, Any], say: Say) -> str:
+    """A published file: by its number, or, in entries of earlier versions, by its path."""
+    which = f"{f['channel']}/{f['path']}" if "path" in f else say(
+        f"{f['channel']}, published file {f['rendition']}", f"{f['channel']}, gepubliceerd bestand {f['rendition']}")
+    return f"{which}, SHA-256 {f['sha256']}"
 
 
 def _erased(b: Body, say: Say, language: str) -> Iterator[str]:
@@ -385,7 +400,8 @@ LINES: Mapping[str, Callable[[Body, Say, str], Iterator[str]]] = {
     "register.loaded": _loaded, "register.enrolled": _enrolled, "register.held": _register_held,
     "register.refused": _register_refused, "register.notices_taken": _notices_taken,
     "templates.deleted": _templates_deleted, "templates.key_exchanged": _key_exchanged,
-    "templates.key_given_up": _key_given_up, "vault.key_exchanged": _vault_key, "matching.calibrated": _calibrated,
+    "templates.key_given_up": _key_given_up, "vault.key_exchanged": _vault_key, "log.key_exchanged": _log_key,
+    "matching.calibrated": _calibrated,
     "item.named": _named, "item.unnamed": _unnamed, "item.speakers": _speakers, "item.marked": _marked,
     "item.unmarked": _unmarked, "item.approved": _approved, "original.viewed": _viewed,
     "original.deleted": _original_deleted,

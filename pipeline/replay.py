@@ -104,7 +104,7 @@ def replay(body: Mapping[str, Any], register: Register) -> list[Difference]:
 
 def _event(facts: Mapping[str, Any]) -> Event:
     day = date.fromisoformat(facts["date"]) if facts["date"] else None
-    return Event(**{**facts, "date": day, "groups": tuple(facts["groups"])})
+    return Event(**{"name": "", **facts, "date": day, "groups": tuple(facts["groups"])})
 
 
 def _holds(body: Mapping[str, Any], event: Event, register: Register, by_hand: Sequence[Mark]) -> list[Difference]:

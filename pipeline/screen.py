@@ -76,5 +76,6 @@ def item_line(item: Item, verdicts: Sequence[Mapping[str, Any]], language: str) 
     """One line about one item."""
     what, why = outcome(item, verdicts, language)
     seconds = f" in {item.seconds:.1f} s" if item.seconds else ""
-    text = f"item {item.id} {item.event.name}/{item.name}: {item.state}{seconds}; {what}" + (f" ({why})" if why else "")
+    name = f" {item.event.name}/{item.name}" if out.is_terminal else ""  # a journal keeps what is printed: no names
+    text = f"item {item.id}{name}: {item.state}{seconds}; {what}" + (f" ({why})" if why else "")
     say(text, COLOURS.get(item.state, ""))

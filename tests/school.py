@@ -88,7 +88,7 @@ class School:
             cwd=self.home,
             env=self.env,
             text=True,
-            stdout=subprocess.DEVNULL,
+            stdout=(self.home / "service.out").open("a"),
             stderr=(self.home / "service.err").open("a"),
         )
 

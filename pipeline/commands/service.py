@@ -55,10 +55,11 @@ def run(config_file: ConfigOption = None) -> None:
         language = application.settings.language
 
         def on_taken(taken: Taken) -> None:
+            name, said = _of(taken)
             if taken.outcome in {"refused", "later"}:
-                screen.say(f"{names.shown(taken.relative)}: {taken.outcome}: {taken.problem}", "yellow")
+                screen.say(f"{name}: {taken.outcome}: {said}", "yellow")
             elif taken.outcome == "duplicate" and taken.item:
-                screen.say(f"{names.shown(taken.relative)}: the same bytes as item {taken.item.id}; nothing to do")
+                screen.say(f"{name}: the same bytes as item {taken.item.id}; nothing to do")
 
         def on_done(item_id: int) -> None:
             item = application.store.items.get(item_id)
@@ -164,6 +165,16 @@ def doctor_command(config_file: ConfigOption = None, json_out: JsonOption = Fals
 
 
 # --- helpers --------------------------------------------------------------------------------------------------
+
+
+def _of(taken: Taken) -> tuple[str, str]:
+    """The name of what was taken, and what is said of it. A journal keeps what is printed there: no names."""
+    if screen.out.is_terminal:
+        return names.shown(taken.relative), taken.problem
+    said = taken.problem
+    for name in (names.shown(taken.relative), names.shown(Path(taken.relative).name)):
+        said = said.removeprefix(f"{name}: ")
+    return "a file in the inbox", said
 
 
 def _stop_on_signals(service: Service) -> None:

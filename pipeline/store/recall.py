@@ -21,7 +21,7 @@ from pipeline.faults import reach
 from pipeline.lifecycle import State
 from pipeline.store.base import Database, stamp
 from pipeline.store.journal import Journal
-from pipeline.store.records import Rendition
+from pipeline.store.records import Rendition, rendition_logged
 from pipeline.store.review import open_incident
 from pipeline.types import Box, JsonObject, Medium
 from pipeline.wire import box_in
@@ -154,7 +154,7 @@ class RecallStore:
                 ).rowcount
             body: JsonObject = {
                 "why": why, "person": person_id, "replace": replace, "places": opened,
-                "files": [{"channel": f.channel, "path": f.path, "sha256": f.sha256} for f in files],
+                "files": [rendition_logged(f) for f in files],
             }  # fmt: skip
             if incident:
                 body["incident"] = open_incident(tx, now, actor, item_id, incident)
@@ -191,8 +191,8 @@ class RecallStore:
             item = tx.execute(select(items).where(items.c.id == recall.item_id)).one()
             if recall.replace and item.state == State.WITHDRAWN:
                 _move(tx, now, item, State.QUEUED, attempts=0, interruptions=0)
-            body: JsonObject = {"removed": len(recall.files) - len(changed), "changed": [f.path for f in changed],
-                                "replace": recall.replace}  # fmt: skip
+            body: JsonObject = {"removed": len(recall.files) - len(changed), "replace": recall.replace,
+                                "changed": [rendition_logged(f) for f in changed]}  # fmt: skip
             self._journal.append(tx, now, "item.removed", actor, body, recall.item_id)
         reach("recall.done")
         return True

@@ -66,6 +66,11 @@ class Rendition:
     revision: int = 0
 
 
+def rendition_logged(r: Rendition) -> JsonObject:
+    """A published file in a log entry: by its number and hash. Its path may hold a name, and stays in the row."""
+    return {"rendition": r.id, "channel": r.channel, "sha256": r.sha256}
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A rendition that was rendered and verified, before it has a place."""
@@ -125,6 +130,13 @@ def event_out(event: Event) -> JsonObject:
     return facts
 
 
+def event_logged(event: Event) -> JsonObject:
+    """What a log entry keeps of an event: what a decision rests on. Its names may be people's, and stay in the row."""
+    facts = event_out(event)
+    wrong = "event.toml cannot be used" if event.problem else ""
+    return {k: facts[k] for k in ("date", "kind", "groups", "permission")} | {"problem": wrong}
+
+
 def _event_in(text: str) -> Event:
     facts = json.loads(text)
     facts["date"] = date.fromisoformat(facts["date"]) if facts["date"] else None
@@ -164,7 +176,7 @@ def _rounded(value: float | None) -> float | None:
 def decision_out(row: Row[Any], d: Decision) -> JsonObject:
     """A decision as the body of its log entry: ids and figures, never a name."""
     return {
-        "sha256": row.sha256, "event": row.event, "on": d.on.isoformat(), "register_version": d.register_version,
+        "sha256": row.sha256, "on": d.on.isoformat(), "register_version": d.register_version,
         "format": d.analysis.format, "size": [d.analysis.width, d.analysis.height], "notes": list(d.analysis.notes),
         "faces": len(d.analysis.faces), "engines": dict(d.engines),
         "verdicts": {
@@ -178,7 +190,7 @@ def decision_out(row: Row[Any], d: Decision) -> JsonObject:
         "checks": {ch: [{"name": c.name, "passed": c.passed, "detail": c.detail} for c in cs]
                    for ch, cs in d.checks.items()},
         "renditions": [{"channel": x.channel, "sha256": x.sha256, "bytes": x.size} for x in d.drafts],
-        "basis": d.basis | {"event": json.loads(row.event_facts)},
+        "basis": d.basis | {"event": event_logged(_event_in(row.event_facts))},
         "held": list(d.hold), **(_film_out(d.film) if d.film else {}),
     }  # fmt: skip
 

@@ -88,7 +88,7 @@ class UploadStore:
         """The file is whole, and lies in the inbox."""
         with self._db.write() as tx:
             tx.execute(update(uploads).where(uploads.c.id == upload.id).values(sha256=sha256, done_at=stamp(now)))
-            body = {"sha256": sha256, "event": upload.event, "bytes": upload.size}
+            body = {"sha256": sha256, "bytes": upload.size}
             self._journal.append(tx, now, "upload.finished", actor, body)
 
     def of(self, account_id: int, limit: int = 200) -> list[Upload]:

@@ -193,10 +193,8 @@ def test_an_upload_that_is_cut_off_goes_on_and_lands_in_the_inbox(site: Site, sa
     assert send(len(data), b"x").status_code == 409
     entries = site.log()
     assert any(e["kind"] == "upload.finished" and e["body"]["bytes"] == len(data) for e in entries)
-    landed = [p.name for p in (site.school.inbox / "2026-06-12 Cut off").iterdir()] + [
-        e["body"]["event"]["name"] for e in entries if e["kind"] == "item.arrived"
-    ]
-    assert "2026-06-12 Cut off" in landed or any(n.endswith(".jpg") for n in landed)
+    landed = [p.name for p in (site.school.inbox / "2026-06-12 Cut off").iterdir()]
+    assert any(e["kind"] == "item.arrived" for e in entries) or any(n.endswith(".jpg") for n in landed)
     assert not list(site.school.home.parent.rglob("évil*"))
 
 

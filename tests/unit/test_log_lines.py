@@ -40,13 +40,14 @@ ENROLLED = {"version": 3, "enrolled": ["P1"], "not_enrolled": {"P2": "no_portrai
             "alike": [{"first": "P1", "second": "P5", "score": 6.1}]}  # fmt: skip
 CALIBRATED = {"people": 9, "named wrongly": 0, "portraits compared as strangers": 9, "named rightly": 8, "pairs": [],
               "portraits compared as guests": 9, "wrong shows per 1,000 photos": 0.1, "95 % interval": [0, 1]}
-RECALLED = {"why": "staff asked for it", "person": "P1", "replace": True, "places": 2, "files": FILES}
+RECALLED = {"why": "staff asked for it", "person": "P1", "replace": True, "places": 2,
+            "files": [*FILES, {"rendition": 4, "channel": "school", "sha256": SHA}]}  # as before, and as now
 WHY = "op verzoek van een ouder"
 BODIES: dict[str, list[dict[str, Any]]] = {
     "item.decided": [DECIDED],
-    "item.arrived": [{"event": {"name": "uitje", "problem": "kind is not known"}, "bytes": 9, "sha256": SHA}],
-    "item.duplicate": [{"event": "uitje", "first": 2, "state": "published"}],
-    "inbox.refused": [{"source": "a.jpg", "why": "a link or a device, not a file"}],
+    "item.arrived": [{"event": {"problem": "event.toml cannot be used"}, "bytes": 9, "sha256": SHA}],
+    "item.duplicate": [{"first": 2, "state": "published"}],
+    "inbox.refused": [{"mark": "1a2b3c4d", "why": "no regular file"}, {"source": "a.jpg", "why": "a link"}],
     "item.published": [{"renditions": [{"channel": "school", "sha256": SHA}]}],
     "item.held": [{"reasons": ["check_failed:region_covered", "lesson_without_permission"]}],
     "item.rejected": [{"reasons": ["damaged"], "message": "The file is damaged."},
@@ -63,6 +64,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "templates.deleted": [{"deleted": 2, "people": ["P1"]}],
     "templates.key_exchanged": [{"templates": 2, "after": "k2", "before": "k1"}],
     "templates.key_given_up": [{"templates": 2, "before": "k1"}],
+    "log.key_exchanged": [{"after": "k2"}],
     "vault.key_exchanged": [{"originals": 4, "after": "k2"}], "matching.calibrated": [CALIBRATED],
     "item.named": [{"face": 1, "person": "P1", "why": WHY}], "item.unnamed": [{"face": 1, "people": ["P1"]}],
     "item.speakers": [{"people": [], "why": WHY}],
@@ -78,8 +80,9 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "log.exported": [{"entries": 3, "as": "csv"}],
     "spot.drawn": [{"check": 1, "size": 3, "of_last": 9}],
     "spot.marked": [{"check": 1, "verdict": 3, "mark": m} for m in ("right", "wrong", "unclear")],
-    "upload.finished": [{"bytes": 9, "event": "uitje"}], "item.recalled": [RECALLED], "item.redone": [RECALLED],
-    "item.removed": [{"removed": 1, "changed": ["school/a.jpg"]}], "recall.due": [{"files": FILES}],
+    "upload.finished": [{"bytes": 9, "sha256": SHA}], "item.recalled": [RECALLED], "item.redone": [RECALLED],
+    "item.removed": [{"removed": 1, "changed": [{"rendition": 4, "channel": "school", "sha256": SHA}]},
+                     {"removed": 1, "changed": ["school/a.jpg"]}], "recall.due": [{"files": FILES}],
     "person.erased": [{"person": "P1", "rows": {"people": 1, "names_by_hand": 2, "lookalikes": 1}, "files": 2}],
     "person.exported": [{"person": "P1", "pictures": 3, "forms": 1}],
     "publication.noted": [{"note": 1, "channel": "school"}], "publication.done": [{"task": 1}],

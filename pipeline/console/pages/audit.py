@@ -29,6 +29,8 @@ from pipeline.types import Reason
 
 MOST_EXPORTED = 10_000
 _FIELDS = ("person", "item", "file", "event", "reason", "actor", "kind", "since", "until")
+_LOGGED = frozenset({"item", "reason", "actor", "kind", "since", "until"})
+"""What was asked for that can be no name of a person, file or event. People go into the index of the entry, by id."""
 KINDS = (
     "item.arrived", "item.decided", "item.held", "item.published", "item.rejected", "item.failed", "item.named",
     "item.unnamed", "item.marked", "item.approved", "item.recalled", "item.removed", "original.viewed",
@@ -84,8 +86,8 @@ def export(c: Call) -> Response:
         raise Refused(400, problem or c._("This is not known."))
     found = c.console.store.views.search(replace(wanted, before=None), MOST_EXPORTED)
     found.reverse()
-    body = {"as": kind, "entries": len(found), **{k: c.query.get(k, "") for k in _FIELDS if c.query.get(k)}}
-    body.pop("person", None)  # a name may stand there; ids go into the index of the entry
+    asked = {k: c.query[k] if k in _LOGGED else "(not logged)" for k in _FIELDS if c.query.get(k)}
+    body = {"as": kind, "entries": len(found), **asked}
     c.console.store.journal.note(c.console.clock(), "log.exported", c.account.actor, body, wanted.people)
     name = f"beeldwacht-log-{c.console.clock().date().isoformat()}.{kind}"
     content, media = {"csv": _csv, "json": _json, "pdf": _pdf}[kind](c, found)
