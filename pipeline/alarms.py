@@ -30,6 +30,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
                        "Wijzigingen van toestemming wachten op bevestiging, personen"),
     "register_stale": ("The consent register is stale, days old", "Het toestemmingsregister is verouderd, dagen oud"),
     "disk": ("A disk is nearly full, MiB left", "Een schijf is bijna vol, MiB over"),
+    "publish": ("The publish folder does not hold what was decided, files",
+                "In de publicatiemap staat niet wat is besloten, bestanden"),
     "log": ("The log was changed, flaws", "Het logboek is veranderd, gebreken"),
     "log_unread": ("The log cannot be verified", "Het logboek kan niet worden gecontroleerd"),
     "database": ("The database does not answer", "De database antwoordt niet"),
@@ -41,7 +43,7 @@ REMEDIES: Mapping[str, str] = {
     "held": "beeldwacht status", "stopped": "beeldwacht run", "silent": "beeldwacht doctor",
     "folders": "beeldwacht status", "stuck": "beeldwacht status", "register_refused": "beeldwacht register sync",
     "register_waits": "beeldwacht register sync --confirm NAME", "register_stale": "beeldwacht register sync",
-    "disk": "beeldwacht doctor", "log": "beeldwacht log verify",
+    "disk": "beeldwacht doctor", "publish": "beeldwacht publication check", "log": "beeldwacht log verify",
     "log_unread": "beeldwacht log verify", "database": "beeldwacht doctor", "test": "",
 }  # fmt: skip
 """Where to look."""

@@ -90,6 +90,8 @@ class Facts:
     disks: tuple[Disk, ...]
     log: LogFacts
     seconds: Seconds
+    strange: int = 0
+    """Files in the publish folder that nobody decided on, or that are not as they were decided, or are gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,8 @@ def _conditions(facts: Facts, limits: Limits) -> Iterator[Condition]:
         yield Condition("register_stale", (now - known).days if known else 0, patience=limits.silent)
     if low := [d for d in facts.disks if d.free < limits.free]:
         yield Condition("disk", min(d.free for d in low) >> 20)
+    if facts.strange:
+        yield Condition("publish", facts.strange)
     if facts.log.flaws is None:
         yield Condition("log_unread")
     elif facts.log.flaws:

@@ -17,30 +17,32 @@ from datetime import datetime, timedelta
 from pipeline import alarms, health
 from pipeline.alarms import Memory, Notice
 from pipeline.config import Settings
-from pipeline.errors import BeeldwachtError, StoreError
+from pipeline.errors import BeeldwachtError, PublishError, StoreError
 from pipeline.health import Beat, Condition, Disk, Facts, Limits, LogFacts, RegisterFacts
 from pipeline.lifecycle import State
 from pipeline.messenger import NotDelivered, Place
+from pipeline.patrol import patrol
 from pipeline.register_sync import HEARTBEAT as READING
 from pipeline.service import HEARTBEAT as SERVICE
 from pipeline.store import Store
 from pipeline.types import JsonObject
 
 logger = logging.getLogger(__name__)
-ALARMS, VERIFIED = "alarms", "log.verified"
+ALARMS, VERIFIED, PATROLLED, READ = "alarms", "log.verified", "publish.patrolled", "publish.read"
+_PATROL = timedelta(minutes=10)
 _FOLDERS = ("inbox", "publish", "vault", "work", "data", "log")
 _CALM = timedelta(minutes=5)
 
 
 def gather(store: Store, settings: Settings, now: datetime) -> Facts:
     """The facts as they are. Raises StoreError; a folder that cannot be reached is left out of the disks."""
-    verified = store.items.heartbeat(VERIFIED)
+    verified, patrolled = store.items.heartbeat(VERIFIED), store.items.heartbeat(PATROLLED)
     late = now - timedelta(hours=settings.alarms.held_hours)
     return Facts(
         now, store.operation.queues(), store.operation.since(State.HELD, late),
         last_beat(store), _register(store, settings), tuple(_disks(settings)),
         LogFacts(store.journal.last_seq(), verified[0] if verified else None, verified[1]["flaws"] if verified else 0),
-        store.operation.seconds(),
+        store.operation.seconds(), patrolled[1]["files"] if patrolled else 0,
     )  # fmt: skip
 
 
@@ -122,6 +124,7 @@ class Watchman:
     def _look(self, now: datetime) -> tuple[Condition, ...]:
         try:
             self._verify_log(now)
+            self._patrol(now)
             found = health.conditions(gather(self._store, self._settings, now), limits(self._settings))
             last = self._store.items.heartbeat(ALARMS)
         except StoreError as e:
@@ -143,6 +146,26 @@ class Watchman:
         except (BeeldwachtError, OSError) as e:  # a key or a file that is away must not silence the other alarms
             logger.error("the log cannot be verified: %s", e)
         self._store.items.beat(now, VERIFIED, {"flaws": flaws})
+
+    def _patrol(self, now: datetime) -> None:
+        """Look at the publish folder: at names and sizes often, at every byte as often as at the log."""
+        store = self._store
+        last, read = store.items.heartbeat(PATROLLED), store.items.heartbeat(READ)
+        thorough = read is None or now - read[0] >= timedelta(hours=self._settings.alarms.verify_hours)
+        if last is not None and now - last[0] < _PATROL and not thorough:
+            return
+        try:
+            found = patrol(self._settings.path("publish"), store.recall.standing, thorough)
+        except (PublishError, OSError) as e:  # the service reports a share that is away
+            logger.warning("the publish folder cannot be looked at: %s", type(e).__name__)
+            return
+        changed = len(found.changed)
+        if not thorough and last is not None:  # what only reading shows is not over because nobody read
+            changed = max(changed, int(last[1]["changed"]))
+        others = len(found.foreign) + len(found.missing)
+        store.items.beat(now, PATROLLED, {"files": others + changed, "changed": changed})
+        if thorough:
+            store.items.beat(now, READ, {})
 
     def _tell(self, place: Place, active: tuple[Condition, ...], now: datetime) -> tuple[Notice, ...]:
         a = self._settings.alarms

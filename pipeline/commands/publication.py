@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from pipeline import screen
 from pipeline.app import App, now
 from pipeline.commands.common import ConfigOption, JsonOption, opened, who
 from pipeline.errors import BeeldwachtError
+from pipeline.patrol import patrol
 
 app = typer.Typer(no_args_is_help=True, help="Where published files went.")
 ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so; it is logged.")]
@@ -54,6 +56,30 @@ def done(task: int, by: ByOption, config_file: ConfigOption = None, json_out: Js
         screen.as_json({"task": place.id, "item": place.item_id, "state": place.state, "still_open": left})
     else:
         screen.say(f"Task {place.id} is done. {left} tasks are open.", "green")
+
+
+@app.command("check")
+def check(config_file: ConfigOption = None, json_out: JsonOption = False) -> None:
+    """Compare the publish folder, byte for byte, with what was decided. Exit status 1 when they differ.
+
+    Names files that nobody decided on, that were changed there, and that are gone. Nothing is touched: take away what
+    does not belong there, and have the others decided again (`item redo`).
+
+    Example: beeldwacht publication check
+    """
+    with opened(config_file) as application:
+        found = patrol(application.vault.publish, application.store.recall.standing, thorough=True)
+    if json_out:
+        screen.as_json(asdict(found))
+    else:
+        for said, paths in (("nobody decided on it", found.foreign), ("it was changed", found.changed),
+                            ("it is gone", found.missing)):  # fmt: skip
+            for path in paths:
+                screen.complain(f"{path}: {said}")
+        if not found.count:
+            screen.say("The publish folder holds what was decided, and nothing else.", "green")
+    if found.count:
+        raise typer.Exit(1)
 
 
 @app.command("list")

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 
 from pipeline import lifecycle
 from pipeline.db import heard, items, places, recalls, renditions, verdicts
 from pipeline.errors import BeeldwachtError, OriginalGone
 from pipeline.faults import reach
 from pipeline.lifecycle import State
+from pipeline.patrol import Standing
 from pipeline.store.base import Database, stamp
 from pipeline.store.journal import Journal
 from pipeline.store.records import Rendition, rendition_logged
@@ -222,6 +223,15 @@ class RecallStore:
                 return None
             return frozenset(tx.execute(select(heard.c.channel).distinct().where(
                 heard.c.item_id == item_id, heard.c.revision == last, heard.c.kept == 1)).scalars())  # fmt: skip
+
+    def standing(self) -> dict[str, Standing]:
+        """What stands in the publish folder (channel/path), and what may: it is ready, or on its way out."""
+        leaving = select(recalls.c.id).where(recalls.c.done_at.is_(None), recalls.c.item_id == renditions.c.item_id)
+        which = or_(renditions.c.state.in_([State.PUBLISHED, State.READY]),
+                    and_(renditions.c.state == State.WITHDRAWN, leaving.exists()))  # fmt: skip
+        with self._db.read() as tx:
+            rows = tx.execute(select(renditions).where(which)).all()
+        return {f"{r.channel}/{r.path}": Standing(r.sha256, r.size, r.state == State.PUBLISHED) for r in rows}
 
     # --- places -----------------------------------------------------------------------------------------------
 

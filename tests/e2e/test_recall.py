@@ -1,6 +1,7 @@
 """Withdrawal, recall, names given by hand, and the templates that go with them, on a real installation."""
 
 import contextlib
+import json
 import subprocess
 from pathlib import Path
 
@@ -131,8 +132,22 @@ def test_a_grant_uncovers_nothing_that_was_published_until_staff_ask(school: Sch
 
 def test_a_file_that_somebody_changed_is_left_alone_and_becomes_a_task(school: School, samples: Path) -> None:
     published_item(school, samples)
+    assert school.json("publication", "check") == {"foreign": [], "changed": [], "missing": []}
     changed = school.publish / "school" / "trip" / "IMG_1.jpg"
     changed.chmod(0o644)
+    before = changed.read_bytes()
+    changed.write_bytes(before[:-3] + b"abc")  # as long as it was
+    laid = school.publish / "school" / "by hand.jpg"
+    laid.write_bytes((samples / "obama.jpg").read_bytes())
+    taken = school.publish / "personal" / "trip" / "IMG_1.jpg"
+    taken.rename(school.home / "taken.jpg")
+    told = school.run("publication", "check", "--json", ok=False)
+    assert told.returncode == 1 and json.loads(told.stdout) == {
+        "foreign": ["school/by hand.jpg"], "changed": ["school/trip/IMG_1.jpg"], "missing": ["personal/trip/IMG_1.jpg"]}
+    assert "The publish folder does not hold what was decided" in school.run("alarms", "check", ok=False).stdout
+    laid.unlink()
+    (school.home / "taken.jpg").rename(taken)
+    changed.write_bytes(before)
     changed.write_bytes(changed.read_bytes() + b"cropped by hand")
     tasks = school.json("recall", "P1", "--apply")["tasks"]
     assert len(tasks) == 1 and "school/trip/IMG_1.jpg" in tasks[0]["place"]

@@ -145,6 +145,7 @@ REGISTER = well().register
          Condition("register_stale", 46, patience=10 * MINUTE)),
         ({"disks": (Disk("vault", 9 << 30, 99 << 30), Disk("log", 5 << 20, 9 << 20))}, Condition("disk", 5)),
         ({"log": LogFacts(10, NOW, 2)}, Condition("log", 2)),
+        ({"strange": 3}, Condition("publish", 3)),
         ({"log": LogFacts(10, NOW, None)}, Condition("log_unread")),
     ],
 )  # fmt: skip
