@@ -223,8 +223,8 @@ _SENTENCES: Mapping[Reason, tuple[str, str]] = MappingProxyType(
 _HOLD_SENTENCES: Mapping[HoldReason, tuple[str, str]] = MappingProxyType(
     {
         HoldReason.LESSON_WITHOUT_PERMISSION: (
-            "recorded during a lesson, and event.toml names no permission given beforehand",
-            "opgenomen tijdens een les, en event.toml noemt geen toestemming vooraf",
+            "recorded during a lesson, and no permission given beforehand is noted",
+            "opgenomen tijdens een les, en er is geen toestemming vooraf vermeld",
         ),
         HoldReason.DISTANCE_LESSON: (
             "a recording of a distance lesson is never published without the officer",

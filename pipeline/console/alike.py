@@ -6,7 +6,6 @@ them at once (GDPR art. 9).
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from pipeline.console.auth import digest
 from pipeline.console.darkroom import Darkroom
 from pipeline.errors import ChildError, KeyUnknown, OriginalGone
 from pipeline.match import ADULT, CHILD, MatchSettings
@@ -84,7 +84,7 @@ class Memory:
     def forget(self, token: str) -> None:
         """Sign-out: nothing is left."""
         with self._lock:
-            self._kept.pop(_key(token), None)
+            self._kept.pop(digest(token), None)
 
     def held(self) -> int:
         """Of how many sessions something is kept."""
@@ -96,9 +96,9 @@ class Memory:
         with self._lock:
             for key in [k for k, v in self._kept.items() if now - v.used > KEPT_SECONDS]:
                 del self._kept[key]
-            kept = self._kept.get(_key(token))
+            kept = self._kept.get(digest(token))
             if kept is None or kept.event != event:
-                kept = self._kept[_key(token)] = _Kept(event, now)
+                kept = self._kept[digest(token)] = _Kept(event, now)
             kept.used = now
             return kept
 
@@ -124,7 +124,3 @@ def resemblance(one: Face, other: Face, rules: MatchSettings) -> float | None:
         similarity = float(np.dot(a.astype(np.float64), b.astype(np.float64)))
         total += scale.weight * (similarity - scale.mean) / scale.deviation
     return total if np.isfinite(total) else None
-
-
-def _key(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

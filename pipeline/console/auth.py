@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from argon2 import PasswordHasher
@@ -50,9 +50,7 @@ class Auth:
         now = self._clock()
         key = " ".join(name.split()).casefold()[:64]
         keys = (f"name:{key}", f"address:{address}")
-        if (until := self._store.blocked(now, keys)) is not None:
-            seconds = int((until - now).total_seconds()) + 1
-            raise SignInError("blocked", str(seconds))
+        self._waited(keys)
         try:
             account = self._store.find(name)
         except AccountError:
@@ -68,10 +66,17 @@ class Auth:
 
     def set_password(self, account: Account, old: str, new: str) -> None:
         """Change one's own password. Raises SignInError when the old one is wrong, AccountError for a weak new one."""
+        self._waited([f"name:{account.name}"])
         if not self._verify(account.password, old):
             self._store.failed(self._clock(), f"name:{account.name}")
             raise SignInError("wrong")
         self._store.set_password(self._clock(), account.actor, account, self._hash(checked(new, account.name)))
+
+    def _waited(self, keys: Sequence[str]) -> None:
+        """Raises SignInError, with the seconds that are left, while attempts with these keys have to wait."""
+        now = self._clock()
+        if (until := self._store.blocked(now, keys)) is not None:
+            raise SignInError("blocked", str(int((until - now).total_seconds()) + 1))
 
     def _verify(self, hashed: str | None, password: str) -> bool:
         """As slow for a name that does not exist as for one that does."""
@@ -91,22 +96,21 @@ class Auth:
     def invite(self, actor: str, name: str | None) -> str:
         """A one-time code for an account, or for the first administrator (None). It is shown once and not kept."""
         code = "-".join("".join(secrets.choice(_ALPHABET) for _ in range(5)) for _ in range(4))
-        self._store.invite(self._clock(), actor, _digest(code), name, CODE_VALID)
+        self._store.invite(self._clock(), actor, digest(code), name, CODE_VALID)
         return code
 
     def invited(self, code: str) -> Account | bool | None:
         """Whom a code is for: an account, True for the first administrator, None when it is not good."""
-        return self._store.invited(self._clock(), _digest(_typed(code)))
+        return self._store.invited(self._clock(), digest(_typed(code)))
 
     def accept(self, code: str, name: str, password: str, address: str) -> str:
         """Use a code to set a password, and sign in. Raises AccountError, or SignInError when it was guessed at."""
         now, key = self._clock(), f"code:{address}"
-        if (until := self._store.blocked(now, [key])) is not None:
-            raise SignInError("blocked", str(int((until - now).total_seconds()) + 1))
+        self._waited([key])
         if self.invited(code) is None:
             self._store.failed(now, key)
             raise AccountError("The code is not good, or not good any more.", "Ask for a new one.")
-        account = self._store.accept(now, _digest(_typed(code)), name, self._hash(checked(password, name)))
+        account = self._store.accept(now, digest(_typed(code)), name, self._hash(checked(password, name)))
         return self.begin(account, "one-time code")
 
     # --- sessions ---------------------------------------------------------------------------------------------
@@ -115,22 +119,22 @@ class Auth:
         """A new session; returns its token, which only the browser keeps."""
         now, token = self._clock(), secrets.token_urlsafe(32)
         self._store.tidy(now, now - self._longest, now - self._idle)
-        self._store.begin(now, account, _digest(token), how)
+        self._store.begin(now, account, digest(token), how)
         return token
 
     def session(self, token: str) -> Session | None:
         """The session of a token, unless it is over: too long idle, too old, or its account is locked."""
-        found = self._store.session(_digest(token)) if token else None
+        found = self._store.session(digest(token)) if token else None
         now = self._clock()
         if found is None or now - found.seen_at > self._idle or now - found.begun_at > self._longest:
             return None
         if now - found.seen_at > _TOUCH:
-            self._store.touch(now, _digest(token))
+            self._store.touch(now, digest(token))
         return found
 
     def end(self, token: str) -> None:
         """Sign out."""
-        self._store.end(_digest(token))
+        self._store.end(digest(token))
 
 
 def csrf_of(cookie: str) -> str:
@@ -160,5 +164,6 @@ def _typed(code: str) -> str:
     return "".join(code.split()).casefold()
 
 
-def _digest(secret: str) -> str:
+def digest(secret: str) -> str:
+    """What is kept of a token, a code or a cookie: it lets nobody in."""
     return hashlib.sha256(secret.encode()).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import secrets
 import threading
@@ -18,7 +17,7 @@ from joserfc import jwk, jwt
 from joserfc.errors import JoseError
 
 from pipeline.config import Oidc
-from pipeline.console.auth import roles_of
+from pipeline.console.auth import digest, roles_of
 from pipeline.errors import BeeldwachtError, StartupError
 from pipeline.store.accounts import AccountRole
 
@@ -80,7 +79,7 @@ class OidcClient:
                 del self._begun[key]
             if len(self._begun) >= _MOST:
                 raise OidcError("Too many people are signing in.", "Try again in ten minutes.")
-            self._begun[_digest(cookie)] = begun
+            self._begun[digest(cookie)] = begun
         with self._client(back) as client:
             url, _ = client.create_authorization_url(
                 self._discovered()["authorization_endpoint"], state=begun.state, nonce=begun.nonce,
@@ -91,7 +90,7 @@ class OidcClient:
     def finish(self, cookie: str, address: str, back: str) -> Identity:
         """Who came back. Raises OidcError when anything about it is not as it must be."""
         with self._lock:
-            begun = self._begun.pop(_digest(cookie), None)
+            begun = self._begun.pop(digest(cookie), None)
         given = parse_qs(urlsplit(address).query)
         state = given.get("state", [""])[0]
         if begun is None or self._seconds() - begun.at > _KEPT or not secrets.compare_digest(state, begun.state):
@@ -158,7 +157,3 @@ class OidcClient:
             self._s.client_id, self._secret, scope=self._s.scope, redirect_uri=back, code_challenge_method="S256",
             timeout=_SECONDS,
         )  # fmt: skip
-
-
-def _digest(cookie: str) -> str:
-    return hashlib.sha256(cookie.encode()).hexdigest()

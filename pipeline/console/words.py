@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from babel.numbers import format_decimal
+
 from pipeline.reasons import explain
 from pipeline.store.register import RegisterStore
 from pipeline.types import Reason
@@ -13,13 +15,13 @@ _WORDS = {
     "en": {"shown": "Shown", "covered": "Covered", "on": "on", "version": "register version", "row": "row",
            "closest": "closest to", "is": "taken for", "score": "score {score:.2f}, needed {threshold:.2f}",
            "runner_up": "the next person {runner_up:.2f}, at least {margin:.2f} behind is needed",
-           "named": "named by hand by {named_by}", "found": "found by {engines}", "rate": "false match rate {rate:.0e}",
-           "consent": "consent"},
+           "named": "named by hand by {named_by}", "found": "found by {engines}",
+           "rate": "somebody else would pass 1 time in {times}", "consent": "consent"},
     "nl": {"shown": "Zichtbaar", "covered": "Afgedekt", "on": "op", "version": "registerversie", "row": "rij",
            "closest": "lijkt het meest op", "is": "aangezien voor", "score": "score {score:.2f}, nodig {threshold:.2f}",
            "runner_up": "de volgende persoon {runner_up:.2f}, minstens {margin:.2f} lager is nodig",
            "named": "met de hand benoemd door {named_by}", "found": "gevonden door {engines}",
-           "rate": "kans op verwisseling {rate:.0e}", "consent": "toestemming"},
+           "rate": "een ander zou 1 op {times} keer voldoen", "consent": "toestemming"},
 }  # fmt: skip
 
 
@@ -50,8 +52,13 @@ def evidence(verdict: Mapping[str, Any], language: str) -> Iterator[str]:
         if verdict.get("runner_up") is not None and verdict.get("margin") is not None:
             yield say["runner_up"].format(runner_up=verdict["runner_up"], margin=verdict["margin"])
         if verdict.get("false_match_rate"):
-            yield say["rate"].format(rate=verdict["false_match_rate"])
+            yield say["rate"].format(times=format_decimal(_about(1 / verdict["false_match_rate"]), locale=language))
         if scores := verdict.get("engine_scores"):
             yield ", ".join(f"{k} {v:.3f}" for k, v in scores.items())
     if engines := verdict.get("detected_by"):
         yield say["found"].format(engines=", ".join(engines))
+
+
+def _about(number: float) -> int:
+    """A number to two figures."""
+    return int(float(f"{number:.1e}"))

@@ -281,6 +281,11 @@ class Views:
             row = tx.execute(select(items).where(items.c.sha256 == sha256)).first()
             return item_in(row) if row else None
 
+    def event_names(self, limit: int = 1000) -> list[str]:
+        """The folders that files came in, for a list to choose from."""
+        with self._db.read() as tx:
+            return list(tx.execute(select(items.c.event).distinct().order_by(items.c.event).limit(limit)).scalars())
+
     def actors(self, limit: int = 30) -> list[str]:
         """Who appears in the log as actor, as far as accounts and people go; for a list to choose from."""
         query = select(log.c.actor).where(or_(log.c.actor.like("account:%"), log.c.actor.like("cli:%"))).distinct()

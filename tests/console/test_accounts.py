@@ -74,6 +74,16 @@ def test_waits_double_and_a_right_password_waits_too(auth: Auth, store: Store, c
     assert sum(e.kind == "account.blocked" for e in store.journal.entries()) == 4
 
 
+def test_who_guesses_at_the_old_password_waits_too(auth: Auth, store: Store) -> None:
+    kim = store.accounts.find("kim")
+    assert kim is not None
+    for _ in range(5):
+        with pytest.raises(SignInError, match="wrong"):
+            auth.set_password(kim, "wrong wrong wrong", "another four words here")
+    with pytest.raises(SignInError, match="blocked"):
+        auth.set_password(kim, GOOD, "another four words here")
+
+
 def test_an_address_that_tries_many_names_waits_and_a_name_that_is_not_there_says_nothing(auth: Auth) -> None:
     said = set()
     for n in range(20):

@@ -45,11 +45,12 @@ def search(c: Call) -> Response:
     found = c.console.store.views.search(wanted, PAGE + 1) if not problem else []
     more = found[PAGE - 1].seq if len(found) > PAGE else None
     asked = {k: c.query.get(k, "") for k in _FIELDS}
-    names = set(c.console.store.views.actors()) if not c.partial else set()
+    views = c.console.store.views
+    names, events = ([], []) if c.partial else (views.actors(), views.event_names())
     return c.page(
         "audit_rows.html" if c.partial else "audit.html", rows=[_row(c, e) for e in found[:PAGE]], asked=asked,
         more=more, problem=problem, link=urlencode({k: v for k, v in asked.items() if v}),
-        reasons=[*map(str, Reason), *map(str, HoldReason)], kinds=KINDS, actors=sorted(names),
+        reasons=[*map(str, Reason), *map(str, HoldReason)], kinds=KINDS, actors=names, events=events,
         last=c.console.store.journal.last_seq(),
     )  # fmt: skip
 

@@ -10,10 +10,16 @@ document.addEventListener("DOMContentLoaded", () => {
   const input = document.getElementById("files");
   const drop = document.getElementById("drop");
   const list = document.getElementById("progress");
+  const button = form.querySelector("button.primary");
   const chosen = document.getElementById("event");
   const csrf = { "X-CSRF-Token": form.dataset.csrf };
 
-  const described = () => { document.getElementById("new").hidden = Boolean(chosen && chosen.value); };
+  const described = () => {
+    const known = Boolean(chosen && chosen.value);
+    document.getElementById("new").hidden = known;
+    for (const id of ["title", "date"]) document.getElementById(id).required = !known;
+  };
+  described();
   if (chosen) chosen.addEventListener("change", described);
   for (const name of ["dragover", "dragleave", "drop"]) {
     drop.addEventListener(name, (event) => {
@@ -63,6 +69,9 @@ document.addEventListener("DOMContentLoaded", () => {
 
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
+    let refused = false;
+    list.replaceChildren();
+    button.disabled = true;
     for (const file of [...input.files]) {
       const line = document.createElement("li");
       const bar = document.createElement("progress");
@@ -76,9 +85,12 @@ document.addEventListener("DOMContentLoaded", () => {
         await sent(file, bar, told);
         told.textContent = form.dataset.done;
       } catch (error) {
+        refused = true;
         told.textContent = `${form.dataset.failed} ${error.message}`;
       }
     }
+    if (!refused) input.value = "";
+    button.disabled = false;
     document.body.dispatchEvent(new Event("uploaded"));
   });
 });
