@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import time
 import zipfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
 from pipeline.calibration import Calibration
-from tests.console.conftest import NAME
+from tests.console.conftest import FILE, NAME
 from tests.console.site import Site
 
 
@@ -104,6 +105,31 @@ def test_a_selection_of_the_log_is_taken_along_and_that_is_logged(site: Site) ->
     taken = [e for e in site.log() if e["kind"] == "log.exported"]
     assert [e["body"]["as"] for e in taken[-3:]] == ["csv", "json", "pdf"]
     assert "The log is whole" in officer.post("/audit/verify").text
+
+
+def test_the_log_is_searched_by_person_file_event_reason_day_and_actor(site: Site) -> None:
+    officer, first = site.as_("officer"), site.number("obama2")
+    today = datetime.now(UTC).date()
+    people = {e["seq"]: e for e in site.log()}
+
+    def found(**asked: object) -> list[dict[str, Any]]:
+        taken = officer.get("/audit/export", params={"as": "json", **asked}).json()
+        return [e for e in taken if e["kind"] != "log.exported"]  # these lines themselves
+
+    of_first = {e["seq"] for e in people.values() if e["item"] == first}
+    assert {e["seq"] for e in found(item=first)} == of_first == {e["seq"] for e in found(file=FILE)}
+    assert of_first <= {e["seq"] for e in found(event="trip")} and {e["item"] for e in found(event="trip")} == {first}
+    by_id, by_name = ({e["seq"] for e in found(person=who)} for who in ("O", NAME[:8]))
+    assert by_id == by_name and by_id & of_first
+    denied = found(reason="lesson_without_permission")
+    assert denied and all("lesson_without_permission" in json.dumps(e["body"]) for e in denied)
+    for key, asked in (("actor", "account:officer"), ("kind", "item.decided")):
+        assert {e[key] for e in found(**{key: asked})} == {asked}
+    both = found(event="lesson", kind="item.held")
+    assert both and {e["kind"] for e in both} == {"item.held"}
+    assert found(since=today - timedelta(days=1), until=today + timedelta(days=1))
+    assert not found(since=today + timedelta(days=2)) and not found(until=today - timedelta(days=2))
+    assert officer.get("/audit/export", params={"as": "json", "person": "nobody at all"}).status_code == 400
 
 
 def test_a_portrait_is_enrolled_or_refused_with_the_reason(site: Site, samples: Path) -> None:

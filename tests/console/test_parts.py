@@ -29,7 +29,7 @@ from pipeline.store import Store
 from pipeline.store.uploads import MOST_OPEN, UploadError
 from pipeline.store.views import Search
 from pipeline.types import Box, Consent, Detection, Face, Medium, Person, Role
-from tests.console.site import Site
+from tests.console.site import PASSWORD, Site
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -185,6 +185,14 @@ def test_an_upload_that_is_cut_off_goes_on_and_lands_in_the_inbox(site: Site, sa
         return visitor.http.put(f"/upload/{begun['id']}", content=piece, headers=headers)
 
     assert send(0, data[:1000]).json()["received"] == 1000
+    other = site.visitor()
+    code = site.account("uploader3", "uploader")
+    other.get("/welcome")
+    other.post("/welcome", {"code": code, "name": "x", "password": PASSWORD, "again": PASSWORD})
+    other.get("/upload")
+    stolen = other.http.put(f"/upload/{begun['id']}", content=b"x",
+                            headers={"x-csrf-token": other.csrf, "upload-offset": "1000"})  # fmt: skip
+    assert (stolen.status_code, other.get(f"/upload/{begun['id']}").status_code) == (404, 404)
     assert send(0, data[:1000]).status_code == 409  # the answer was lost, and it is sent again
     again = visitor.post("/upload/begin", told).json()
     assert (again["id"], again["received"]) == (begun["id"], 1000)

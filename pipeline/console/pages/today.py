@@ -36,7 +36,9 @@ def _facts(c: Call) -> dict[str, Any]:
     quarantine = list(settings.path("quarantine").rglob("*.reason.txt"))
     disk = shutil.disk_usage(settings.path("vault"))
     working = store.items.all(ids=status["service"].get("working", []))
+    day, counts = c.console.clock().date().isoformat(), store.views.days(c.console.clock(), weeks=1)
     return {
+        "came": counts["item.arrived"].get(day, 0), "went": counts["item.published"].get(day, 0),
         "health": status, "held": store.views.held().most_common(), "working": working,
         "quarantine": len(quarantine), "disk": {"free": disk.free, "total": disk.total, "low": disk.free < 1 << 30},
         "register": {"last": versions[-1] if versions else None, "reading": reading,
