@@ -25,6 +25,7 @@ _PARTS: Mapping[str, Two] = {
     "withdrawals": ("withdrawals", "vaker nee"), "people": ("people", "personen"),
     "consents": ("consents", "toestemmingen"), "guardians": ("guardians", "gezagsrelaties"),
     "templates": ("templates", "sjablonen"), "lookalikes": ("look-alikes", "dubbelgangers"),
+    "file_names": ("names of files", "bestandsnamen"),
     "names_by_hand": ("names by hand", "namen met de hand"), "speakers": ("speakers", "sprekers"),
     "heard": ("answers about sound", "antwoorden over geluid"), "marks": ("marks", "handelingen met de hand"),
     "places": ("places", "plaatsen"), "log_people": ("ways into the log", "ingangen in het logboek"),

@@ -73,6 +73,8 @@ def erase(person_id: str, confirm: str, parts: Parts, folder: Path | None, keep_
     removed, kept = (
         ((), ("files were kept as asked (--keep-files)",)) if keep_files else _remove(person_id, parts, folder)
     )
+    if events := store.rights.events_named(person_id):
+        remarks.append(f"{events} events hold a name of the person in their own: those names stay")
     rows = store.rights.erase(now(), actor, person_id, {"recalled": recalled, "files": len(removed)})
     if not store.rights.compact():
         remarks.append("the database was in use and could not be rewritten: stop the service and erase again")

@@ -23,8 +23,9 @@ from pipeline.db import (
     templates,
     verdicts,
 )
-from pipeline.db_console import marks
-from pipeline.store.base import Database, stamp
+from pipeline.db_console import marks, uploads
+from pipeline.neutral import names_of, path_of
+from pipeline.store.base import Database, stamp, to_json
 from pipeline.store.journal import Journal
 from pipeline.types import Box, JsonObject
 from pipeline.wire import box_in
@@ -57,6 +58,13 @@ class RightsStore:
     def __init__(self, database: Database, journal: Journal) -> None:
         self._db = database
         self._journal = journal
+
+    def events_named(self, person_id: str) -> int:
+        """How many events are called after the person, in part."""
+        names = names_of({str(n): name for n, name in enumerate(self.names(person_id))})
+        with self._db.read() as tx:
+            events = tx.execute(select(items.c.event).distinct()).scalars()
+            return sum(bool(names.whose(e)) for e in events)
 
     def names(self, person_id: str) -> list[str]:
         """Every name that the register ever had for this person, the newest first."""
@@ -115,6 +123,7 @@ class RightsStore:
         """
         counts: dict[str, int] = {}
         with self._db.write() as tx:
+            counts["file_names"] = _neutralise(tx, person_id)
             counts["people"] = _delete(tx, people, people.c.person_id == person_id)
             counts["consents"] = _delete(tx, consents, consents.c.person_id == person_id)
             counts["guardians"] = _delete(
@@ -142,6 +151,32 @@ class RightsStore:
     def compact(self) -> bool:
         """Rewrite the database without what was deleted, and empty the write-ahead log."""
         return self._db.compact()
+
+
+def _neutralise(tx: Connection, person_id: str) -> int:
+    """Take the person's names out of the names of files, of their folders and of titles. Returns of how many items.
+
+    The name of an event stays: what staff denied holds for the event by its name, and must go on to.
+    """
+    own = tx.execute(select(people.c.name).where(people.c.person_id == person_id).distinct()).scalars()
+    names, count = names_of({str(n): name for n, name in enumerate(own)}), 0
+    rows = tx.execute(select(items.c.id, items.c.event, items.c.folder, items.c.name, items.c.event_facts)).all()
+    for r in rows:
+        facts = json.loads(r.event_facts)
+        title = str(facts.get("title", ""))
+        if not any(map(names.whose, (r.folder, r.name, title))):
+            continue
+        stem, dot, extension = r.name.rpartition(".")
+        folder, neutral = path_of("-", r.folder, stem or extension, r.id, 0, names)
+        folder, name = folder.partition("/")[2], f"{neutral}{dot}{extension}" if stem else neutral
+        tx.execute(update(items).where(items.c.id == r.id).values(
+            folder=folder, name=name, source="/".join(filter(None, (r.event, folder, name))),
+            event_facts=to_json(facts | {"title": "" if names.whose(title) else title})))  # fmt: skip
+        count += 1
+    for u in tx.execute(select(uploads.c.id, uploads.c.name)).all():
+        if names.whose(u.name):
+            tx.execute(update(uploads).where(uploads.c.id == u.id).values(name=f"file-{u.id[:8]}"))
+    return count
 
 
 def _delete(tx: Connection, table: Table, which: object) -> int:
