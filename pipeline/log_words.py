@@ -7,12 +7,19 @@ Dutch pages their code says it, and the entry's evidence has the words.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from pipeline.reasons import HoldReason, explain
+from pipeline.types import Reason
 
 Two = tuple[str, str]
+Body = dict[str, Any]
+Say = Callable[[str, str], str]
+"""Of an English and a Dutch text the one that the reader wants."""
+Lines = Mapping[str, Callable[[Body, Say, str], Iterator[str]]]
+"""What each kind of entry says: a headline, and one line per detail."""
 
 ENDED: Mapping[str, Two] = MappingProxyType(
     {
@@ -144,3 +151,50 @@ def note_text(note: str, language: str) -> str:
             if found := re.fullmatch(pattern, note):
                 return found.expand(dutch)
     return note
+
+
+_PARTS: Mapping[str, Two] = {
+    "granted": ("granted", "vaker ja"), "withdrawn": ("withdrawn", "vaker nee"),
+    "changed_consents": ("changed consents", "gewijzigde toestemmingen"), "added": ("added", "erbij"),
+    "removed": ("removed", "eraf"), "changed": ("changed", "gewijzigd"),
+    "people_added": ("people added", "mensen erbij"), "people_removed": ("people removed", "mensen eraf"),
+    "people_changed": ("people changed", "mensen gewijzigd"), "grants": ("grants", "vaker ja"),
+    "withdrawals": ("withdrawals", "vaker nee"), "people": ("people", "personen"),
+    "consents": ("consents", "toestemmingen"), "guardians": ("guardians", "gezagsrelaties"),
+    "templates": ("templates", "sjablonen"), "lookalikes": ("look-alikes", "dubbelgangers"),
+    "file_names": ("names of files", "bestandsnamen"),
+    "names_by_hand": ("names by hand", "namen met de hand"), "speakers": ("speakers", "sprekers"),
+    "heard": ("answers about sound", "antwoorden over geluid"), "marks": ("marks", "handelingen met de hand"),
+    "places": ("places", "plaatsen"), "log_people": ("ways into the log", "ingangen in het logboek"),
+    "verdicts": ("verdicts", "beslissingen"),
+    "brake": ("stopped by a brake", "tegengehouden door een rem"),
+    "row_unclear": ("the row is not clear", "de rij is niet duidelijk"),
+    "refusal_vanished": ("a refusal vanished", "een weigering is verdwenen"),
+    "protection_vanished": ("a protection vanished", "een bescherming is verdwenen"),
+    "no_portrait": ("no portrait", "geen portret"),
+    "no_usable_portrait": ("no portrait can be used", "geen bruikbaar portret"),
+    "portrait_too_old": ("the portrait is too old", "het portret is te oud"),
+    "no_key": ("the key is not there", "de sleutel is er niet"),
+    "no_face": ("no face", "geen gezicht"), "several_faces": ("several faces", "meer gezichten"),
+    "too_small": ("the face is too small", "het gezicht is te klein"), "blurred": ("blurred", "onscherp"),
+    "turned_away": ("turned away", "afgewend"), "tilted": ("tilted", "scheef"),
+    "not_described": ("could not be described", "kon niet worden beschreven"),
+}  # fmt: skip
+
+
+def part(code: str, language: str) -> str:
+    """What is counted, or why something of a register waits, in words."""
+    if code in _PARTS:
+        return _PARTS[code][language == "nl"]
+    return explain(Reason(code), language) if code in set(Reason) else reason_text(code, language)
+
+
+def why_given(body: Mapping[str, Any], language: str) -> str:
+    """The reason that somebody gave, after a colon; empty without one."""
+    return f": {phrase(body['why'], language)}" if body.get("why") else ""
+
+
+def clock(seconds: float) -> str:
+    """Minutes, seconds and tenths: 1:04.5."""
+    tenths = round(seconds * 10)
+    return f"{tenths // 600}:{tenths % 600 // 10:02d}.{tenths % 10}"

@@ -10,8 +10,8 @@ from typing import Any
 from pipeline.audit import Entry
 from pipeline.film_types import SoundMode
 from pipeline.hearing import SoundReason, explain_sound, mode_text
-from pipeline.log_lines import clock, lines
-from pipeline.log_words import check_text, note_text, reason_text
+from pipeline.log_lines import lines
+from pipeline.log_words import check_text, clock, note_text, reason_text
 from pipeline.reasons import explain
 from pipeline.types import Reason
 
