@@ -20,18 +20,21 @@ import subprocess
 import sys
 import tempfile
 import time
+import zlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from pipeline import audit
 from pipeline.config import load
 from pipeline.console.auth import Auth
 from pipeline.db import items, log, log_people, renditions, verdicts
-from pipeline.db_console import log_reasons
+from pipeline.db_console import film_boards, log_reasons
+from pipeline.film_paths import Board, board_out
+from pipeline.film_types import Stretch
 from pipeline.setup import init
 from pipeline.store import Store
 from pipeline.store.accounts import AccountRole
@@ -43,7 +46,8 @@ TARGET = 0.2
 PEOPLE, FACES, EVENTS, ROUNDS = 2000, 5, 400, 15
 REASONS = ("consent", "unknown_person", "refused", "too_small", "ambiguous")
 PAGES = {
-    "today": "/today", "review queue": "/review", "one item": "/review/{held}", "audit, newest": "/audit",
+    "today": "/today", "review queue": "/review", "one item": "/review/{held}", "one film": "/review/{film}",
+    "audit, newest": "/audit",
     "audit by person": "/audit?person=P0042", "audit by name": "/audit?person=Name+42",
     "audit by item": "/audit?item=77", "audit by file": "/audit?file=IMG_00500.jpg",
     "audit by event": "/audit?event=event-17",
@@ -81,7 +85,7 @@ def main() -> int:
 
 
 def fill(home: Path, count: int) -> int:
-    """A school of so many items. Returns the number of a held one."""
+    """A school of so many items. Returns the number of the last held one, which is a film."""
     init(home, "", "")
     settings = load(home / "beeldwacht.toml")
     (home / "data").mkdir(exist_ok=True)
@@ -97,6 +101,7 @@ def fill(home: Path, count: int) -> int:
         last = tx.execute(log.select().order_by(log.c.seq.desc()).limit(1)).one()
         previous, seq = last.hash, last.seq
     held = 0
+    board = zlib.compress(json.dumps(board_out(_board())).encode())
     for start in range(1, count + 1, 1000):
         tables = (items, verdicts, renditions, log, log_people, log_reasons)
         rows: dict[Any, list[dict[str, Any]]] = {t: [] for t in tables}
@@ -117,9 +122,19 @@ def fill(home: Path, count: int) -> int:
             for table, own in rows.items():
                 if own:
                     tx.execute(insert(table), own)
+    with store.database.write() as tx:  # the last held one is a film, the one before it a photo
+        tx.execute(update(items).where(items.c.id == held).values(format="film (mov)", name="FILM.mp4"))
+        tx.execute(insert(film_boards).values(item_id=held, board=board))
     print(f"{count} items, {count * FACES} decisions, {seq} log entries, made in {time.monotonic() - started:.0f} s")
     store.close()
     return held
+
+
+def _board() -> Board:
+    """What a page draws of a film of five minutes: a track for each face, and speech through half of it."""
+    path = tuple((s / 5, 100, 100, 200, 220) for s in range(1500))
+    return Board("mov", "h264", "aac", 1280, 720, 25.0, 300.0, (path,) * FACES,
+                 tuple(Stretch(10.0 * n, 10.0 * n + 5) for n in range(30)))  # fmt: skip
 
 
 def _people(store: Store) -> None:
@@ -198,7 +213,7 @@ def alone(address: str, held: int) -> list[str]:
         times = []
         for _ in range(ROUNDS):
             started = time.perf_counter()
-            answer = http.get(path.format(held=held))
+            answer = http.get(path.format(film=held, held=held - 50))
             times.append(time.perf_counter() - started)
             if answer.status_code != 200:
                 raise SystemExit(f"{path}: {answer.status_code}")

@@ -76,8 +76,10 @@ class Pages:
 
         @pass_context
         def word(_: Context, value: object) -> str:
-            """A word of the program (a state, a role, a reason's code) in the page's language."""
-            return self.text(language, str(value).replace("_", " "))
+            """A word of the program (a state, a role, a kind of entry) in the page's language."""
+            plain = str(value).replace("_", " ")
+            said = self.text(language, plain)
+            return said if said != plain else plain.replace(".", " ")
 
         def note(text: str) -> str:
             return note_text(text, language)

@@ -91,14 +91,14 @@ class Views:
             return Counter(reason for text in rows for reason in json.loads(text))
 
     def days(self, now: datetime, weeks: int = 8) -> dict[str, dict[str, int]]:
-        """Kind of entry -> day -> how many, of the last weeks."""
+        """Kind of entry -> day -> how many items, of the last weeks. What is published twice in a day counts once."""
         kinds = ("item.arrived", "item.published", "item.held")
         day = func.substr(log.c.at, 1, 10)
         found: dict[str, dict[str, int]] = {}
         with self._db.read() as tx:
             for kind in kinds:  # one at a time: each is a walk over one stretch of the index
                 query = (
-                    select(day, func.count())
+                    select(day, func.count(log.c.item_id.distinct()))
                     .where(log.c.kind == kind, log.c.at >= stamp(now - timedelta(weeks=weeks)))
                     .group_by(day)
                 )
