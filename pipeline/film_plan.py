@@ -89,14 +89,15 @@ def facing(track: Track, at: int) -> float:
 def boundaries(look: Look, rate: float) -> tuple[int, ...]:
     """The frames of a result that are looked at again: one a second, at cuts, and where tracks begin and end.
 
-    Tracks that the detectors were never sure of are left out, and what lies closer together than a tenth of a second.
+    Tracks that the detectors were never sure of are left out, and what lies closer together than a quarter of a
+    second: covers begin and end further away from where a track does.
     """
     wanted = set(range(0, look.frames, max(1, round(rate)))) | {look.frames - 1}
     for cut in look.cuts:
         wanted |= {cut - 1, cut}
     taken, last = sorted(wanted), -(10**9)
     for frame in sorted({end for t in look.tracks if t.sure for end in t.span} - wanted):
-        if frame - last >= 0.1 * rate:
+        if frame - last >= 0.25 * rate:
             taken.append(frame)
             last = frame
     return tuple(sorted(taken))

@@ -27,7 +27,7 @@ from pipeline.films.tools import Tools
 from pipeline.types import Check, Detection, RgbImage, Style
 
 _AHEAD = 3  # frames per thread under way
-_SECOND_EVERY = 2.0
+_SECOND_EVERY = 3.0
 """Seconds between two looks of the slower detectors at the result."""
 
 
