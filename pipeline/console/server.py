@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from datetime import date
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -45,6 +46,8 @@ class Console:
         self.pages = Pages(app.settings.school)
         self.darkroom = Darkroom(app.parts)
         self.memory = Memory(self.darkroom)
+        self.counted: tuple[date, dict[str, dict[str, int]]] | None = None
+        """The charts of the days before this one."""
         oidc = app.settings.console.oidc
         self.outside = OidcClient(oidc, app.parts.clock) if oidc.issuer else None
 

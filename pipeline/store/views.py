@@ -8,7 +8,7 @@ import zlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
@@ -90,8 +90,8 @@ class Views:
             rows = tx.execute(select(items.c.reasons).where(items.c.state == State.HELD)).scalars()
             return Counter(reason for text in rows for reason in json.loads(text))
 
-    def days(self, now: datetime, weeks: int = 8) -> dict[str, dict[str, int]]:
-        """Kind of entry -> day -> how many items, of the last weeks. What is published twice in a day counts once."""
+    def days(self, since: datetime) -> dict[str, dict[str, int]]:
+        """Kind of entry -> day -> how many items, from a moment on. What is published twice in a day counts once."""
         kinds = ("item.arrived", "item.published", "item.held")
         day = func.substr(log.c.at, 1, 10)
         found: dict[str, dict[str, int]] = {}
@@ -99,7 +99,7 @@ class Views:
             for kind in kinds:  # one at a time: each is a walk over one stretch of the index
                 query = (
                     select(day, func.count(log.c.item_id.distinct()))
-                    .where(log.c.kind == kind, log.c.at >= stamp(now - timedelta(weeks=weeks)))
+                    .where(log.c.kind == kind, log.c.at >= stamp(since))
                     .group_by(day)
                 )
                 found[kind] = {str(d): int(n) for d, n in tx.execute(query)}

@@ -132,6 +132,15 @@ def test_the_log_is_searched_by_person_file_event_reason_day_and_actor(site: Sit
     assert officer.get("/audit/export", params={"as": "json", "person": "nobody at all"}).status_code == 400
 
 
+def test_the_charts_count_items_and_not_how_often_they_were_published(site: Site) -> None:
+    text = " ".join(site.as_("officer").get("/today").text.split())
+    entries = [e for e in site.log() if e["kind"] == "item.published"]
+    count = len({e["item"] for e in entries})
+    assert len(entries) > count  # some were decided anew
+    assert re.search(rf"Today: \d+ came in, {count} published", text)
+    assert f"Published</strong> {count} in 8 weeks" in text
+
+
 def test_a_portrait_is_enrolled_or_refused_with_the_reason(site: Site, samples: Path) -> None:
     officer = site.as_("officer")
     officer.get("/register/person/O")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from starlette.responses import Response
@@ -15,6 +15,7 @@ from pipeline.console.routing import OFFICER, Call
 from pipeline.register_sync import HEARTBEAT as READING
 
 _DAYS = 56
+Days = dict[str, dict[str, int]]
 _HEIGHT = 60
 
 
@@ -36,9 +37,9 @@ def _facts(c: Call) -> dict[str, Any]:
     quarantine = list(settings.path("quarantine").rglob("*.reason.txt"))
     disk = shutil.disk_usage(settings.path("vault"))
     working = store.items.all(ids=status["service"].get("working", []))
-    day, counts = c.console.clock().date().isoformat(), store.views.days(c.console.clock(), weeks=1)
+    today = _today(c)
     return {
-        "came": counts["item.arrived"].get(day, 0), "went": counts["item.published"].get(day, 0),
+        "came": sum(today["item.arrived"].values()), "went": sum(today["item.published"].values()),
         "health": status, "held": store.views.held().most_common(), "working": working,
         "quarantine": len(quarantine), "disk": {"free": disk.free, "total": disk.total, "low": disk.free < 1 << 30},
         "register": {"last": versions[-1] if versions else None, "reading": reading,
@@ -54,7 +55,8 @@ def _charts(c: Call) -> list[dict[str, Any]]:
     """Bars of the last weeks: a day each, as parts of the highest day."""
     last = c.console.clock().date()
     days = [(last - timedelta(days=n)).isoformat() for n in range(_DAYS - 1, -1, -1)]
-    found = c.console.store.views.days(c.console.clock())
+    past, new = _past(c), _today(c)
+    found = {kind: past[kind] | new[kind] for kind in past}
     names = {"item.arrived": c._("Came in"), "item.published": c._("Published"), "item.held": c._("Held")}
     charts = []
     for kind, name in names.items():
@@ -65,6 +67,19 @@ def _charts(c: Call) -> list[dict[str, Any]]:
         charts.append({"name": name, "bars": bars, "total": sum(counts), "top": max(counts), "height": _HEIGHT,
                        "width": _DAYS * 6})  # fmt: skip
     return charts
+
+
+def _today(c: Call) -> Days:
+    midnight = datetime.combine(c.console.clock().date(), time(), UTC)
+    return c.console.store.views.days(midnight)
+
+
+def _past(c: Call) -> Days:
+    """The days before this one do not change: they are counted once a day."""
+    day = c.console.clock().date()
+    if c.console.counted is None or c.console.counted[0] != day:
+        c.console.counted = day, c.console.store.views.days(c.console.clock() - timedelta(days=_DAYS))
+    return c.console.counted[1]
 
 
 def _weights(c: Call) -> list[tuple[str, bool]]:
