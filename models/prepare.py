@@ -2,7 +2,8 @@
 
 `dequantise` undoes block quantisation (DequantizeLinear with a block size), which onnxruntime refuses to run for
 int8 and OpenCV 5 computes wrongly: each quantised constant becomes a float32 constant, (q - zero point) x scale.
-`dynamic-input` lets height and width of the image vary; `dynamic-batch` the number of images. `dlib-resnet` and
+`dynamic-input` lets height and width of the image vary; `dynamic-batch` the number of images. `split-prelu` writes
+each PRelu as what onnxruntime computes without leaving the layout of its convolutions. `dlib-resnet` and
 `dlib-landmarks` rewrite dlib's own files (models/dlib_files.py), so that dlib itself is not needed.
 
 The result is written with protobuf's deterministic serialisation, so its SHA-256 can be pinned.
@@ -91,6 +92,30 @@ def _dynamic_batch(model: onnx.ModelProto) -> None:
     _image_input(model.graph).type.tensor_type.shape.dim[0].dim_param = "images"
 
 
+def _split_prelu(model: onnx.ModelProto) -> None:
+    """PRelu(x) = a x + (1 - a) Relu(x) per channel, each product a convolution of one pixel and one channel."""
+    graph = model.graph
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    keep: list[onnx.NodeProto] = []
+    for node in graph.node:
+        if node.op_type != "PRelu":
+            keep.append(node)
+            continue
+        (x, slopes), y = node.input, node.output[0]
+        if slopes not in constants or constants[slopes].dims[1:] != [1, 1]:
+            raise PrepareError(f"{node.name}: PRelu without one constant slope per channel")
+        slope = numpy_helper.to_array(constants[slopes]).astype(np.float32).reshape(-1, 1, 1, 1)
+        for part, factors in (("above", 1 - slope), ("all", slope)):
+            graph.initializer.append(numpy_helper.from_array(factors, f"{y}.{part}.factors"))
+        keep.append(onnx.helper.make_node("Relu", [x], [f"{y}.relu"]))
+        for part, value in (("above", f"{y}.relu"), ("all", x)):
+            names = [value, f"{y}.{part}.factors"]
+            keep.append(onnx.helper.make_node("Conv", names, [f"{y}.{part}"], kernel_shape=[1, 1], group=len(slope)))
+        keep.append(onnx.helper.make_node("Add", [f"{y}.above", f"{y}.all"], [y]))
+    del graph.node[:]
+    graph.node.extend(keep)
+
+
 def _image_input(graph: onnx.GraphProto) -> onnx.ValueInfoProto:
     constants = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in constants]
@@ -123,6 +148,7 @@ STEPS: dict[str, Callable[[onnx.ModelProto], None]] = {
     "dequantise": _dequantise,
     "dynamic-input": _dynamic_input,
     "dynamic-batch": _dynamic_batch,
+    "split-prelu": _split_prelu,
 }
 
 WHOLE: dict[str, Callable[[bytes], bytes]] = {
