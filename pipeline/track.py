@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from pipeline.film_types import Look, Track
+from pipeline.sightings import Sightings
 from pipeline.types import Box, Detection
 
 PATIENCE = 1.0
@@ -48,41 +49,46 @@ _MOST_STEPS = 12
 class _Run:
     """A track that is still growing. Two with the same findings are still two."""
 
-    frames: list[int]
-    boxes: list[Box]
-    found: list[Detection]
-    fast: list[bool]
+    seen: Sightings
     mixed: bool = False
     overlapped: int = 0
     speed: tuple[float, float] = (0.0, 0.0)
     sure: bool = False
     goes_on: tuple[bool, bool] = (False, False)
 
-    def __post_init__(self) -> None:
-        self.sure = self.sure or self.found[0].score >= CONVINCING
+    @classmethod
+    def of(cls, *seen: tuple[int, Detection, bool], sure: bool = False) -> _Run:
+        """A track of frames, detections, and whether the fast detector made them."""
+        run = cls(Sightings(), sure=sure or seen[0][1].score >= CONVINCING)
+        for sighting in seen:
+            run.seen.add(*sighting)
+        return run
+
+    @property
+    def last(self) -> int:
+        """The last frame in which it was seen."""
+        return self.seen.frame(-1)
+
+    @property
+    def box(self) -> Box:
+        """Where it was seen last."""
+        return self.seen.box(-1)
 
     def predict(self, frame: int) -> Box:
         """Where the face should be in a later frame."""
-        box, steps = self.boxes[-1], min(_MOST_STEPS, frame - self.frames[-1])
+        box, steps = self.box, min(_MOST_STEPS, frame - self.last)
         dx, dy = self.speed[0] * steps, self.speed[1] * steps
         return Box(box.left + dx, box.top + dy, box.right + dx, box.bottom + dy)
 
     def add(self, frame: int, found: Detection, fast: bool) -> None:
-        before, steps = self.boxes[-1].center, frame - self.frames[-1]
+        before, steps = self.box.center, frame - self.last
         after = found.box.center
         self.speed = (
             0.6 * self.speed[0] + 0.4 * (after[0] - before[0]) / steps,
             0.6 * self.speed[1] + 0.4 * (after[1] - before[1]) / steps,
         )
-        self.frames.append(frame)
-        self.boxes.append(found.box)
-        self.found.append(found)
-        self.fast.append(fast)
+        self.seen.add(frame, found, fast)
         self.sure = self.sure or found.score >= CONVINCING
-
-    def drop(self) -> tuple[int, Detection, bool]:
-        self.boxes.pop()
-        return self.frames.pop(), self.found.pop(), self.fast.pop()
 
 
 @dataclass(slots=True)
@@ -114,7 +120,7 @@ class Tracker:
     rate: float
     _live: list[_Run] = field(default_factory=list)
     _done: list[tuple[_Run, int]] = field(default_factory=list)  # with the first frame of the shot
-    _faint: dict[int, list[Detection]] = field(default_factory=dict)
+    _faint: dict[int, Sightings] = field(default_factory=dict)
     _cuts: list[int] = field(default_factory=list)
     _places: int = -(10**9)  # when the second detector looked at places, and at hints
     _hints: int = -(10**9)
@@ -132,21 +138,23 @@ class Tracker:
             for run in self._live:
                 self._end(run)
             self._live = []
-        waiting = [r for r in self._live if frame - r.frames[-1] > PATIENCE * self.rate]
+        waiting = [r for r in self._live if frame - r.last > PATIENCE * self.rate]
         for run in waiting:
             self._end(run)
         self._live = [r for r in self._live if r not in waiting]
         rest, new = self._join(frame, strong, list(self._live), fast=True)
         missing, hints = self._join(frame, weak, [r for r in rest if r.sure], fast=True)
         for found in new:
-            self._live.append(_Run([frame], [found.box], [found], [True]))
+            self._live.append(_Run.of((frame, found, True)))
         if hints:
-            self._faint[frame] = hints
+            self._faint[frame] = Sightings()
+            for hint in hints:
+                self._faint[frame].add(frame, hint, True)
         self._part(frame)
         lost = [
             r.predict(frame)
             for r in missing
-            if r.sure and (frame - r.frames[-1] <= 4 * DOUBT * self.rate or not r.fast[-1])
+            if r.sure and (frame - r.last <= 4 * DOUBT * self.rate or not r.seen.fast(-1))
         ]
         return self._doubt(frame, whole, [f.box for f in new], lost, [h.box for h in hints])
 
@@ -165,23 +173,23 @@ class Tracker:
 
     def amend(self, frame: int, found: Sequence[Detection]) -> None:
         """Add what the second detector found in the frame of the last `step`."""
-        here = [r for r in self._live if r.frames[-1] == frame]
+        here = [r for r in self._live if r.last == frame]
         left, taken = [], []
-        for face in sorted(found, key=lambda f: -max((r.boxes[-1].iou(f.box) for r in here), default=0.0)):
-            best = max(here, key=lambda r: r.boxes[-1].iou(face.box), default=None)
+        for face in sorted(found, key=lambda f: -max((r.box.iou(f.box) for r in here), default=0.0)):
+            best = max(here, key=lambda r: r.box.iou(face.box), default=None)
             # Two findings of one frame are two faces, however close: one hides behind the other.
             another = best in taken and face.score >= SECOND_ALONE
-            if best is not None and _same(best.boxes[-1], face.box) and not another:
-                best.boxes[-1] = best.boxes[-1].hull(face.box)
+            if best is not None and _same(best.box, face.box) and not another:
+                best.seen.enlarge(-1, face.box)
                 best.sure = True
                 taken.append(best)
             else:
                 left.append(face)
-        absent = [r for r in self._live if r.frames[-1] != frame]
+        absent = [r for r in self._live if r.last != frame]
         _, new = self._join(frame, left, absent, fast=False)
         for face in new:
             if face.score >= SECOND_ALONE:
-                self._live.append(_Run([frame], [face.box], [face], [False], sure=True))
+                self._live.append(_Run.of((frame, face, False), sure=True))
         self._part(frame)
 
     def finish(self, frames: int) -> Look:
@@ -191,13 +199,10 @@ class Tracker:
         self._live = []
         ends = [*self._cuts, frames]
         tracks: list[Track] = []
-        places: dict[int, list[Box]] = {}
-        for run, _ in self._done:
-            for frame, box in zip(run.frames, run.boxes, strict=True):
-                places.setdefault(frame, []).append(box)
-        for run, start in sorted(self._done, key=lambda pair: pair[0].frames[0]):
+        taken = _Taken([run.seen for run, _ in self._done])
+        for run, start in sorted(self._done, key=lambda pair: pair[0].seen.frame(0)):
             if run.sure and not run.goes_on[0]:
-                self._back(run, start, places)
+                self._back(run, start, taken)
             stop = next(e for e in ends if e > start) - 1
             tracks.append(_track(len(tracks), run, (start, stop)))
         return Look(frames, tuple(self._cuts), tuple(tracks))
@@ -205,7 +210,7 @@ class Tracker:
     # --- inside -----------------------------------------------------------------------------------------------
 
     def _end(self, run: _Run) -> None:
-        start = max((c for c in self._cuts if c <= run.frames[0]), default=0)
+        start = max((c for c in self._cuts if c <= run.seen.frame(0)), default=0)
         self._done.append((run, start))
 
     def _join(
@@ -226,8 +231,8 @@ class Tracker:
 
     def _part(self, frame: int) -> None:
         """Where two faces overlap in this frame, end both tracks and begin new ones that say so."""
-        here = [r for r in self._live if r.frames[-1] == frame]
-        boxes = [r.boxes[-1] for r in here]  # a track that is split loses its last one
+        here = [r for r in self._live if r.last == frame]
+        boxes = [r.box for r in here]  # a track that is split loses its last one
         for i, run in enumerate(here):
             near = any(boxes[i].iou(other) > OVERLAP for j, other in enumerate(boxes) if j != i)
             if near:
@@ -241,42 +246,68 @@ class Tracker:
         The mixed one of the two also holds the place (score 0) of the nearest finding of the other, so that what
         nobody saw in between is bridged as in any other gap.
         """
-        if len(run.frames) == 1:
+        if len(run.seen) == 1:
             run.mixed = mixed
             return
+        last, fast = run.seen.detection(-1), run.seen.fast(-1)
         if mixed:
-            box, (_, found, fast) = run.boxes[-1], run.drop()
-            other = _Run([run.frames[-1], frame], [run.boxes[-1], box], [run.found[-1], found], [run.fast[-1], fast])
-            other.found[0] = replace(run.found[-1], score=0.0)
+            run.seen.drop()
+            before = run.last, run.seen.detection(-1), run.seen.fast(-1)
+            other = _Run.of(before, (frame, last, fast), sure=run.sure)
+            other.seen.weaken(0)
         else:
-            other = _Run([frame], [run.boxes[-1]], [run.found[-1]], [run.fast[-1]])
-            run.found[-1] = replace(run.found[-1], score=0.0)
+            other = _Run.of((frame, last, fast), sure=run.sure)
+            run.seen.weaken(-1)
         other.mixed, other.overlapped, other.speed = mixed, frame if mixed else 0, run.speed
-        other.sure, other.goes_on, run.goes_on = run.sure, (True, False), (run.goes_on[0], True)
+        other.goes_on, run.goes_on = (True, False), (run.goes_on[0], True)
         self._live.remove(run)
         self._end(run)
         self._live.append(other)
 
-    def _back(self, run: _Run, start: int, places: dict[int, list[Box]]) -> None:
+    def _back(self, run: _Run, start: int, taken: _Taken) -> None:
         """Prolong a track backwards through hints that were too faint to begin one, up to another track's place."""
-        frame, gap, most = run.frames[0] - 1, 0, max(2, round(0.15 * self.rate))
+        first, frame, gap = run.seen.box(0), run.seen.frame(0) - 1, 0
+        most = max(2, round(0.15 * self.rate))
+        earlier: list[tuple[int, Detection]] = []
         while frame >= start and gap <= most:
-            hints = self._faint.get(frame, [])
-            best = max(hints, key=lambda h: h.box.iou(run.boxes[0]), default=None)
-            if best is not None and best.box.iou(run.boxes[0]) >= 0.3:
-                own = places.setdefault(frame, [])
-                if any(best.box.iou(other) > OVERLAP for other in own):
-                    return
-                own.append(best.box)
-                hints.remove(best)
-                run.frames.insert(0, frame)
-                run.boxes.insert(0, best.box)
-                run.found.insert(0, best)
-                run.fast.insert(0, True)
+            hints = self._faint.get(frame, Sightings())
+            free = [i for i in range(len(hints)) if (frame, i) not in taken.hints]
+            best = max(free, key=lambda i: hints.box(i).iou(first), default=None)
+            if best is not None and hints.box(best).iou(first) >= 0.3:
+                first = hints.box(best)
+                if any(first.iou(other) > OVERLAP for other in taken.boxes(frame)):
+                    break
+                taken.take(frame, best, first)
+                earlier.append((frame, hints.detection(best)))
                 gap = 0
             else:
                 gap += 1
             frame -= 1
+        if earlier:
+            run.seen = run.seen.after(earlier)
+
+
+class _Taken:
+    """Which places are somebody's: those of all tracks, and the hints that became part of one."""
+
+    def __init__(self, tracks: Sequence[Sightings]) -> None:
+        pairs = [seen.arrays() for seen in tracks]
+        frames = np.concatenate([f for f, _ in pairs]) if pairs else np.empty(0, np.int32)
+        order = np.argsort(frames, kind="stable")
+        self._frames = frames[order]
+        self._boxes = np.concatenate([rows[:, :4] for _, rows in pairs])[order] if pairs else np.empty((0, 4))
+        self._more: dict[int, list[Box]] = {}
+        self.hints: set[tuple[int, int]] = set()
+
+    def boxes(self, frame: int) -> list[Box]:
+        """The places in a frame."""
+        low, high = np.searchsorted(self._frames, [frame, frame + 1])
+        return [Box(*(float(v) for v in row)) for row in self._boxes[low:high]] + self._more.get(frame, [])
+
+    def take(self, frame: int, hint: int, box: Box) -> None:
+        """One of the hints of a frame is somebody's from now on."""
+        self.hints.add((frame, hint))
+        self._more.setdefault(frame, []).append(box)
 
 
 def _same(a: Box, b: Box) -> bool:
@@ -286,31 +317,21 @@ def _same(a: Box, b: Box) -> bool:
 
 def _cost(run: _Run, predicted: Box, box: Box, frame: int) -> float:
     """How badly a finding fits a track: below 1 when they overlap, above when it is only near; infinite if neither."""
-    ratio = box.size / max(1e-6, run.boxes[-1].size)
+    last = run.box
+    ratio = box.size / max(1e-6, last.size)
     if not 0.4 <= ratio <= 2.5:
         return math.inf
-    iou = max(predicted.iou(box), run.boxes[-1].iou(box))
+    iou = max(predicted.iou(box), last.iou(box))
     if iou >= 0.15:
         return 1 - iou
     away = math.dist(predicted.center, box.center) / max(1e-6, (box.size + predicted.size) / 2)
-    reach = 0.5 + 0.05 * min(_MOST_STEPS, frame - run.frames[-1])
+    reach = 0.5 + 0.05 * min(_MOST_STEPS, frame - run.last)
     return 1 + away if away < reach and 0.6 <= ratio <= 1.7 else math.inf
 
 
 def _track(index: int, run: _Run, shot: tuple[int, int]) -> Track:
-    marks = np.full((len(run.frames), 5, 2), np.nan, np.float32)
-    for row, found in enumerate(run.found):
-        if found.landmarks is not None:
-            marks[row] = found.landmarks
+    frames, rows = run.seen.arrays()
     return Track(
-        index,
-        np.array(run.frames, np.int32),
-        np.array([(b.left, b.top, b.right, b.bottom) for b in run.boxes], np.float32),
-        np.array([f.score for f in run.found], np.float32),
-        marks,
-        shot,
-        (run.fast[0], run.fast[-1]),
-        run.mixed,
-        run.sure,
-        run.goes_on,
-    )
+        index, frames, rows[:, :4].copy(), rows[:, 4].copy(), rows[:, 5:].reshape(-1, 5, 2), shot,
+        (run.seen.fast(0), run.seen.fast(-1)), run.mixed, run.sure, run.goes_on,
+    )  # fmt: skip
