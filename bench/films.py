@@ -68,6 +68,7 @@ def ours(film: Path, target: Path) -> tuple[float, int, float]:
         rate = float(facts.rate)
         value = lab.film(
             "film_produce", film, facts.duration, facts=raw, muted=[], style=str(Style.MOSAIC), seed=1,
+            fingerprint=look.fingerprint,
             covers=covers_out(film_plan.covers(look, hidden, facts.width, facts.height, rate)),
             target=str(target), embed=False, watched=list(film_plan.boundaries(look, rate)), shown=[],
         )  # fmt: skip

@@ -9,6 +9,7 @@ what it was in the frames around, so that it is wider the faster the face moves 
 from __future__ import annotations
 
 from collections.abc import Iterable, Set
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,7 +141,7 @@ def extended(look: Look, boxes: Iterable[tuple[int, Boxes]], rate: float) -> Loo
                 (False, False),
             )
         )
-    return Look(look.frames, look.cuts, tuple(tracks))
+    return replace(look, tracks=tuple(tracks))
 
 
 # --- geometry -------------------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ from pipeline.lab import Lab
 from pipeline.types import Check, Face, JsonObject
 from pipeline.wire import check_in, face_in
 
-_PROOF = frozenset({"same_size", "same_frames", "every_cover_in_every_frame", "rest_unchanged"})
+_PROOF = frozenset({"same_pictures", "same_size", "same_frames", "every_cover_in_every_frame", "rest_unchanged"})
 _PROOF_OF_SOUND = frozenset({"sound_muted", "sound_kept", "sound_length", "sound_in_step"})
 Answer = TypeVar("Answer")
 
@@ -86,9 +86,13 @@ class FilmReader:
         raw = self._ask("film_speech")
         return _believed(self.lab, "stretches", lambda: stretches_in(raw["speech"]))
 
-    def written(self, covers: tuple[Cover, ...], muted: tuple[Stretch, ...], **request: Any) -> Written:
-        """Write the film with these places covered and these stretches silent, and look at what was written."""
-        raw = self._ask("film_produce", covers=covers_out(covers), muted=stretches_out(muted), **request)
+    def written(self, look: Look, covers: tuple[Cover, ...], muted: tuple[Stretch, ...], **request: Any) -> Written:
+        """Write the film with these places covered and these stretches silent, and look at what was written.
+
+        `look` is what the first pass saw: the pictures must be the same.
+        """
+        raw = self._ask("film_produce", covers=covers_out(covers), muted=stretches_out(muted),
+                        fingerprint=look.fingerprint, **request)  # fmt: skip
         needed = _PROOF | (_PROOF_OF_SOUND if self.facts.sound else frozenset())
 
         def read() -> Written:

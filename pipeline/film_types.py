@@ -159,11 +159,15 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What the first pass saw: how many frames there are, where shots begin (frame 0 not named), and the tracks."""
+    """What the first pass saw: how many frames there are, where shots begin (frame 0 not named), and the tracks.
+
+    `fingerprint` is that of the pictures (pipeline.films.fingerprint): the next pass must read the same.
+    """
 
     frames: int
     cuts: tuple[int, ...]
     tracks: tuple[Track, ...]
+    fingerprint: int = 0
 
 
 @dataclass(frozen=True, slots=True)

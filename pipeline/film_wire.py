@@ -99,7 +99,8 @@ def _unpacked(text: str, kind: str, *shape: int) -> NDArray[Any]:
 
 def look_out(look: Look) -> JsonObject:
     """What the first pass saw. Boxes and landmarks only: no pixels and no embeddings."""
-    return {"frames": look.frames, "cuts": list(look.cuts), "tracks": [_track_out(t) for t in look.tracks]}
+    return {"frames": look.frames, "cuts": list(look.cuts), "tracks": [_track_out(t) for t in look.tracks],
+            "fingerprint": look.fingerprint}  # fmt: skip
 
 
 def _track_out(t: Track) -> JsonObject:
@@ -113,7 +114,8 @@ def _track_out(t: Track) -> JsonObject:
 def look_in(value: JsonObject) -> Look:
     """The inverse of `look_out`; tracks are numbered 0, 1, 2..., frames rise and lie in their shot."""
     frames = whole(value["frames"])
-    look = Look(frames, tuple(whole(c) for c in value["cuts"]), tuple(_track_in(t) for t in value["tracks"]))
+    cuts, tracks = tuple(whole(c) for c in value["cuts"]), tuple(_track_in(t) for t in value["tracks"])
+    look = Look(frames, cuts, tracks, whole(value["fingerprint"]))
     if not 0 < frames <= _MOST_FRAMES or [t.index for t in look.tracks] != list(range(len(look.tracks))):
         raise ValueError("tracks must be numbered in order, and a film has frames")
     if list(look.cuts) != sorted({c for c in look.cuts if 0 < c < frames}):

@@ -62,6 +62,7 @@ CHECKS: Mapping[str, Two] = MappingProxyType(
         "only_allowed_parts": ("only allowed parts", "alleen toegestane onderdelen"),
         "region_covered": ("region covered", "gebied afgedekt"),
         "rest_unchanged": ("the rest unchanged", "de rest onveranderd"),
+        "same_pictures": ("the pictures that were looked at", "de beelden die bekeken zijn"),
         "same_frames": ("as many frames", "evenveel beelden"),
         "same_size": ("same size", "dezelfde afmetingen"),
         "sound_in_step": ("sound in step", "geluid loopt gelijk"),

@@ -214,7 +214,7 @@ def _produce(
         covers += film_marks.covers(look, faces, by_hand, hidden, (facts.width, facts.height), rate)
         watched = film_plan.boundaries(look, rate)
         written = film.written(
-            covers, muted, style=str(parts.settings.redaction.style), seed=seed,
+            look, covers, muted, style=str(parts.settings.redaction.style), seed=seed,
             target=str(parts.vault.work_file(name)), embed=gallery.enabled, watched=list(watched),
             shown=_shown_boxes(visible, watched),
         )  # fmt: skip

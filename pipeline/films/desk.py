@@ -20,6 +20,7 @@ from pipeline.film_types import FilmFacts, FilmLimits, Look, Sample, Stretch
 from pipeline.film_wire import covers_in, facts_in, facts_out, look_in, look_out, samples_in, stretches_in
 from pipeline.films import produce, sound
 from pipeline.films.colour import rgb
+from pipeline.films.fingerprint import Fingerprint
 from pipeline.films.frames import read_frames
 from pipeline.films.inspect_mp4 import scan_film
 from pipeline.films.look import look
@@ -64,9 +65,10 @@ class FilmDesk:
         """The first pass: every frame, every face."""
         path, facts = Path(request["path"]), facts_in(request["facts"])
         told = self._progress("look", facts.expected_frames)
+        pictures = Fingerprint()
         with closing(read_frames(path, facts, self._tools)) as frames:
-            seen = look(frames, float(facts.rate), facts.matrix, self._detectors, self._threads, told)
-        return look_out(seen)
+            seen = look(pictures.over(frames), float(facts.rate), facts.matrix, self._detectors, self._threads, told)
+        return look_out(replace(seen, fingerprint=pictures.value))
 
     def describe(self, request: JsonObject) -> JsonObject:
         """Embeddings of some detections of the first pass, in the order in which they are asked for."""
@@ -106,9 +108,10 @@ class FilmDesk:
         """The second pass: write the covered film, read it back, and look at it again."""
         path, target, facts = Path(request["path"]), Path(request["target"]), facts_in(request["facts"])
         covers, muted = covers_in(request["covers"]), stretches_in(request["muted"])
-        written_frames = produce.render(
+        written_frames, same = produce.render(
             path, facts, covers, Style(request["style"]), int(request["seed"]), target, self._tools,
-            self._sound(path, facts, muted), self._progress("render", facts.expected_frames),
+            self._sound(path, facts, muted), int(request["fingerprint"]),
+            self._progress("render", facts.expected_frames),
         )  # fmt: skip
         result = probe(target, self._limits, self._tools)
         found: list[JsonObject] = []
@@ -125,6 +128,7 @@ class FilmDesk:
 
         checks = [
             *scan_film(target),
+            same,
             *produce.compare(
                 path, target, facts, result, written_frames, covers, frozenset(request["watched"]), self._detectors,
                 self._threads, self._tools, self._progress("check", facts.expected_frames), seen,

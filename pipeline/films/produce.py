@@ -1,7 +1,8 @@
 """The second pass over a film: render from the plan, then read what was written beside the original. In the child.
 
-Every frame is decoded again by the same command, so the numbers of the first pass hold. Nothing is published that was
-not read back: same frames, every cover in every frame, the rest as it was, and a further look of the detectors.
+Every frame is decoded again by the same command, and must be the picture that the first pass saw. Nothing is published
+that was not read back: same frames, every cover in every frame, the rest as it was, and a further look of the
+detectors.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pipeline.film_types import Cover, FilmFacts, Frame
 from pipeline.films.colour import rgb
 from pipeline.films.cover import Painter, Rows, steady, strayed, uncovered
 from pipeline.films.encode import FilmWriter, Sound
+from pipeline.films.fingerprint import Fingerprint
 from pipeline.films.frames import read_frames
 from pipeline.films.look import SECOND
 from pipeline.films.scales import FAST, every_scale, threshold
@@ -49,15 +51,20 @@ def render(
     target: Path,
     tools: Tools,
     sound: Sound | None,
+    fingerprint: int,
     progress: Callable[[int], None],
-) -> int:
-    """Write the covered film to `target`; returns how many frames it has. Raises MediaError."""
-    painter = Painter(covers, style, seed)
-    with FilmWriter(target, facts, tools, sound) as writer:
-        for number, frame in read_frames(path, facts, tools):
+) -> tuple[int, Check]:
+    """Write the covered film to `target`; returns how many frames it has, and whether they are those of the first pass.
+
+    `fingerprint` is what the first pass saw. Raises MediaError.
+    """
+    painter, pictures = Painter(covers, style, seed), Fingerprint()
+    with FilmWriter(target, facts, tools, sound) as writer, closing(read_frames(path, facts, tools)) as frames:
+        for number, frame in pictures.over(frames):
             writer.write(painter.paint(number, frame))
             progress(number + 1)
-        return writer.frames
+        same = pictures.value == fingerprint
+    return writer.frames, Check("same_pictures", same, "" if same else "the film reads otherwise than at first")
 
 
 def compare(

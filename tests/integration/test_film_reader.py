@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from pipeline.film_reader import FilmReader, Written
 from pipeline.film_types import Look, Sample, Stretch
 from pipeline.lab import Lab, LabOptions
 from pipeline.types import JsonObject
-from tests.films import make
+from tests.films import ffmpeg, make
 
 Alter = Callable[[JsonObject], Any]
 
@@ -59,7 +59,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def written(film: FilmReader, look: Look, target: Path) -> Written:
-    return film.written((), (Stretch(0.1, 0.2),), style="mosaic", seed=1, target=str(target), embed=False,
+    return film.written(look, (), (Stretch(0.1, 0.2),), style="mosaic", seed=1, target=str(target), embed=False,
                         watched=[0, look.frames - 1], shown=[])  # fmt: skip
 
 
@@ -116,3 +116,16 @@ def test_fewer_faces_than_were_asked_for_are_an_error_of_the_child(heard: Heard,
     look, _ = film.look()
     with pytest.raises(ChildError, match="other faces"):
         film.described(look, (Sample(0, 0),))
+
+
+def test_a_film_that_reads_otherwise_the_second_time_fails_its_check(heard: Heard, small: Path, tmp_path: Path) -> None:
+    """As damaged films do: what was found in other pictures would be covered in the wrong places."""
+    film = FilmReader.opened(small, heard.lab)
+    look, _ = film.look()
+    assert look.fingerprint
+    same = {c.name: c.passed for c in written(film, look, tmp_path / "a.mp4").checks}
+    assert same["same_pictures"]
+    turned = tmp_path / "turned.mp4"
+    ffmpeg("-i", small, "-vf", "hflip", "-c:a", "copy", turned)
+    other = written(replace(film, path=turned), look, tmp_path / "b.mp4")
+    assert [c.name for c in other.checks if not c.passed] == ["same_pictures"]
