@@ -28,7 +28,7 @@ lint: .venv/ready
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-models/weights/ready: .venv/ready models/weights.toml pipeline/console/assets.toml
+models/weights/ready: .venv/ready models/weights.toml models/known.toml pipeline/console/assets.toml
 	.venv/bin/beeldwacht models fetch
 	@touch $@
 

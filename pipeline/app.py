@@ -256,7 +256,7 @@ class App:
         try:
             yield self.enroller(lab, actor)
         except ChildError as e:
-            raise StartupError(f"The engines do not load: {e}.") from e
+            raise StartupError(f"The reader of media does not start. {e}") from e
         finally:
             if lab:
                 lab.close()

@@ -1,7 +1,8 @@
 """The child process: reads media that may be hostile, and never sees the register, the database or the network.
 
 Started by exec with its options as one JSON argument; one JSON object per line comes in on standard input, one per
-line goes out on standard output. It answers `identify`, `analyse` and `produce` (see pipeline.lab), and what
+line goes out on standard output. Before the first answer, and whenever it is asked to `prove` it, its engines find
+the faces of known photographs. It answers `identify`, `analyse` and `produce` (see pipeline.lab), and what
 pipeline.films.desk does with films.
 """
 
@@ -34,6 +35,14 @@ class Bench:
         self._embedders = embedders
         self._options = options
         self._photo: Photo | None = None
+
+    def prove(self, _: JsonObject) -> JsonObject:
+        """Have the engines find what is in the known photographs. Raises models.known.Unfit."""
+        from models import known  # noqa: PLC0415
+
+        self._photo = None
+        known.prove(self._detectors, self._embedders, Path(self._options["weights"]))
+        return {}
 
     def identify(self, request: JsonObject) -> JsonObject:
         """Whether a file is a photo, a film (moving pictures too) or a sound recording, by its content."""
@@ -127,9 +136,10 @@ def _sharpness(pixels: RgbImage, detection: Detection) -> float:
 
 
 def serve(options: JsonObject, source: TextIO, sink: TextIO) -> None:
-    """Load the engines, say hello, and answer requests until the input ends."""
+    """Load the engines, see whether they are fit for work, say hello, and answer requests until the input ends."""
     from models.base import EngineError  # noqa: PLC0415
     from models.engines import load_detectors, load_embedders  # noqa: PLC0415
+    from models.known import Unfit  # noqa: PLC0415
     from models.weights import WeightsError  # noqa: PLC0415
     from pipeline.media_errors import MediaError  # noqa: PLC0415
 
@@ -145,13 +155,15 @@ def serve(options: JsonObject, source: TextIO, sink: TextIO) -> None:
     try:
         detectors = load_detectors(options["detectors"], folder, options["threads"])
         bench = Bench(detectors, load_embedders(options["embedders"], folder, options["threads"]), options)
+        bench.prove({})
     except (EngineError, WeightsError) as e:
         answer({"error": {"reason": "engine_error", "message": str(e)}})
         return
     give_back_memory()
     answer({"ok": {"confined": options["confined"]}})
     operations = {
-        "identify": bench.identify, "analyse": bench.analyse, "produce": bench.produce, "preview": bench.preview
+        "identify": bench.identify, "analyse": bench.analyse, "produce": bench.produce, "preview": bench.preview,
+        "prove": bench.prove,
     }  # fmt: skip
     desk: FilmDesk | None = None
     for line in source:
@@ -169,6 +181,8 @@ def serve(options: JsonObject, source: TextIO, sink: TextIO) -> None:
             answer({"ok": operations[name](request)})
         except MediaError as e:
             answer({"error": {"reason": e.reason, "message": str(e)}})
+        except Unfit as e:
+            answer({"error": {"reason": "engine_error", "message": str(e)}})
         except MemoryError:
             answer({"error": {"reason": "out_of_memory", "message": "The file needs more memory than is allowed."}})
         except Exception as e:  # noqa: BLE001 - whatever a decoder or engine throws is blamed on this one file

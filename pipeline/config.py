@@ -85,9 +85,13 @@ class Film(_Section):
 
 
 class Detection(_Section):
-    """Which detectors look for faces; what any of them finds is covered unless consent shows it."""
+    """Which detectors look for faces; what any of them finds is covered unless consent shows it.
+
+    Every `prove_minutes`, and whenever a reader of media starts, all engines look at known photographs first.
+    """
 
     detectors: tuple[str, ...] = ("centerface", "yunet")
+    prove_minutes: float = Field(default=60.0, gt=0, le=1440)
 
     @field_validator("detectors")
     @classmethod

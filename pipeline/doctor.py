@@ -15,6 +15,7 @@ from consent_sync.model import RegisterError
 from models import weights
 from models.base import EngineError
 from models.engines import WEIGHTS_OF
+from models.known import FOLDER as KNOWN_FOLDER
 from pipeline import config, isolation
 from pipeline.app import App, now
 from pipeline.config import Settings
@@ -107,7 +108,8 @@ def _python() -> Finding:
 def _weights(settings: Settings) -> list[Finding]:
     engines = (*settings.detection.detectors, *(settings.matching.embedders if settings.matching.enabled else ()))
     wanted = [name for engine in engines for name in WEIGHTS_OF.get(engine, (engine,))]
-    found = weights.verify(folder=settings.path("weights"), names=wanted)
+    folder = settings.path("weights")
+    found = (*weights.verify(folder=folder, names=wanted), *weights.verify(weights.KNOWN, folder / KNOWN_FOLDER))
     return [Finding("weights", True, f"{len(found)} files, each with its pinned SHA-256")]
 
 
@@ -255,7 +257,8 @@ def _engines(settings: Settings) -> list[Finding]:
     if missing:
         text += f"; this system does not offer {', '.join(missing)}"
     remedy = "Code hidden in a file could reach more than that file: run Beeldwacht on a system that offers it."
-    return [Finding("engines", True, "load"), Finding("reader of media", not missing, text, remedy if missing else "")]
+    return [Finding("engines", True, "load, and find what is in the known photographs"),
+            Finding("reader of media", not missing, text, remedy if missing else "")]  # fmt: skip
 
 
 def _service(settings: Settings) -> list[Finding]:

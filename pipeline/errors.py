@@ -86,6 +86,10 @@ class ChildTimeout(ChildError):
     """The child passed its deadline and was killed."""
 
 
+class EnginesUnfit(ChildError):
+    """The engines do not load, or do not see what is in the known photographs: no file is worked on until they do."""
+
+
 class ChildRefused(ChildError):
     """The child looked at the file and refused it, with a reason code (see pipeline.media)."""
 

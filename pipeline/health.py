@@ -43,6 +43,10 @@ class Beat:
     waiting: int
     events: bool
     problem: bool
+    unfit: bool = False
+    """The engines do not see what is in the known photographs: nothing is worked on."""
+    broken_off: int = 0
+    """Uploads in the inbox that nobody finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +128,9 @@ def alive(now: datetime, beat: Beat | None) -> bool:
 
 def checks(now: datetime, beat: Beat | None) -> dict[str, bool]:
     """What a probe is told: whether each part works now. The database answered, or nobody could ask this."""
-    works = alive(now, beat)
-    return {"database": True, "service": works, "folders": works and beat is not None and not beat.problem}
+    if beat is None or not alive(now, beat):
+        return {"database": True, "service": False, "folders": False, "engines": False}
+    return {"database": True, "service": True, "folders": beat.unfit or not beat.problem, "engines": not beat.unfit}
 
 
 def conditions(facts: Facts, limits: Limits) -> tuple[Condition, ...]:
@@ -138,12 +143,7 @@ def _conditions(facts: Facts, limits: Limits) -> Iterator[Condition]:
     count, items = facts.held_late
     if count:
         yield Condition("held", count, items)
-    if facts.beat is None:
-        yield Condition("stopped", patience=limits.silent)
-    elif now - facts.beat.at >= limits.silent:
-        yield Condition("silent")
-    elif facts.beat.problem:
-        yield Condition("folders", patience=limits.silent)
+    yield from _of_service(now, facts.beat, limits)
     stuck = [q for s in (State.QUEUED, State.WORKING, State.READY) if (q := facts.queues[s]).since]
     if any(now - q.since >= limits.queued for q in stuck if q.since):
         yield Condition("stuck", sum(q.count for q in stuck))
@@ -164,3 +164,16 @@ def _conditions(facts: Facts, limits: Limits) -> Iterator[Condition]:
         yield Condition("log_unread")
     elif facts.log.flaws:
         yield Condition("log", facts.log.flaws)
+
+
+def _of_service(now: datetime, beat: Beat | None, limits: Limits) -> Iterator[Condition]:
+    if beat is None:
+        yield Condition("stopped", patience=limits.silent)
+    elif now - beat.at >= limits.silent:
+        yield Condition("silent")
+    elif beat.unfit:
+        yield Condition("engines")
+    elif beat.problem:
+        yield Condition("folders", patience=limits.silent)
+    if beat is not None and beat.broken_off:
+        yield Condition("broken_off", beat.broken_off)

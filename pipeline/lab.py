@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import ChildDied, ChildError, ChildRefused, ChildTimeout
+from pipeline.errors import ChildDied, ChildError, ChildRefused, ChildTimeout, EnginesUnfit
 from pipeline.tray import Tray
 from pipeline.types import Analysis, Box, Check, JsonObject, Medium, Region, Style
 from pipeline.wire import analysis_in, box_out, check_in, region_out
@@ -59,6 +59,8 @@ class LabOptions:
     film: FilmOptions = FilmOptions()
     trays: Path | None = None
     """Where each child gets a folder of its own, on the file system of the vault and of what is written."""
+    prove_seconds: float = 3600.0
+    """How often the engines of a child look at the known photographs again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ class Lab:
         self._buffer = b""
         self._complaints: deque[str] = deque(maxlen=20)
         self.confined: tuple[str, ...] = ()
+        self.unfit = False  # the engines did not see what they should, or did not load, when they were last asked
+        self._proven = 0.0
         self.on_progress: Callable[[str, int, int], None] = lambda *_: None
 
     def start(self) -> None:
@@ -98,6 +102,18 @@ class Lab:
             self.close()
         if self._process is None:
             self._launch()
+
+    def prove(self) -> None:
+        """Before work: the engines must have seen what is in the known photographs, not long ago.
+
+        A child does so when it starts. One whose engines were not fit is started again, to see whether they are now.
+        Raises EnginesUnfit, or another ChildError.
+        """
+        if self.unfit:
+            self.start()
+        elif self._process is not None and time.monotonic() - self._proven >= self._options.prove_seconds:
+            self._ask({"op": "prove"})
+            self._proven = time.monotonic()
 
     def identify(self, path: Path) -> Medium:
         """Whether a file is a photo, a film or a sound recording. Raises ChildError."""
@@ -216,6 +232,7 @@ class Lab:
         threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
         hello = self._receive(time.monotonic() + _START_SECONDS)
         self.confined = tuple(hello["confined"])
+        self.unfit, self._proven = False, time.monotonic()
 
     def _listen(self, process: subprocess.Popen[bytes]) -> None:
         if process.stderr is not None:
@@ -294,7 +311,11 @@ class Lab:
             raise self._nonsense(e) from e
         if reason in _NOT_THE_FILE:
             raise ChildError(message)
-        if reason in {"engine_error", "child_error", "out_of_memory"}:
+        if reason == "engine_error":
+            self.close()
+            self.unfit = True
+            raise EnginesUnfit(f"The engines are not fit for work: {message}.")
+        if reason in {"child_error", "out_of_memory"}:
             self.close()  # its memory is not to be trusted any more
             raise ChildError(message)
         if reason == "too_large":

@@ -45,6 +45,10 @@ class _Facts(Collector):
             yield _one("inbox_waiting_files", "Files in the inbox that are not taken yet.", (), {(): f.beat.waiting})
             yield _one("folder_events", "Whether the inbox sends events; else the sweep alone finds files.", (),
                        {(): float(f.beat.events)})  # fmt: skip
+            yield _one("inbox_broken_off_files", "Uploads that nobody finished for a day.", (),
+                       {(): f.beat.broken_off})  # fmt: skip
+            yield _one("engines_fit", "Whether the engines see what is in the known photographs.", (),
+                       {(): float(not f.beat.unfit)})  # fmt: skip
             yield _one("service_problem", "Whether the service reports a problem.", (), {(): float(f.beat.problem)})
         yield _one("register_version", "The version of the register in force.", (), {(): f.register.version})
         if f.register.loaded:

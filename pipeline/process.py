@@ -21,6 +21,7 @@ from pipeline.errors import (
     BeeldwachtError,
     Cancelled,
     ChildRefused,
+    EnginesUnfit,
     KeyUnknown,
     LeaseLost,
     OriginalGone,
@@ -103,7 +104,8 @@ def process(item: Item, owner: str, lab: Lab, parts: Parts) -> State:  # noqa: P
 
 def _trouble(error: Exception, parts: Parts) -> str:
     """What is wrong with the installation when an attempt fails for a reason that is no file's; else empty."""
-    if isinstance(error, (StoreError, KeyUnknown)) or (isinstance(error, OSError) and error.errno in _EVERY_FILE):
+    everybodys = isinstance(error, (StoreError, KeyUnknown, EnginesUnfit))
+    if everybodys or (isinstance(error, OSError) and error.errno in _EVERY_FILE):
         return parts.vault.told(error)
     return parts.vault.trouble()
 

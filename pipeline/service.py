@@ -11,12 +11,12 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from pipeline import watch
+from pipeline import names, watch
 from pipeline.errors import BeeldwachtError, ChildError, PublishError, StartupError
 from pipeline.faults import reach
 from pipeline.film_record import look_name
@@ -37,6 +37,7 @@ logger = logging.getLogger(__name__)
 HEARTBEAT = "service"
 _TICK = 0.5
 _BEAT_SECONDS = 2.0
+_NAMED = 20  # uploads that were broken off: `status` names so many
 _SEAL_BYTES = 64 << 20  # of what was kept before originals were sealed, at each beat
 
 
@@ -70,6 +71,7 @@ class Service:
         self._events = watch.Events(parts.vault.inbox, self._flag)
         self._waiting: Mapping[str, Waiting] = {}
         self._problems: dict[str, str] = {}  # part of the service -> what keeps it from its work
+        self._broken_off: Sequence[watch.Unfinished] = ()
         self._later: dict[str, str] = {}  # file in the inbox -> why it could not be taken
         self._workers: list[Worker] = []
         self._confined: tuple[str, ...] = ()
@@ -90,7 +92,7 @@ class Service:
         try:
             first.start()
         except ChildError as e:
-            raise StartupError(f"The engines do not load: {e}.") from e
+            raise StartupError(f"The reader of media does not start. {e}") from e
         self._confined = first.confined
         recovered = parts.store.items.recover(parts.clock(), living=())
         reach("start.recovered")
@@ -182,7 +184,8 @@ class Service:
         now = time.monotonic()
         try:
             skipped: list[str] = []
-            listing = watch.look(parts.vault.inbox, skipped)
+            unfinished: list[watch.Unfinished] = []
+            listing = watch.look(parts.vault.inbox, skipped, unfinished)
         except OSError as e:  # an unreachable share is never an empty inbox: remember what was waiting
             self._problems["inbox"] = f"the inbox cannot be read: {e.strerror or e}"
             self._next_sweep = now + w.sweep_seconds
@@ -190,6 +193,7 @@ class Service:
         if w.events:
             self._events.ensure()
         self._problems["inbox"] = self._events.problem
+        self._broken_off = watch.broken_off(unfinished, parts.clock())
         self._problems["folders"] = f"cannot be looked into: {skipped[0]}" if skipped else ""
         sweep = watch.settle(listing, self._waiting, now, w.settle_seconds, w.incomplete_seconds)
         taken = self.take(sweep.ready)
@@ -295,6 +299,9 @@ class Service:
         return {
             "pid": os.getpid(), "host": socket.gethostname(), "slots": settings.work.slots,
             "events": self._events.alive() if settings.watch.events else False, "problem": self._problem(),
+            "unfit": any(w.unfit for w in self._workers), "broken_off": len(self._broken_off),
+            "broken_off_files": [{"file": names.shown(u.relative), "since": u.since.isoformat(timespec="seconds")}
+                                 for u in self._broken_off[:_NAMED]],
             "waiting": len(self._waiting), "child_confined": list(self._confined),
             "working": [w.item.id for w in self._workers if w.item],
             "progress": self.progress(),
@@ -327,5 +334,5 @@ def lab_options(parts: Parts) -> LabOptions:
         s.work.max_megapixels * 1_000_000, s.work.recycle_after, s.work.max_file_mib << 20,
         FilmOptions(s.film.max_minutes * 60, round(s.film.max_megapixels * 1e6), s.film.max_rate, s.film.threads,
                     s.film.patience_seconds, s.film.slowest),
-        s.path("work"),
+        s.path("work"), s.detection.prove_minutes * 60,
     )  # fmt: skip

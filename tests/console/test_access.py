@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import sys
+from contextlib import suppress
 from html.parser import HTMLParser
+from ipaddress import ip_address
+from pathlib import Path
 
 import httpx
 import pytest
@@ -48,6 +52,39 @@ def test_only_the_way_in_is_open_and_every_route_says_for_whom_it_is() -> None:
     originals = [d for d in TABLE if d.path.endswith(("/original", "/face/{face:int}", "/alike/{face:int}",
                                                     "/film", "/paths"))]  # fmt: skip
     assert len(originals) == 5 and all(d.roles == {AccountRole.OFFICER} for d in originals)
+
+
+def test_it_listens_on_this_machine_alone_and_on_one_port(site: Site) -> None:
+    """U14: what the system says, of the service with its console and of every process that it started."""
+    family = {site.process.pid}
+    for status in sorted(Path("/proc").glob("[0-9]*/stat"), key=lambda p: int(p.parent.name)):
+        with suppress(OSError):
+            if int(status.read_text().rpartition(")")[2].split()[1]) in family:
+                family.add(int(status.parent.name))
+    assert len(family) > 1, "the readers of media are its children"
+    found = {address for pid in family for address in listening(pid)}
+    assert {f"http://{host}:{port}" for host, port in found} == {site.address}
+    assert {host for host, _ in found} == {"127.0.0.1"}
+
+
+def listening(pid: int) -> set[tuple[str, int]]:
+    """The addresses on which a process accepts TCP connections, out of /proc."""
+    own = set()
+    for descriptor in Path(f"/proc/{pid}/fd").glob("*"):
+        with suppress(OSError):
+            own.add(str(descriptor.readlink()))
+    found = set()
+    for table in ("tcp", "tcp6"):
+        path = Path(f"/proc/{pid}/net/{table}")
+        for line in path.read_text().splitlines()[1:] if path.exists() else ():
+            _, local, _, state, *_, inode = line.split()[:10]
+            if state == "0A" and f"socket:[{inode}]" in own:
+                address, _, port = local.partition(":")
+                # 32 bits at a time, as this machine stores them
+                words = b"".join(int(address[n : n + 8], 16).to_bytes(4, sys.byteorder)
+                                 for n in range(0, len(address), 8))  # fmt: skip
+                found.add((str(ip_address(words)), int(port, 16)))
+    return found
 
 
 @pytest.mark.parametrize("declared", TABLE, ids=lambda d: f"{d.methods[0]} {d.path}")

@@ -35,7 +35,7 @@ def test_a_running_service_is_well_and_its_figures_are_those_of_the_table(site: 
     with httpx.Client(base_url=site.address) as http:
         answer = http.get("/healthz")
         assert (answer.status_code, answer.json()) == (
-            200, {"status": "ok", "parts": {"database": True, "service": True, "folders": True}},
+            200, {"status": "ok", "parts": {"database": True, "service": True, "folders": True, "engines": True}},
         )  # fmt: skip
         assert http.get("/healthz/live").json() == {"status": "ok"}
         text = http.get("/metrics").text
@@ -119,14 +119,19 @@ def test_a_probe_is_told_which_part_is_not_well(tmp_path: Path) -> None:
         return answer.status_code, answer.json()["parts"]
 
     with console(tmp_path, {}) as (app, http):
-        assert asked(http) == (503, {"database": True, "service": False, "folders": False})
+        assert asked(http) == (503, {"database": True, "service": False, "folders": False, "engines": False})
         facts = {"pid": 1, "waiting": 0, "events": True, "problem": f"the inbox of {NAME} cannot be read"}
         app.store.items.beat(datetime.now(UTC), HEARTBEAT, facts)
-        assert asked(http) == (503, {"database": True, "service": True, "folders": False})
+        assert asked(http) == (503, {"database": True, "service": True, "folders": False, "engines": True})
+        unfit = facts | {"problem": "yunet finds 0 of the 3 faces", "unfit": True, "broken_off": 2}
+        app.store.items.beat(datetime.now(UTC), HEARTBEAT, unfit)
+        assert asked(http) == (503, {"database": True, "service": True, "folders": True, "engines": False})
+        told = figures(http.get("/metrics").text)
+        assert (told["engines_fit", ""], told["inbox_broken_off_files", ""]) == (0, 2)
         app.store.items.beat(datetime.now(UTC), HEARTBEAT, facts | {"problem": ""})
         assert asked(http)[0] == 200
         app.store.items.beat(datetime.now(UTC) - timedelta(seconds=40), HEARTBEAT, facts | {"problem": ""})
-        assert asked(http) == (503, {"database": True, "service": False, "folders": False})
+        assert asked(http) == (503, {"database": True, "service": False, "folders": False, "engines": False})
         with app.store.database.write() as tx:
             tx.exec_driver_sql("ALTER TABLE heartbeats RENAME TO elsewhere")
         assert asked(http) == (503, {"database": False})

@@ -199,6 +199,7 @@ def test_with_matching_off_nobody_is_compared_or_enrolled(tmp_path: Path, sample
     only_detectors.mkdir()
     for name in ("centerface.onnx", "yunet.onnx"):
         shutil.copyfile(weights / name, only_detectors / name)
+    shutil.copytree(weights / "known", only_detectors / "known")
     school.env["BEELDWACHT_FOLDERS__WEIGHTS"] = str(only_detectors)
     assert school.register([{"person_id": "P1"}], {"P1": [samples / "obama.jpg"]})["enrolled"] == 0
     drop(school, "a.jpg", Image.open(samples / "obama2.jpg"))
@@ -237,7 +238,7 @@ def test_a_withdrawal_counts_even_when_the_engines_do_not_load(tmp_path: Path, s
     register.write_text(f"{head}\n{','.join(cells.values())}\n")
     school.env["BEELDWACHT_FOLDERS__WEIGHTS"] = str(tmp_path / "nowhere")
     failed = school.run("register", "load", str(register), ok=False)
-    assert failed.returncode == 1 and "engines do not load" in failed.stderr
+    assert failed.returncode == 1 and "not fit for work" in failed.stderr
     del school.env["BEELDWACHT_FOLDERS__WEIGHTS"]
     status = school.json("status")["register"]
     assert (status["version"], status["templates"]) == (2, 0)

@@ -1,12 +1,20 @@
 """The running service: it finds what is dropped, and stops when asked."""
 
+import os
+import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from pipeline import config, doctor
+from pipeline.app import App
+from pipeline.health import Condition, conditions
+from pipeline.store import Store
+from pipeline.watchman import gather, limits
 from tests.school import School
 
 
@@ -58,11 +66,71 @@ def test_unfinished_names_wait_for_their_rename(school: School, samples: Path) -
     school.start()
     part = school.inbox / "IMG.jpg.part"
     part.write_bytes((samples / "biden.jpg").read_bytes())
-    time.sleep(2.5)
+    yesterday = time.time() - 25 * 3600
+    os.utime(part, (yesterday, yesterday))
+    (school.inbox / "now.jpg.part").write_bytes(b"just begun")
+    settled(lambda: Condition("broken_off", 1) in wrong(school))
+    time.sleep(1)  # longer than a file has to stand still here
     assert part.exists() and sum(school.counts().values()) == 0
+    shown = school.run("status").stdout
+    assert "uploads that were broken off (1)" in shown and "IMG.jpg.part" in shown and "now.jpg.part" not in shown
     part.rename(school.inbox / "IMG.jpg")
     assert school.wait(1)["published"] == 1
+    settled(lambda: Condition("broken_off", 1) not in wrong(school))
     school.stop()
+
+
+def test_engines_that_turn_blind_keep_every_file_back_and_people_are_told(
+    tmp_path: Path, weights: Path, samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = tmp_path / "weights"
+    shutil.copytree(weights / "known", own / "known")
+    for name in ("centerface.onnx", "yunet.onnx"):
+        shutil.copyfile(weights / name, own / name)
+    school = School(tmp_path / "s", {"BEELDWACHT_FOLDERS__WEIGHTS": str(own),
+                                     "BEELDWACHT_DETECTION__PROVE_MINUTES": "0.01"}, matching=False)  # fmt: skip
+    school.start()
+    try:
+        settled(lambda: "stopped" not in {c.alarm for c in wrong(school)})
+        known = own / "known" / "obama.jpg"
+        right = known.read_bytes()
+        known.write_bytes((own / "known" / "biden.jpg").read_bytes())
+        settled(lambda: Condition("engines") in wrong(school))  # nothing waits: it was looked at by the clock
+        Image.open(samples / "biden.jpg").convert("RGB").resize((300, 370)).save(school.inbox / "b.jpg")
+        settled(lambda: school.counts()["queued"] == 1)
+        application = App(config.load(school.home / "beeldwacht.toml"))
+        assert "not fit for work" in doctor.status(application)["service"]["summary"]
+        application.close()
+        assert school.counts()["queued"] == 1 and school.published() == []
+        known.write_bytes(right)
+        assert school.wait(1)["published"] == 1
+        settled(lambda: Condition("engines") not in wrong(school))
+        assert school.stop() == 0
+        known.unlink()
+        monkeypatch.setenv("BEELDWACHT_FOLDERS__WEIGHTS", str(own))
+        findings = {f.part: f for f in doctor.examine(school.home / "beeldwacht.toml")}
+        assert not findings["engines"].ok and "not fit for work" in findings["engines"].what
+        assert not findings["weights"].ok and "models fetch" in findings["weights"].what
+    finally:
+        school.kill()
+
+
+def wrong(school: School) -> tuple[Condition, ...]:
+    """What a person has to be told now."""
+    settings = config.load(school.home / "beeldwacht.toml")
+    store = Store(settings.database_url)
+    try:
+        return conditions(gather(store, settings, datetime.now(UTC)), limits(settings))
+    finally:
+        store.close()
+
+
+def settled(so: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait until something is so."""
+    end = time.monotonic() + seconds
+    while not so():
+        assert time.monotonic() < end
+        time.sleep(0.2)
 
 
 def test_an_inbox_that_goes_away_and_comes_back(school: School, samples: Path) -> None:

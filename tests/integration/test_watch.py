@@ -3,9 +3,10 @@
 import os
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.watch import Events, look
+from pipeline.watch import Events, Unfinished, look
 
 
 def test_the_listing_has_files_links_and_pipes_but_no_litter(tmp_path: Path) -> None:
@@ -15,7 +16,10 @@ def test_the_listing_has_files_links_and_pipes_but_no_litter(tmp_path: Path) -> 
     (tmp_path / "e" / "link.jpg").symlink_to("/etc/passwd")
     (tmp_path / "loop").symlink_to(tmp_path)
     os.mkfifo(tmp_path / "pipe.jpg")
-    found = {s.relative: s.regular for s in look(tmp_path)}
+    os.utime(tmp_path / "e" / "x.part", (1e9, 1e9))
+    unfinished: list[Unfinished] = []
+    found = {s.relative: s.regular for s in look(tmp_path, unfinished=unfinished)}
+    assert unfinished == [Unfinished("e/x.part", datetime.fromtimestamp(1e9, UTC))]
     assert found == {"e/a.jpg": True, "e/deep/er/b.png": True, "e/link.jpg": False, "loop": False, "pipe.jpg": False}
 
 

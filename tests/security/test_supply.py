@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,13 @@ def test_weights_of_another_engine_do_not_load(weights: Path, tmp_path: Path) ->
     shutil.copyfile(weights / "centerface.onnx", tmp_path / "yunet.onnx")
     with pytest.raises((EngineError, WeightsError), match="yunet"):
         load_detectors(["yunet"], tmp_path)
+
+
+def test_the_wheel_built_twice_has_the_same_bytes_and_is_whole(tmp_path: Path) -> None:
+    one, another = supply.wheels(tmp_path)
+    assert one.read_bytes() == another.read_bytes()
+    with zipfile.ZipFile(one) as wheel:
+        inside = set(wheel.namelist())
+    wanted = {"models/weights.toml", "models/known.toml", "pipeline/child.py", "pipeline/console/static/console.js"}
+    assert wanted <= inside
+    assert not [n for n in inside if n.endswith((".onnx", ".dat", ".jpg", ".png", ".pyc"))]

@@ -135,6 +135,8 @@ REGISTER = well().register
         ({"beat": None}, Condition("stopped", patience=10 * MINUTE)),
         ({"beat": Beat(NOW - 10 * MINUTE, 0, True, False)}, Condition("silent")),
         ({"beat": Beat(NOW, 0, True, True)}, Condition("folders", patience=10 * MINUTE)),
+        ({"beat": Beat(NOW, 0, True, True, unfit=True)}, Condition("engines")),
+        ({"beat": Beat(NOW, 0, True, False, broken_off=3)}, Condition("broken_off", 3)),
         ({"queues": {s: Queue(0, None) for s in State} | {State.WORKING: Queue(1, NOW - 4 * HOUR)}},
          Condition("stuck", 1)),
         ({"register": replace(REGISTER, refused=True)}, Condition("register_refused")),
@@ -156,6 +158,6 @@ def test_each_thing_that_is_wrong_is_found_and_alone(change: dict[str, object], 
 
 
 def test_a_probe_sees_a_service_that_is_silent_or_cannot_reach_its_folders() -> None:
-    assert checks(NOW, None) == {"database": True, "service": False, "folders": False}
+    assert checks(NOW, None) == {"database": True, "service": False, "folders": False, "engines": False}
     assert not checks(NOW, Beat(NOW - timedelta(seconds=31), 0, True, False))["service"]
     assert not checks(NOW, Beat(NOW, 0, True, True))["folders"]

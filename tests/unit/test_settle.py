@@ -1,9 +1,12 @@
 """A file is taken when it stood still, and never before."""
 
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.watch import Seen, settle
+from pipeline.watch import BROKEN_OFF, Seen, Unfinished, broken_off, settle
 
 
 def seen(name: str = "e/a.jpg", stamp: str = "1:1:1", whole: bool = True, regular: bool = True) -> Seen:
@@ -49,3 +52,12 @@ def test_nothing_is_taken_before_it_stood_still(steps: list[tuple[float, int]], 
         sweep = settle([seen(stamp=str(stamp))], waiting, now, needed, needed)
         waiting = sweep.waiting
         assert bool(sweep.ready) <= (now - last_change >= needed)
+
+
+@given(st.lists(st.integers(-100, 100), max_size=8))
+def test_an_upload_is_broken_off_after_a_day_and_no_sooner(hours: list[int]) -> None:
+    now = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    uploads = [Unfinished(f"{n}.part", now - timedelta(hours=h)) for n, h in enumerate(hours)]
+    told = broken_off(uploads, now)
+    assert set(told) == {u for u in uploads if now - u.since >= BROKEN_OFF}
+    assert all(a.since <= b.since for a, b in pairwise(told)) and timedelta(hours=24) == BROKEN_OFF
