@@ -254,7 +254,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
     a = parser.parse_args()
     weights.fetch(weights.WEIGHTS, weights.FOLDER)
-    weights.fetch(weights.KNOWN, weights.FOLDER / "known")
+    weights.fetch(weights.KNOWN, weights.FOLDER / weights.KNOWN_FOLDER)
     with tempfile.TemporaryDirectory(prefix="beeldwacht-chaos-") as temporary:
         home = a.home or Path(temporary)
         home.mkdir(parents=True, exist_ok=True)

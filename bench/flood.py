@@ -30,7 +30,7 @@ def flood(home: Path, files: int, every: int) -> dict[str, Any]:
     """Drop the files, and wait until all are at their end. Returns the figures."""
     samples = weights.FOLDER / "samples"
     weights.fetch(weights.WEIGHTS, weights.FOLDER)
-    weights.fetch(weights.KNOWN, weights.FOLDER / "known")
+    weights.fetch(weights.KNOWN, weights.FOLDER / weights.KNOWN_FOLDER)
     weights.fetch(weights.SAMPLES, samples)
     school = School(home / "school", matching=False)
     photo = Image.open(samples / "biden.jpg").convert("RGB")

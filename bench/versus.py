@@ -83,7 +83,7 @@ def photos(data: Path, folder: Path, count: int, least: int) -> dict[str, NDArra
     """Write the photos; returns the middle of each face, and its size: rows (x, y, size)."""
     folder.mkdir()
     weights.fetch(weights.WEIGHTS, weights.FOLDER, ["centerface", "yunet"])
-    weights.fetch(weights.KNOWN, weights.FOLDER / "known")
+    weights.fetch(weights.KNOWN, weights.FOLDER / weights.KNOWN_FOLDER)
     scenes = load(data, load_detectors(["centerface", "yunet"], weights.FOLDER, 1))
     truth = {}
     for n in range(count):

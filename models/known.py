@@ -20,11 +20,9 @@ import numpy as np
 from models import weights
 from models.base import Detector, Embedder, EngineError
 from models.detect import DetectSettings, find_faces
-from models.weights import KNOWN, WeightsError
+from models.weights import KNOWN, KNOWN_FOLDER, WeightsError
 from pipeline.types import Box, Detection, Landmarks, RgbImage
 
-FOLDER = "known"
-"""Where they are kept, in the folder of the weights."""
 SIDE = 112
 """Pixels of each face's square in the picture that the engines see."""
 SQUARES: Mapping[str, tuple[int, int, int]] = {"obama": (121, 0, 250), "obama2": (16, 67, 297), "biden": (135, 35, 298)}
@@ -60,7 +58,7 @@ class Unfit(EngineError):
 def prove(detectors: Sequence[Detector], embedders: Sequence[Embedder], weights_folder: Path) -> None:
     """Have every engine look at the known photographs. Raises Unfit, which says which engine sees what instead."""
     try:
-        picture = _picture(weights_folder / FOLDER)
+        picture = _picture(weights_folder / KNOWN_FOLDER)
         for detector in detectors:
             _finds(detector, picture)
         red = picture * np.array([1, 0, 0], np.uint8)

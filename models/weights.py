@@ -29,6 +29,8 @@ WEIGHTS = Path(__file__).with_name("weights.toml")
 SAMPLES = Path(__file__).with_name("samples.toml")
 VOICES = Path(__file__).with_name("voices.toml")
 KNOWN = Path(__file__).with_name("known.toml")
+KNOWN_FOLDER = "known"
+"""Where the known photographs are kept, in the folder of the weights."""
 FOLDER = Path(__file__).with_name("weights")
 """Where weights are kept unless the configuration says otherwise."""
 

@@ -15,7 +15,6 @@ from consent_sync.model import RegisterError
 from models import weights
 from models.base import EngineError
 from models.engines import WEIGHTS_OF
-from models.known import FOLDER as KNOWN_FOLDER
 from pipeline import config, isolation
 from pipeline.app import App, now
 from pipeline.config import Settings
@@ -109,7 +108,8 @@ def _weights(settings: Settings) -> list[Finding]:
     engines = (*settings.detection.detectors, *(settings.matching.embedders if settings.matching.enabled else ()))
     wanted = [name for engine in engines for name in WEIGHTS_OF.get(engine, (engine,))]
     folder = settings.path("weights")
-    found = (*weights.verify(folder=folder, names=wanted), *weights.verify(weights.KNOWN, folder / KNOWN_FOLDER))
+    known = weights.verify(weights.KNOWN, folder / weights.KNOWN_FOLDER)
+    found = (*weights.verify(folder=folder, names=wanted), *known)
     return [Finding("weights", True, f"{len(found)} files, each with its pinned SHA-256")]
 
 

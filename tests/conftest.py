@@ -38,7 +38,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | Non
 def weights() -> Path:
     """The folder of the engines' weights, fetched and verified."""
     files.fetch(files.WEIGHTS, files.FOLDER)
-    files.fetch(files.KNOWN, files.FOLDER / "known")
+    files.fetch(files.KNOWN, files.FOLDER / files.KNOWN_FOLDER)
     return files.FOLDER
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import typer
 
 from models import weights
-from models.known import FOLDER as KNOWN_FOLDER
 from pipeline import config, screen
 from pipeline.commands.common import ConfigOption, JsonOption
 from pipeline.console.pages.door import ASSETS, FETCHED
@@ -38,7 +37,7 @@ def models_fetch(config_file: ConfigOption = None) -> None:
     Example: beeldwacht models fetch
     """
     folder = _weights_folder(config_file)
-    known_photographs = weights.fetch(weights.KNOWN, folder / KNOWN_FOLDER)
+    known_photographs = weights.fetch(weights.KNOWN, folder / weights.KNOWN_FOLDER)
     for path in (*weights.fetch(folder=folder), *known_photographs, *weights.fetch(ASSETS, FETCHED)):
         screen.say(f"{path}: right")
 
@@ -50,7 +49,7 @@ def models_verify(config_file: ConfigOption = None) -> None:
     Example: beeldwacht models verify
     """
     folder = _weights_folder(config_file)
-    for path in (*weights.verify(folder=folder), *weights.verify(weights.KNOWN, folder / KNOWN_FOLDER)):
+    for path in (*weights.verify(folder=folder), *weights.verify(weights.KNOWN, folder / weights.KNOWN_FOLDER)):
         screen.say(f"{path}: right")
 
 
