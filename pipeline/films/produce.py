@@ -29,7 +29,7 @@ from pipeline.films.tools import Tools
 from pipeline.types import Check, Detection, RgbImage, Style
 
 _AHEAD = 3  # frames per thread under way
-_SECOND_EVERY = 3.0
+_SECOND_EVERY = 4
 """Seconds between two looks of the slower detectors at the result."""
 
 
@@ -130,7 +130,7 @@ def compare(
 def _faces(
     number: int, frame: Frame, facts: FilmFacts, detectors: Sequence[Detector], one_at_a_time: Lock
 ) -> list[Found]:
-    """Faces in one frame of the result: the fast detector always, the others every other second.
+    """Faces in one frame of the result: the fast detector always, the others every fourth second.
 
     The others take turns, for the sake of memory.
     """
@@ -138,7 +138,7 @@ def _faces(
     fast = next((d for d in detectors if d.engine_id == FAST), detectors[0])
     others = [d for d in detectors if d is not fast]
     found = [d for d in every_scale(image, fast) if d.score >= threshold(fast)]
-    if others and number % max(1, round(_SECOND_EVERY * float(facts.rate))) == 0:
+    if others and number % (_SECOND_EVERY * max(1, round(facts.rate))) == 0:
         with one_at_a_time:
             found += find_faces(image, others, SECOND)
     return [Found(number, d, image) for d in found]
