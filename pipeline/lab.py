@@ -249,7 +249,11 @@ class Lab:
     ) -> JsonObject:
         """Ask about a file that is laid before the child for as long as the request takes."""
         with self._own_tray().lent(path) as own:
-            return self._ask({**request, "path": str(own)}, seconds, patience)
+            try:
+                return self._ask({**request, "path": str(own)}, seconds, patience)
+            except EnginesUnfit as e:  # taken over by its file, it would have that wait for ever
+                self.unfit = False
+                raise ChildDied("The reader of media spoke of its engines instead of the file.") from e
 
     def _ask(self, request: JsonObject, seconds: float = 0.0, patience: float = 0.0) -> JsonObject:
         """Send one request. `seconds`: what it may take in all; `patience`: how long nothing may be heard of it."""

@@ -1,8 +1,11 @@
 """The real child process: what it is denied, and what the service does when it crashes, hangs or lies."""
 
 import io
+import json
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +16,7 @@ import pytest
 from PIL import Image
 
 from pipeline import mask
-from pipeline.errors import ChildDied, ChildError, ChildRefused, ChildTimeout
+from pipeline.errors import ChildDied, ChildError, ChildRefused, ChildTimeout, EnginesUnfit
 from pipeline.lab import Lab, LabOptions
 from pipeline.types import Box, Style
 
@@ -62,6 +65,19 @@ def test_a_child_that_is_killed_is_named_and_replaced(lab: Lab, samples: Path) -
     os.kill(pid(lab), signal.SIGSEGV)
     with pytest.raises(ChildDied):
         lab.analyse(samples / "biden.jpg", embed=False)
+    lab.start()
+    assert lab.analyse(samples / "biden.jpg", embed=False).faces
+
+
+def test_a_child_that_calls_its_engines_unfit_over_a_file_is_blamed_for_the_file(lab: Lab, samples: Path) -> None:
+    """A reader that was taken over says so: else its file would wait, be taken up first again, and stop the others."""
+    os.kill(pid(lab), signal.SIGKILL)
+    error = {"error": {"reason": "engine_error", "message": "blind"}}
+    lying = f"import sys; sys.stdin.readline(); print({json.dumps(json.dumps(error))}, flush=True)"
+    lab._process = subprocess.Popen([sys.executable, "-c", lying], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with pytest.raises(ChildDied) as e:
+        lab.analyse(samples / "biden.jpg", embed=False)
+    assert not isinstance(e.value, EnginesUnfit) and not lab.unfit
     lab.start()
     assert lab.analyse(samples / "biden.jpg", embed=False).faces
 
