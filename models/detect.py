@@ -166,7 +166,7 @@ def _pass(level: RgbImage, scale: float, detector: Detector, settings: DetectSet
                     or (right < width and box.right > piece.shape[1] - 3)
                     or (bottom < height and box.bottom > piece.shape[0] - 3)
                 )
-                yield _Candidate(_moved(found, left * factor, top * factor, 1 / scale), cut)
+                yield _Candidate(moved(found, left * factor, top * factor, 1 / scale), cut)
 
 
 def _extra(scale: float, size: float, settings: DetectSettings) -> float:
@@ -188,7 +188,7 @@ def _turned(image: RgbImage, detector: Detector, settings: DetectSettings) -> It
         piece = np.ascontiguousarray(np.rot90(small, turns))
         for found in _look(detector, piece, settings.turned_threshold):
             upright = _unturn(found, turns, small.shape[1], small.shape[0])
-            yield _Candidate(_moved(upright, 0, 0, width / size[0]), turned=True)
+            yield _Candidate(moved(upright, 0, 0, width / size[0]), turned=True)
 
 
 def _look(detector: Detector, piece: RgbImage, threshold: float) -> list[Detection]:
@@ -204,14 +204,14 @@ def _look(detector: Detector, piece: RgbImage, threshold: float) -> list[Detecti
     return kept
 
 
-def _moved(found: Detection, dx: float, dy: float, factor: float) -> Detection:
-    """Shifted by (dx, dy), then scaled."""
+def moved(found: Detection, dx: float, dy: float, factor: float = 1.0) -> Detection:
+    """Shifted by (dx, dy), then scaled: a finding in a part or a smaller copy, in the pixels of the whole."""
     box = found.box
-    moved = Box(
+    there = Box(
         (box.left + dx) * factor, (box.top + dy) * factor, (box.right + dx) * factor, (box.bottom + dy) * factor
     )
     points = tuple(((x + dx) * factor, (y + dy) * factor) for x, y in found.landmarks or ())
-    return Detection(moved, found.score, cast(Landmarks, points) if points else None, found.engines)
+    return Detection(there, found.score, cast(Landmarks, points) if points else None, found.engines)
 
 
 def _unturn(found: Detection, turns: int, width: int, height: int) -> Detection:

@@ -66,10 +66,8 @@ class Aside:
         event, folder, name = names.split(relative)
         place = self._folder / event / folder
         make_folder(place)
-        stem, dot, extension = names.safe(name).rpartition(".")
-        for number in range(1, 100_000):
-            middle = "" if number == 1 else f"-{number}"
-            target = place / (f"{stem}{middle}{dot}{extension}" if stem else f"{extension}{middle}")
+        for free in names.numbered(names.safe(name), 100_000):
+            target = place / free
             if not os.path.lexists(target) or (sha256 and target.is_file() and digest(target) == sha256):
                 return target
         raise IntakeError("The quarantine is full of files of one name.", "Clear it.")

@@ -38,10 +38,7 @@ class Deliveries:
         shutil.copyfile(upload, source)
         sync_file(source)
         sha256 = digest(source)
-        stem, dot, extension = name.rpartition(".")
-        for number in range(1, 10_000):
-            middle = "" if number == 1 else f"-{number}"
-            free = f"{stem}{middle}{dot}{extension}" if stem else f"{extension}{middle}"
+        for free in names.numbered(name, 10_000):
             try:
                 rename_no_replace(source, target / free)
             except FileExistsError:

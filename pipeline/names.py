@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 import unicodedata
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 UNSORTED = "unsorted"
@@ -32,16 +33,27 @@ def unfinished(name: str) -> bool:
 
 def ignored(name: str) -> bool:
     """Whether the inbox leaves this file alone: unfinished, litter of a system, or about the event itself."""
-    return (
-        unfinished(name)
-        or name.lower() in {EVENT_FILE, "readme.md"}
-        or any(fnmatch.fnmatchcase(name.lower(), p.lower()) for p in LITTER)
+    return unfinished(name) or beside(name)
+
+
+def beside(name: str) -> bool:
+    """Whether a file is no medium that somebody dropped: litter of a system, or about the event itself."""
+    return name.lower() in {EVENT_FILE, "readme.md"} or any(
+        fnmatch.fnmatchcase(name.lower(), p.lower()) for p in LITTER
     )
 
 
 def ignored_folder(name: str) -> bool:
     """Whether the inbox does not look into this folder."""
     return any(fnmatch.fnmatchcase(name.lower(), p.lower()) for p in LITTER_FOLDERS)
+
+
+def numbered(name: str, most: int) -> Iterator[str]:
+    """The name, then with -2, -3 ... before its extension: for where names are taken."""
+    stem, dot, extension = name.rpartition(".")
+    for number in range(1, most):
+        middle = "" if number == 1 else f"-{number}"
+        yield f"{stem}{middle}{dot}{extension}" if stem else f"{extension}{middle}"
 
 
 def shown(raw: str) -> str:

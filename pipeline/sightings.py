@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Sequence
+from itertools import chain
 from typing import cast
 
 import numpy as np
@@ -32,12 +33,10 @@ class Sightings:
 
     def add(self, frame: int, found: Detection, fast: bool) -> None:
         """One more; `fast`: whether the detector that looks at every frame made it."""
-        box = found.box
+        box, marks = found.box, chain.from_iterable(found.landmarks) if found.landmarks else _NONE
         self._frames.append(frame)
         self._rows.extend((box.left, box.top, box.right, box.bottom, found.score))
-        self._rows.extend(value for point in found.landmarks for value in point) if found.landmarks else (
-            self._rows.extend(_NONE)
-        )
+        self._rows.extend(marks)
         self._fast.append(fast)
 
     def drop(self) -> None:

@@ -221,7 +221,8 @@ class Tracker:
             return runs, list(found)
         from scipy.optimize import linear_sum_assignment  # noqa: PLC0415 - slow to load, and most commands do without
 
-        cost = np.array([[_cost(r, r.predict(frame), f.box, frame) for f in found] for r in runs])
+        expected = [(r, r.box, r.predict(frame)) for r in runs]
+        cost = np.array([[_cost(r, last, predicted, f.box, frame) for f in found] for r, last, predicted in expected])
         rows, columns = linear_sum_assignment(np.where(np.isfinite(cost), cost, 1e6))
         pairs = [(int(i), int(j)) for i, j in zip(rows, columns, strict=True) if math.isfinite(cost[i, j])]
         for i, j in pairs:
@@ -315,9 +316,8 @@ def _same(a: Box, b: Box) -> bool:
     return a.iou(b) >= 0.4 or a.intersection(b) > 0.8 * min(a.area, b.area)
 
 
-def _cost(run: _Run, predicted: Box, box: Box, frame: int) -> float:
+def _cost(run: _Run, last: Box, predicted: Box, box: Box, frame: int) -> float:
     """How badly a finding fits a track: below 1 when they overlap, above when it is only near; infinite if neither."""
-    last = run.box
     ratio = box.size / max(1e-6, last.size)
     if not 0.4 <= ratio <= 2.5:
         return math.inf

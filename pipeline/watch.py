@@ -94,12 +94,14 @@ def look(inbox: Path, skipped: list[str] | None = None, unfinished: list[Unfinis
     """
     found: list[tuple[int, Seen]] = []
     for path, info in _walk(str(inbox), [] if skipped is None else skipped):
-        regular = stat.S_ISREG(info.st_mode)
-        relative = os.path.relpath(path, inbox)
-        if names.unfinished(Path(path).name):
+        name, relative = os.path.basename(path), os.path.relpath(path, inbox)  # noqa: PTH119 - of many thousands
+        if names.unfinished(name):
             if unfinished is not None:
                 unfinished.append(Unfinished(relative, _moment(info.st_mtime)))
             continue
+        if names.beside(name):
+            continue
+        regular = stat.S_ISREG(info.st_mode)
         whole = _looks_whole(path, info.st_size) if regular else True
         found.append((info.st_mtime_ns, Seen(relative, stamp_of(info), regular, whole)))
     return [seen for _, seen in sorted(found, key=lambda pair: (pair[0], pair[1].relative))]
@@ -134,7 +136,7 @@ def _walk(root: str, skipped: list[str]) -> Iterator[tuple[str, os.stat_result]]
             if stat.S_ISDIR(info.st_mode):
                 if not names.ignored_folder(entry.name):
                     folders.append(entry.path)
-            elif names.unfinished(entry.name) or not names.ignored(entry.name):
+            else:
                 yield entry.path, info
 
 

@@ -18,10 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.base import Detector
-from models.detect import DetectSettings, find_faces
+from models.detect import DetectSettings, find_faces, moved
 from pipeline.film_types import Frame, Look
 from pipeline.films.colour import halved, rgb
-from pipeline.films.scales import FAST, MARGIN, SAME, add_large, hints, placed, threshold
+from pipeline.films.scales import MARGIN, SAME, add_large, fast_first, hints, threshold
 from pipeline.track import Rhythm, Tracker
 from pipeline.types import Box, Detection, RgbImage
 
@@ -79,12 +79,12 @@ def look(
     progress: Callable[[int], None],
 ) -> Look:
     """Detect and track through all frames; `progress` is told how many are done. Raises EngineError, MediaError."""
-    fast = next((d for d in detectors if d.engine_id == FAST), detectors[0])
+    fast, others = fast_first(detectors)
     sure = threshold(fast) - MARGIN
     tracker = Tracker(rate)
     count = 0
     with ThreadPoolExecutor(max(1, threads), "look") as pool:
-        eyes = _Eyes(fast, [d for d in detectors if d is not fast], matrix, pool, max(1, threads), Lock())
+        eyes = _Eyes(fast, others, matrix, pool, max(1, threads), Lock())
         for seen, cut, whole in _ahead(frames, rate, eyes):
             strong = [d for d in seen.found if d.score >= sure]
             weak = [d for d in seen.found if d.score < sure]
@@ -110,7 +110,7 @@ def second_look(image: RgbImage, others: Sequence[Detector], places: Sequence[Bo
             size = (max(1, round(part.shape[1] / factor)), max(1, round(part.shape[0] / factor)))
             part = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
         for face in find_faces(part, others, SECOND):
-            whole = placed(face, factor, left, top)
+            whole = moved(face, left / factor, top / factor, factor)
             if not any(other.box.iou(whole.box) > SAME for other in found):
                 found.append(whole)
     return found

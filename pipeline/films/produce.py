@@ -24,7 +24,7 @@ from pipeline.films.encode import FilmWriter, Sound
 from pipeline.films.fingerprint import Fingerprint
 from pipeline.films.frames import read_frames
 from pipeline.films.look import SECOND
-from pipeline.films.scales import FAST, every_scale, threshold
+from pipeline.films.scales import every_scale, fast_first, threshold
 from pipeline.films.tools import Tools
 from pipeline.types import Check, Detection, RgbImage, Style
 
@@ -135,8 +135,7 @@ def _faces(
     The others take turns, for the sake of memory.
     """
     image = rgb(frame, facts.matrix)
-    fast = next((d for d in detectors if d.engine_id == FAST), detectors[0])
-    others = [d for d in detectors if d is not fast]
+    fast, others = fast_first(detectors)
     found = [d for d in every_scale(image, fast) if d.score >= threshold(fast)]
     if others and number % (_SECOND_EVERY * max(1, round(facts.rate))) == 0:
         with one_at_a_time:

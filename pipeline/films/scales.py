@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import cast
 
 import cv2
 import numpy as np
 
 from models.base import Detector
-from models.detect import DetectSettings
-from pipeline.types import Box, Detection, Landmarks, RgbImage
+from models.detect import DetectSettings, moved
+from pipeline.types import Detection, RgbImage
 
 FAST = "yunet"
 """The detector that is quick enough for every frame; without it the first one that is configured."""
@@ -28,6 +28,12 @@ _LEAST_SIDE = 240
 _LARGE = 40
 _WHOLE = 1280  # pixels of a side up to which the fast detector looks at an image as a whole
 _BESIDE, _EITHER = 128, 16  # ... of what lies beside a piece, and of the strip that belongs to two
+
+
+def fast_first(detectors: Sequence[Detector]) -> tuple[Detector, list[Detector]]:
+    """The detector that sees every frame, and the others."""
+    fast = next((d for d in detectors if d.engine_id == FAST), detectors[0])
+    return fast, [d for d in detectors if d is not fast]
 
 
 def threshold(fast: Detector) -> float:
@@ -64,7 +70,7 @@ def _detect(image: RgbImage, fast: Detector) -> list[Detection]:
     for (top, bottom), (left, right) in pieces:
         low, first = max(0, top - _BESIDE), max(0, left - _BESIDE)
         for face in fast.detect(image[low : bottom + _BESIDE, first : right + _BESIDE]):
-            whole = placed(face, 1, first, low)
+            whole = moved(face, first, low)
             x, y = whole.box.center
             if left - _EITHER <= x < right + _EITHER and top - _EITHER <= y < bottom + _EITHER:
                 _join(found, whole, HINT)
@@ -84,7 +90,7 @@ def add_large(found: list[Detection], level: RgbImage, fast: Detector) -> None:
     while max(level.shape[:2]) > _LEAST_SIDE:
         for large in _detect(level, fast):
             if large.score >= sure and large.box.size >= _LARGE:
-                _join(found, placed(large, factor), sure)
+                _join(found, moved(large, 0, 0, factor), sure)
         level, factor = _half(level), 2 * factor
 
 
@@ -102,11 +108,3 @@ def _join(found: list[Detection], large: Detection, sure: float) -> None:
     box = small.box.hull(large.box) if small.score >= sure else large.box
     landmarks = small.landmarks if small.score >= large.score else large.landmarks
     found[best] = Detection(box, max(small.score, large.score), landmarks, small.engines)
-
-
-def placed(found: Detection, factor: float, dx: float = 0, dy: float = 0) -> Detection:
-    """A finding in a part that was looked at `factor` times smaller, in the pixels of the whole image."""
-    left, top, right, bottom = found.box.left, found.box.top, found.box.right, found.box.bottom
-    box = Box(left * factor + dx, top * factor + dy, right * factor + dx, bottom * factor + dy)
-    points = tuple((x * factor + dx, y * factor + dy) for x, y in found.landmarks or ())
-    return Detection(box, found.score, cast(Landmarks, points) if points else None, found.engines)
