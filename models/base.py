@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.types import Detection, RgbImage, Vector
 
@@ -26,6 +29,15 @@ class Detector(Protocol):
 
     def detect(self, image: RgbImage) -> list[Detection]:
         """Faces in one image as it is (no scaling, no tiling), boxes in its pixels, not yet merged with others."""
+        ...
+
+
+@runtime_checkable
+class Scout(Detector, Protocol):
+    """A detector that also tells where there may be faces that are too small for it."""
+
+    def scout(self, image: RgbImage) -> tuple[list[Detection], NDArray[np.float32]]:
+        """What `detect` finds, and the places (n, 3: x, y, score) at which the image is worth a look when enlarged."""
         ...
 
 

@@ -20,6 +20,7 @@ from pipeline.isolation import confine, give_back_memory, keep_memory_low, limit
 
 if TYPE_CHECKING:
     from models.base import Detector, Embedder
+    from models.detect import DetectSettings
     from pipeline.films.desk import FilmDesk
     from pipeline.media import Photo
     from pipeline.types import Box, Detection, Face, JsonObject, RgbImage
@@ -35,6 +36,7 @@ class Bench:
         self._embedders = embedders
         self._options = options
         self._photo: Photo | None = None
+        self._found: Sequence[Face] = ()
 
     def prove(self, _: JsonObject) -> JsonObject:
         """Have the engines find what is in the known photographs. Raises models.known.Unfit."""
@@ -58,12 +60,13 @@ class Bench:
         self._photo = None
         photo = media.decode(Path(request["path"]), self._options["max_pixels"])
         height, width = photo.pixels.shape[:2]
-        faces = self._faces(photo.pixels, embed=request["embed"], skip=())
-        self._photo = photo
+        faces = self._faces(photo.pixels, request["embed"])
+        self._photo, self._found = photo, faces
         return wire.analysis_out(Analysis(width, height, photo.format, faces, photo.notes))
 
     def produce(self, request: JsonObject) -> JsonObject:
         """Cover regions of the analysed photo, write it, read back what was written, and look at that again."""
+        from models.detect import DetectSettings  # noqa: PLC0415
         from pipeline import inspect_output, media, redact, wire  # noqa: PLC0415
         from pipeline.types import Analysis, Style  # noqa: PLC0415
 
@@ -82,8 +85,10 @@ class Bench:
         ]
         shown = tuple(wire.box_in(b) for b in request["shown"])
         # Outside the covers the pixels are those of the original (check `rest_unchanged`), which the full look has
-        # seen already: enlarged and turned copies would only be looked at a second time.
-        faces = self._faces(written.pixels, embed=request["embed"], skip=shown, enlarge=(), turned=())
+        # seen already: enlarged and turned copies, and a close look at where no face was found and nothing was
+        # covered, would be a second one at the same. All faces found count, whatever was planned for them.
+        near = [*(region.box for region in regions), *(face.detection.box for face in self._found)]
+        faces = self._faces(written.pixels, request["embed"], shown, DetectSettings(enlarge=(), turned=()), near)
         height, width = written.pixels.shape[:2]
         return {
             "checks": [wire.check_out(c) for c in checks],
@@ -101,11 +106,16 @@ class Bench:
         data = media.small_jpeg(pixels, request["longest"], request["box"])
         return {"jpeg": base64.b64encode(data).decode("ascii"), "width": width, "height": height}
 
-    def _faces(self, pixels: RgbImage, embed: bool, skip: Sequence[Box], **settings: Any) -> tuple[Face, ...]:
-        from models.detect import DetectSettings, find_faces  # noqa: PLC0415
+    def _faces(
+        self, pixels: RgbImage, embed: bool, skip: Sequence[Box] = (), settings: DetectSettings | None = None,
+        near: Sequence[Box] | None = None,
+    ) -> tuple[Face, ...]:  # fmt: skip
+        from models.detect import find_faces  # noqa: PLC0415
+        from pipeline.match import LEAST_SIZE  # noqa: PLC0415
 
-        found = find_faces(pixels, self._detectors, DetectSettings(**settings))
-        wanted = [i for i, d in enumerate(found) if embed and not any(d.box.iou(b) >= SAME_FACE for b in skip)]
+        found = find_faces(pixels, self._detectors, settings, near)
+        large = [i for i, d in enumerate(found) if embed and d.box.size >= LEAST_SIZE]
+        wanted = [i for i in large if not any(found[i].box.iou(b) >= SAME_FACE for b in skip)]
         return tuple(self.describe(pixels, found, wanted))
 
     def describe(self, pixels: RgbImage, found: Sequence[Detection], wanted: Sequence[int] | None = None) -> list[Face]:

@@ -33,6 +33,8 @@ CHILD = "child"
 NEAR = 0.5
 """Part of the threshold from which the closest person is named as candidate: below it the log would only link people
 to faces of strangers."""
+LEAST_SIZE = 28.0
+"""Pixels: smaller faces are nobody's in any band, and are not even described."""
 ADULT_AGE = 16
 """From the 16th birthday on a person decides alone (GDPR art. 8, UAVG art. 5); the thresholds turn there too."""
 
@@ -84,7 +86,7 @@ class MatchSettings:
             {"sface": EngineScale(0.0988, 0.0876), "dlib": EngineScale(0.8339, 0.0351, 0.5)}
         )
     )
-    adult: BandRule = BandRule(6.0, 2.0, 2e-6, smallest=28.0, small=40.0, small_extra=0.35)
+    adult: BandRule = BandRule(6.0, 2.0, 2e-6, smallest=LEAST_SIZE, small=40.0, small_extra=0.35)
     child: BandRule = BandRule(
         7.0, 4.5, 1e-3, smallest=40.0, small=80.0, small_extra=1.0, few=10, few_extra=1.5
     )
@@ -181,6 +183,9 @@ def _sighting(
     bands: Mapping[str, str],
     settings: MatchSettings,
 ) -> Sighting:
+    size = face.detection.box.size
+    if not face.embeddings and size < min(settings.adult.smallest, settings.child.smallest):
+        return Sighting(face.index, None, Reason.TOO_SMALL)
     if any(_usable(face.embeddings.get(engine)) is None for engine in settings.engines):
         return Sighting(face.index, None, Reason.NOT_COMPARED)
     if not people:
@@ -199,7 +204,6 @@ def _sighting(
     person = people[best]
     age = ADULT if bands.get(person) == ADULT else CHILD
     rule = settings.rule(age)
-    size = face.detection.box.size
     threshold = rule.threshold_at(size, len(people))
     reason = None
     if not size >= rule.smallest:

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from models import detect
 from models.base import Detector, EngineError
 from models.detect import DetectSettings, find_faces
 from models.engines import load_detectors
+from models.fusion import Candidate, fuse
 from pipeline.types import Box, Detection, Landmarks, Point, RgbImage
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -69,21 +69,40 @@ def test_a_face_is_found_at_any_size(width: int, detectors: tuple[Detector, ...]
     assert covered(find_faces(image, detectors), [face]) == 1
 
 
-def test_ten_pixel_faces_in_twelve_megapixels(detectors: tuple[Detector, ...], samples: Path) -> None:
+@pytest.mark.parametrize(("pixels", "light"), [(8, 1.0), (9, 1.0), (12, 0.15)])
+def test_the_smallest_faces_in_twelve_megapixels(
+    pixels: int, light: float, detectors: tuple[Detector, ...], samples: Path
+) -> None:
     rng = np.random.default_rng(1)
     canvas = np.asarray(
         Image.fromarray(rng.integers(90, 160, (150, 200, 3), np.uint8)).resize((4000, 3000), Image.Resampling.BICUBIC)
     ).copy()
     group = photo(samples / "t1.jpg")
     upright = find_faces(group, detectors)
-    width = round(group.shape[1] * 10 / float(np.median([d.box.width for d in upright])))
-    small = reduced(group, width)
+    width = round(group.shape[1] * pixels / float(np.median([d.box.width for d in upright])))
+    small = (reduced(group, width) * light).astype(np.uint8)
     points = []
     for left, top in ((5, 5), (1019, 850), (1700, 1010), (3000, 2003), (3990 - width, 2980 - small.shape[0])):
         canvas[top : top + small.shape[0], left : left + width] = small
         scale = width / group.shape[1]
         points += [(left + d.box.center[0] * scale, top + d.box.center[1] * scale) for d in upright]
     assert covered(find_faces(canvas, detectors), points) == len(points)
+
+
+def test_a_look_at_surroundings_sees_the_faces_there_and_large_ones_everywhere(
+    detectors: tuple[Detector, ...], samples: Path
+) -> None:
+    canvas = np.full((3000, 4000, 3), 120, np.uint8)
+    face = photo(samples / "astronaut.png")
+    places = {"near": (300, 400, 100), "far": (3000, 2000, 100), "large": (1500, 600, 1500)}  # left, top, side
+    for left, top, side in places.values():
+        canvas[top : top + side, left : left + side] = reduced(face, side)
+    points = {name: (left + 0.44 * side, top + 0.22 * side) for name, (left, top, side) in places.items()}
+    settings = DetectSettings(enlarge=(), turned=())
+    everywhere = find_faces(canvas, detectors, settings)
+    around = find_faces(canvas, detectors, settings, [Box(330, 400, 350, 420)])
+    assert [covered(everywhere, [p]) for p in points.values()] == [1, 1, 1]
+    assert [covered(around, [p]) for p in points.values()] == [1, 0, 1]
 
 
 def test_a_face_on_the_seam_of_two_tiles_is_one_face(detectors: tuple[Detector, ...], samples: Path) -> None:
@@ -164,7 +183,7 @@ def marks(box: Box) -> Landmarks:
 
 
 @st.composite
-def candidates(draw: st.DrawFn) -> list[detect._Candidate]:
+def candidates(draw: st.DrawFn) -> list[Candidate]:
     found = []
     for _ in range(draw(st.integers(0, 12))):
         left, top = draw(st.floats(-20, 300)), draw(st.floats(-20, 300))
@@ -172,13 +191,13 @@ def candidates(draw: st.DrawFn) -> list[detect._Candidate]:
         landmarks = marks(box) if draw(st.booleans()) else None
         engine = draw(st.sampled_from(("centerface", "yunet")))
         d = Detection(box, draw(st.floats(0.3, 1)), landmarks, (engine,))
-        found.append(detect._Candidate(d, draw(st.booleans()), draw(st.booleans())))
+        found.append(Candidate(d, draw(st.booleans()), draw(st.booleans())))
     return found
 
 
 @given(candidates())
-def test_regions_only_grow(found: list[detect._Candidate]) -> None:
-    results = detect.fuse(found, 320, 320)
+def test_regions_only_grow(found: list[Candidate]) -> None:
+    results = fuse(found, 320, 320)
     for candidate in found:
         box = candidate.found.box.clamp(320, 320)
         assert box.area == 0 or any(
@@ -190,28 +209,28 @@ def test_regions_only_grow(found: list[detect._Candidate]) -> None:
 
 
 @given(candidates(), st.randoms(use_true_random=False))
-def test_the_order_of_the_findings_means_nothing(found: list[detect._Candidate], random: object) -> None:
+def test_the_order_of_the_findings_means_nothing(found: list[Candidate], random: object) -> None:
     shuffled = found[:]
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    straight = {(d.box, d.score, d.engines) for d in detect.fuse(found, 320, 320)}
-    assert {(d.box, d.score, d.engines) for d in detect.fuse(shuffled, 320, 320)} == straight
+    straight = {(d.box, d.score, d.engines) for d in fuse(found, 320, 320)}
+    assert {(d.box, d.score, d.engines) for d in fuse(shuffled, 320, 320)} == straight
 
 
 @pytest.mark.parametrize("shift", [0.35, 0.5, 0.8])
 def test_two_neighbours_stay_two(shift: float) -> None:
     one = Box(100, 100, 180, 200)
     two = Box(100 + 80 * shift, 110, 180 + 80 * shift, 210)
-    found = [detect._Candidate(Detection(box, 0.9, marks(box), ("yunet",))) for box in (one, two)]
-    assert len(detect.fuse(found, 400, 400)) == 2
+    found = [Candidate(Detection(box, 0.9, marks(box), ("yunet",))) for box in (one, two)]
+    assert len(fuse(found, 400, 400)) == 2
 
 
 def test_one_face_at_two_scales_is_one() -> None:
     fine, rough = Box(100, 100, 180, 200), Box(95, 104, 190, 207)
     found = [
-        detect._Candidate(Detection(fine, 0.9, marks(fine), ("yunet",))),
-        detect._Candidate(Detection(rough, 0.8, marks(rough), ("centerface",))),
+        Candidate(Detection(fine, 0.9, marks(fine), ("yunet",))),
+        Candidate(Detection(rough, 0.8, marks(rough), ("centerface",))),
     ]
-    (result,) = detect.fuse(found, 400, 400)
+    (result,) = fuse(found, 400, 400)
     assert result == Detection(Box(95, 100, 190, 207), 0.9, marks(fine), ("centerface", "yunet"))
 
 
@@ -224,10 +243,10 @@ def test_half_a_face_taken_for_a_profile_is_that_face(score: float, shift: float
     eyes, mouth = ((122.0, 148.0 + down), (131.0, 149.0 + down)), ((132.0, 195.0 + down), (136.0, 195.0 + down))
     profile = (*eyes, (146.0, 173.0 + down), *mouth)
     found = [
-        detect._Candidate(Detection(whole, 0.93, marks(whole), ("yunet",))),
-        detect._Candidate(Detection(half, score, profile, ("centerface",))),
+        Candidate(Detection(whole, 0.93, marks(whole), ("yunet",))),
+        Candidate(Detection(half, score, profile, ("centerface",))),
     ]
-    assert len(detect.fuse(found, 400, 400)) == faces
+    assert len(fuse(found, 400, 400)) == faces
 
 
 # --- faults ---------------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from PIL import Image
 from pipeline import mask
 from pipeline.errors import ChildDied, ChildError, ChildRefused, ChildTimeout, EnginesUnfit
 from pipeline.lab import Lab, LabOptions
+from pipeline.match import LEAST_SIZE
 from pipeline.types import Box, Style
 
 
@@ -49,6 +50,30 @@ def test_a_photo_is_analysed_covered_and_checked(lab: Lab, samples: Path, tmp_pa
 
 def test_without_embedding_nobody_is_described(lab: Lab, samples: Path) -> None:
     assert lab.analyse(samples / "obama2.jpg", embed=False).faces[0].embeddings == {}
+
+
+def crowd(samples: Path, folder: Path) -> Path:
+    """A photo of 12 megapixels with one large face, and a small one far from it."""
+    canvas = Image.new("RGB", (4000, 3000), (120, 120, 120))
+    face = Image.open(samples / "astronaut.png").convert("RGB")
+    canvas.paste(face.resize((1200, 1200)), (100, 100))
+    canvas.paste(face.resize((110, 110)), (3300, 2500))
+    canvas.save(folder / "crowd.jpg", quality=95)
+    return folder / "crowd.jpg"
+
+
+def test_the_look_at_the_result_sees_a_face_that_the_plan_forgot(lab: Lab, samples: Path, tmp_path: Path) -> None:
+    analysis = lab.analyse(crowd(samples, tmp_path), embed=False)
+    large, small = sorted(analysis.faces, key=lambda f: -f.detection.box.size)
+    regions = [r for r in mask.plan_regions(analysis, frozenset()) if r.face == large.index]
+    product = lab.produce(regions, Style.MOSAIC, 1, tmp_path / "o", (), embed=False)
+    assert any(f.detection.box.iou(small.detection.box) > 0.5 for f in product.analysis.faces)
+
+
+def test_faces_too_small_for_a_name_are_not_described(lab: Lab, samples: Path, tmp_path: Path) -> None:
+    analysis = lab.analyse(crowd(samples, tmp_path), embed=True)
+    described = {f.detection.box.size >= LEAST_SIZE: set(f.embeddings) for f in analysis.faces}
+    assert described == {True: {"sface"}, False: set()}
 
 
 def test_a_refusal_has_a_reason_and_the_child_goes_on(lab: Lab, samples: Path, tmp_path: Path) -> None:

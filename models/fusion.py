@@ -1,0 +1,111 @@
+"""Fusion: what several looks at a photo found becomes one detection per face. Pure.
+
+Candidates that are clearly the same face become one detection whose box holds all of theirs. Everything else is kept
+apart, because a merged pair could be shown as one person while the other leaks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.types import Detection, Landmarks
+
+HALF_APART = 0.1
+"""How far apart the landmarks of a face and of its half may be, in parts of the face's longer side."""
+HALF_SCORE = 0.2
+"""By how much the half is less sure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A detection in pixels of the photo.
+
+    `cut`: its box ends where a tile was cut. `turned`: found in another orientation than the photo's.
+    """
+
+    found: Detection
+    cut: bool = False
+    turned: bool = False
+
+
+
+def fuse(candidates: Sequence[Candidate], width: int, height: int) -> list[Detection]:
+    """One detection per face: candidates that are clearly the same are joined, in the order of their scores."""
+    order = sorted(candidates, key=_rank)
+    groups: list[list[Candidate]] = []
+    for candidate in order:
+        for group in groups:
+            if _same(group[0], candidate):
+                group.append(candidate)
+                break
+        else:
+            groups.append([candidate])
+    joined = [_join(group, width, height) for group in groups]
+    return sorted((found for found in joined if found.box.area > 0), key=lambda d: (d.box.top, d.box.left))
+
+
+def _rank(candidate: Candidate) -> tuple[bool, bool, float, float, float]:
+    found = candidate.found
+    return candidate.cut, candidate.turned, -found.score, found.box.left, found.box.top
+
+
+def _same(best: Candidate, other: Candidate) -> bool:
+    """Whether two candidates show one face; in doubt they do not.
+
+    Boxes of one face at different scales or from different engines overlap by more than half, or by a quarter with
+    landmarks in the same places. A box that a tile cut off belongs to the one that holds most of it. Detectors also
+    find an upright face when it stands on its head, with eyes where the mouth is: there only the middle counts.
+    """
+    a, b = best.found, other.found
+    shared = a.box.intersection(b.box)
+    if shared <= 0:
+        return False
+    if other.cut and not best.cut:
+        return shared > 0.6 * b.box.area
+    iou = shared / (a.box.area + b.box.area - shared)
+    inside = shared > 0.8 * min(a.box.area, b.box.area)
+    if a.landmarks is None or b.landmarks is None:
+        return iou >= 0.5
+    if shared > 0.8 * b.box.area and _half(a, b):
+        return True
+    unit = max(1e-6, math.sqrt(min(a.box.area, b.box.area)))
+    if best.turned != other.turned:
+        return iou >= 0.4 or (inside and math.dist(_middle(a.landmarks), _middle(b.landmarks)) < 0.4 * unit)
+    apart = sum(math.dist(p, q) for p, q in zip(a.landmarks, b.landmarks, strict=True)) / 5 / unit
+    return apart < 0.25 if iou < 0.5 and (iou >= 0.25 or inside) else iou >= 0.5 and apart < 0.45
+
+
+def _half(face: Detection, other: Detection) -> bool:
+    """Whether another, smaller finding is a half of the face, taken for a profile: its eyes lie where an eye of the
+    face is, its nose at the nose, its mouth at the mouth. Two real faces cannot share all of them."""
+    if face.landmarks is None or other.landmarks is None:
+        return False
+    if other.score > face.score - HALF_SCORE:
+        return False
+    a, b = face.landmarks, other.landmarks
+    near = [min(math.dist(b[i], a[j]) for j in kinds) for kinds in ((0, 1), (2,), (3, 4)) for i in kinds]
+    return sum(near) / 5 < HALF_APART * face.box.size and max(near) < 2 * HALF_APART * face.box.size
+
+
+def _middle(landmarks: Landmarks) -> tuple[float, float]:
+    return sum(x for x, _ in landmarks) / 5, sum(y for _, y in landmarks) / 5
+
+
+def _join(group: Sequence[Candidate], width: int, height: int) -> Detection:
+    """The hull of a group, with the landmarks of its best member; YuNet's are the more exact ones."""
+    box = group[0].found.box
+    for candidate in group[1:]:
+        box = box.hull(candidate.found.box)
+    marked = [c for c in group if c.found.landmarks is not None]
+    best = max(marked, key=_exactness, default=None)
+    landmarks = best.found.landmarks if best else None
+    engines = tuple(sorted({engine for c in group for engine in c.found.engines}))
+    return Detection(box.clamp(width, height), max(c.found.score for c in group), landmarks, engines)
+
+
+def _exactness(candidate: Candidate) -> float:
+    """Whose landmarks to believe: the highest score; YuNet's are the more exact ones, turned ones are often wrong."""
+    exact = "yunet" in candidate.found.engines
+    return candidate.found.score + (1.0 if exact else 0.0) - (0.03 if candidate.turned else 0.0) - 2.0 * candidate.cut
