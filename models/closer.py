@@ -18,7 +18,7 @@ from pipeline.types import Box
 CELL = 16
 """Pixels: what is worth a look is gathered in squares of this side, and parts begin and end with one."""
 MARGIN = 3
-"""Squares around it that belong to its part: the whole face, and what a detector wants to see around a face."""
+"""Squares around it that belong to its part, at most: a whole face, and what a detector wants to see around it."""
 START = 16
 """What a part costs beside its area, in squares."""
 
@@ -33,12 +33,12 @@ class Part:
     bottom: int
 
 
-def parts_at(points: NDArray[np.float32], width: int, height: int) -> list[Part]:
-    """Rectangles of a photo of this size that hold every point (n, 2: x, y), with MARGIN squares around it."""
+def parts_at(points: NDArray[np.float32], width: int, height: int, margin: int = MARGIN) -> list[Part]:
+    """Rectangles of a photo of this size that hold every point (n, 2: x, y), with so many squares around it."""
     marked = _grid(width, height)
     inside = points[(points >= 0).all(1) & (points[:, 0] < width) & (points[:, 1] < height)].astype(np.int64) // CELL
     marked[inside[:, 1], inside[:, 0]] = True
-    return _parts(marked, width, height)
+    return _parts(marked, width, height, margin)
 
 
 def parts_around(boxes: Iterable[Box], width: int, height: int) -> list[Part]:
@@ -50,26 +50,28 @@ def parts_around(boxes: Iterable[Box], width: int, height: int) -> list[Part]:
             int(inside.top) // CELL : int(inside.bottom) // CELL + 1,
             int(inside.left) // CELL : int(inside.right) // CELL + 1,
         ] = True
-    return _parts(marked, width, height)
+    return _parts(marked, width, height, MARGIN)
 
 
 def _grid(width: int, height: int) -> NDArray[np.bool_]:
     return np.zeros((-(-height // CELL), -(-width // CELL)), np.bool_)
 
 
-def _parts(marked: NDArray[np.bool_], width: int, height: int) -> list[Part]:
+def _parts(marked: NDArray[np.bool_], width: int, height: int, margin: int) -> list[Part]:
     """Rectangles around what is marked, in pixels. They may overlap: few large ones or many small ones, whichever has
     detectors see fewer pixels."""
     return [
         Part(
-            max(0, left - MARGIN) * CELL, max(0, top - MARGIN) * CELL,
-            min(width, (right + MARGIN) * CELL), min(height, (bottom + MARGIN) * CELL),
+            max(0, left - margin) * CELL, max(0, top - margin) * CELL,
+            min(width, (right + margin) * CELL), min(height, (bottom + margin) * CELL),
         )
-        for left, top, right, bottom in _cheapest(marked, 0, 0)[1]
+        for left, top, right, bottom in _cheapest(marked, 0, 0, margin)[1]
     ]  # fmt: skip
 
 
-def _cheapest(marked: NDArray[np.bool_], left: int, top: int) -> tuple[int, list[tuple[int, int, int, int]]]:
+def _cheapest(
+    marked: NDArray[np.bool_], left: int, top: int, margin: int
+) -> tuple[int, list[tuple[int, int, int, int]]]:
     """What a piece of the grid costs, and its rectangles in squares of the whole grid: one, or those of its halves."""
     rows, columns = np.flatnonzero(marked.any(1)), np.flatnonzero(marked.any(0))
     if not rows.size:
@@ -77,15 +79,16 @@ def _cheapest(marked: NDArray[np.bool_], left: int, top: int) -> tuple[int, list
     marked = marked[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     left, top = left + int(columns[0]), top + int(rows[0])
     height, width = marked.shape
-    cost = (height + 2 * MARGIN) * (width + 2 * MARGIN) + START
+    cost = (height + 2 * margin) * (width + 2 * margin) + START
     whole = cost, [(left, top, left + width, top + height)]
-    if max(height, width) <= MARGIN:
+    if max(height, width) <= margin:
         return whole
     if width > height:
         half = width // 2
-        first, second = _cheapest(marked[:, :half], left, top), _cheapest(marked[:, half:], left + half, top)
+        pieces = (marked[:, :half], left, top), (marked[:, half:], left + half, top)
     else:
         half = height // 2
-        first, second = _cheapest(marked[:half], left, top), _cheapest(marked[half:], left, top + half)
+        pieces = (marked[:half], left, top), (marked[half:], left, top + half)
+    first, second = (_cheapest(piece, x, y, margin) for piece, x, y in pieces)
     halves = first[0] + second[0], first[1] + second[1]
     return min(whole, halves, key=lambda way: way[0])

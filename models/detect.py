@@ -20,28 +20,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.base import Detector, EngineError, Scout
-from models.closer import Part, parts_around, parts_at
+from models.closer import MARGIN, Part, parts_around, parts_at
 from models.fusion import Candidate, fuse
 from pipeline.types import Box, Detection, Landmarks, RgbImage
 
+SMALL = 32.0
+"""Pixels up to which a face and its surroundings need less room."""
+
 _Places = NDArray[np.float32]
 """Where something is suspected (n, 3): x, y, score."""
-_Suspicions = dict[str, list[_Places]]
 
 @dataclass(frozen=True, slots=True)
 class Enlarged:
     """A look of one engine at a photo of up to so many megapixels that is enlarged by a factor.
 
-    What it finds counts up to `largest` pixels in the photo: larger faces are seen better as they are. An engine that
-    is a scout looks only where its suspicion was `suspicion` or more; `rest`: and no engine is sure of a face so far.
+    What it finds counts up to `largest` pixels in the photo: larger faces are seen better as they are. `suspicion`:
+    only where a scout suspects something with that score or more, outside of faces that are sure (None: everywhere).
+    `extra` is added to the engine's threshold in photos that are not `huge`.
     """
 
     engine: str
     factor: float
     megapixels: float = math.inf
     largest: float = 64.0
-    suspicion: float = 0.0
-    rest: bool = False
+    suspicion: float | None = None
+    extra: float = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +60,6 @@ class DetectSettings:
     `enlarge`: looks at the photo enlarged, in this order. `sure`: the score from which on a face needs no closer look.
     `coarse_extra`: added to the threshold at half size and less for what is smaller than `coarse_side` pixels there: a
     real face of that size is seen better at the next larger scale, what is not are mostly two faces taken for one.
-    `enlarged_extra`: added to the threshold where the photo is enlarged; not in photos above `huge`, where fewer look
-    at full size.
     `turned`: engines that also look at the photo turned by 90, 180 and 270 degrees, reduced to `turned_side`, where
     `turned_threshold` applies.
     """
@@ -77,13 +78,13 @@ class DetectSettings:
     smallest_side: int = 240
     enlarge: tuple[Enlarged, ...] = (
         Enlarged("centerface", 2.0, megapixels=0.3),
-        Enlarged("yunet", 2.0),
-        Enlarged("yunet", 3.0, largest=24.0, suspicion=0.02, rest=True),
+        Enlarged("yunet", 2.0, suspicion=0.01),
+        Enlarged("yunet", 3.0, largest=24.0, suspicion=0.02, extra=0.15),
+        Enlarged("centerface", 2.0, largest=32.0, suspicion=0.02),
     )
     sure: float = 0.8
     coarse_side: int = 40
     coarse_extra: float = 0.2
-    enlarged_extra: float = 0.1
     turned: tuple[str, ...] = ("yunet",)
     turned_side: int = 800
     turned_threshold: float = 0.88
@@ -106,21 +107,18 @@ def find_faces(
     if not detectors:
         raise EngineError("no detector is given: without one every face would leak")
     candidates: list[Candidate] = []
-    suspected: _Suspicions = {}
-    skipped = 1
-    if image.shape[0] * image.shape[1] > settings.huge * 1e6 and len(detectors) > 1:
-        skipped, settings = 0, replace(settings, enlarged_extra=0.0)
+    suspected: list[_Places] = []
+    huge = image.shape[0] * image.shape[1] > settings.huge * 1e6 and len(detectors) > 1
     for step, (scale, level) in enumerate(_pyramid(image, settings)):
         for detector in detectors:
-            if step % 2 == skipped and detector.engine_id in settings.sparse:
+            if (step % 2 == 1) != huge and detector.engine_id in settings.sparse:
                 continue
-            asked = scale == 1 and isinstance(detector, Scout)
-            places = suspected.setdefault(detector.engine_id, []) if asked else None
             for part in _near(level, scale, near, settings):
-                candidates += _pass(level, scale, detector, settings, part, places)
+                candidates += _pass(level, scale, detector, settings, part, suspected if scale == 1 else None)
     for look in settings.enlarge:
         if image.shape[0] * image.shape[1] <= look.megapixels * 1e6:
-            candidates += _closer(image, look, detectors, settings, suspected, candidates)
+            closer = replace(look, extra=0.0) if huge else look
+            candidates += _closer(image, closer, detectors, settings, suspected, candidates)
     for detector in detectors:
         if detector.engine_id in settings.turned:
             candidates += _turned(image, detector, settings)
@@ -165,20 +163,22 @@ def _whole(level: RgbImage) -> Part:
 
 def _closer(
     image: RgbImage, look: Enlarged, detectors: Sequence[Detector], settings: DetectSettings,
-    suspected: _Suspicions, found: Sequence[Candidate],
+    suspected: Sequence[_Places], found: Sequence[Candidate],
 ) -> list[Candidate]:  # fmt: skip
-    """What the engine of this look finds in the photo enlarged: everywhere, when it does not tell where to look."""
+    """What the engine of this look finds in the photo enlarged: everywhere, when no scout is there to say where."""
     where = [_whole(image)]
-    if look.engine in suspected:
-        points = np.concatenate([np.empty((0, 3), np.float32), *suspected[look.engine]])
+    if look.suspicion is not None and any(isinstance(d, Scout) for d in detectors):
+        points = np.concatenate([np.empty((0, 3), np.float32), *suspected])
         points = points[points[:, 2] >= look.suspicion]
-        for box in (c.found.box for c in found if look.rest and c.found.score >= settings.sure):
-            x, y = points[:, 0], points[:, 1]
-            points = points[(x < box.left) | (x > box.right) | (y < box.top) | (y > box.bottom)]
-        where = parts_at(points[:, :2], image.shape[1], image.shape[0])
+        for box in (c.found.box for c in found if c.found.score >= settings.sure):
+            # The ellipse only: behind the corners of a box there may be somebody else.
+            x, y = (points[:, 0] - box.center[0]) / box.width, (points[:, 1] - box.center[1]) / box.height
+            points = points[x**2 + y**2 > 0.25]
+        where = parts_at(points[:, :2], image.shape[1], image.shape[0], MARGIN if look.largest > SMALL else MARGIN - 1)
     chosen = [d for d in detectors if d.engine_id == look.engine]
     closer = [c for d in chosen for part in where for c in _pass(image, look.factor, d, settings, part)]
-    return [c for c in closer if c.found.box.size <= look.largest]
+    least = settings.thresholds.get(look.engine, settings.threshold) + look.extra
+    return [c for c in closer if c.found.box.size <= look.largest and c.found.score >= least]
 
 
 def _pass(
@@ -199,9 +199,9 @@ def _pass(
                 size = (round(piece.shape[1] * factor), round(piece.shape[0] * factor))
                 piece = cv2.resize(piece, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
             for found in _look(detector, piece, threshold, suspected, (left, top)):
-                if found.score < threshold + _extra(scale, found.box.size, settings):
-                    continue
                 box = found.box
+                if scale < 1 and box.size < settings.coarse_side and found.score < threshold + settings.coarse_extra:
+                    continue
                 cut = (
                     (left > 0 and box.left < 3)
                     or (top > 0 and box.top < 3)
@@ -209,15 +209,6 @@ def _pass(
                     or (bottom < height and box.bottom > piece.shape[0] - 3)
                 )
                 yield Candidate(moved(found, left * factor, top * factor, 1 / scale), cut)
-
-
-def _extra(scale: float, size: float, settings: DetectSettings) -> float:
-    """How much more than its threshold a finding of this size needs at this scale."""
-    if scale < 1:
-        return settings.coarse_extra if size < settings.coarse_side else 0.0
-    if scale > 1:
-        return settings.enlarged_extra
-    return 0.0
 
 
 def _turned(image: RgbImage, detector: Detector, settings: DetectSettings) -> Iterator[Candidate]:

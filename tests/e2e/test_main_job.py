@@ -190,7 +190,7 @@ def test_without_a_register_everyone_is_covered(tmp_path: Path, samples: Path, w
     drop(school, "a.jpg", Image.open(samples / "t1.jpg"))
     (item,) = school.json("process")["items"]
     assert item["state"] == "published" and item["event"] == "unsorted"
-    assert len(item["verdicts"]) == 12 and not any(v["shown"] for v in item["verdicts"])
+    assert len(item["verdicts"]) == 14 and not any(v["shown"] for v in item["verdicts"])
 
 
 def test_with_matching_off_nobody_is_compared_or_enrolled(tmp_path: Path, samples: Path, weights: Path) -> None:

@@ -42,16 +42,22 @@ def covered(found: Sequence[Detection], points: Sequence[Point]) -> int:
     return sum(any(d.box.holds(point) for d in found) for point in points)
 
 
+def people(found: Sequence[Detection]) -> list[Detection]:
+    """The faces of `t1.jpg` that belong to people: behind them hangs a portrait with a face of 13 pixels."""
+    return [d for d in found if d.box.size > 40]
+
+
 def test_each_of_six_people_is_found_once(detectors: tuple[Detector, ...], samples: Path) -> None:
     found = find_faces(photo(samples / "t1.jpg"), detectors)
-    assert len(found) == 6
-    assert all(d.landmarks is not None and d.engines == ("centerface", "yunet") for d in found)
+    assert len(people(found)) == 6
+    assert all(d.landmarks is not None and d.engines == ("centerface", "yunet") for d in people(found))
+    assert [d.box.holds((333, 81)) for d in found if d not in people(found)] == [True]
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_a_photo_on_its_side_or_head_hides_nobody(turns: int, detectors: tuple[Detector, ...], samples: Path) -> None:
     image = photo(samples / "t1.jpg")
-    upright = find_faces(image, detectors)
+    upright = people(find_faces(image, detectors))
     height, width = image.shape[:2]
     found = find_faces(np.ascontiguousarray(np.rot90(image, turns)), detectors)
     points = []
@@ -78,7 +84,7 @@ def test_the_smallest_faces_in_twelve_megapixels(
         Image.fromarray(rng.integers(90, 160, (150, 200, 3), np.uint8)).resize((4000, 3000), Image.Resampling.BICUBIC)
     ).copy()
     group = photo(samples / "t1.jpg")
-    upright = find_faces(group, detectors)
+    upright = people(find_faces(group, detectors))
     width = round(group.shape[1] * pixels / float(np.median([d.box.width for d in upright])))
     small = (reduced(group, width) * light).astype(np.uint8)
     points = []
