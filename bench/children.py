@@ -59,7 +59,7 @@ class Eyes:
     def face(self, image: RgbImage) -> Detection | None:
         """The largest face over the middle of a photo."""
         middle = image.shape[1] / 2, image.shape[0] / 2
-        found = find_faces(image, self.detectors, DetectSettings(turned=(), enlarge=()))
+        found = find_faces(image, self.detectors, DetectSettings(turned=(), closer=()))
         return max((f for f in found if f.box.holds(middle)), key=lambda f: f.box.area, default=None)
 
     def vectors(self, image: RgbImage, face: Detection) -> _Rows | None:

@@ -57,7 +57,7 @@ def main() -> int:
     def look(path: Path) -> tuple[RgbImage, Detection] | None:
         image = np.asarray(Image.open(path).convert("RGB"))
         found = [
-            f for f in find_faces(image, detectors, DetectSettings(turned=(), enlarge=())) if f.box.holds((125, 130))
+            f for f in find_faces(image, detectors, DetectSettings(turned=(), closer=())) if f.box.holds((125, 130))
         ]
         return (image, max(found, key=lambda f: f.box.area)) if found else None
 

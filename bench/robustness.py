@@ -7,7 +7,8 @@ Faces: those annotated in `boxed` and `noses`, and those of `groups` that both e
 (at least 40 pixels there, so that they can be made smaller). Each photo is changed as a whole and looked at again; a
 face counts as found when the middle of it lies in a result. Sizes are the longer side of the face's box.
 
-`crowd` is a photo of 12 megapixels: all those photos reduced to one size of face, some turned a little, side by side.
+`crowd` is a photo of 12 megapixels: all those photos reduced to one size of face, some turned a little, side by side;
+`hard` the same of photos that are dark, out of focus, with masks ..., at each of the sizes in HARD_SIZES.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from models.engines import load_detectors
 from pipeline.types import RgbImage
 
 SIZES = (8, 10, 12, 16, 24, 32, 48)
+HARD_SIZES = (10, 14, 20, 30)
 ANGLES = (15, 30, 45, 60, 90, 135, 180)
 Change = Callable[["Scene", float], "Scene"]
 
@@ -58,11 +60,16 @@ def main() -> int:
     detectors = load_detectors(["centerface", "yunet"], weights.FOLDER, 1)
     scenes = load(arguments.data, detectors)
     print(f"{sum(len(s.points) for s in scenes)} faces in {len(scenes)} photos", flush=True)
-    result: dict[str, Any] = {"crowd": {}, "changes": {}}
+    result: dict[str, Any] = {"crowd": {}, "hard": {}, "changes": {}}
     for size in SIZES:
         result["crowd"][size] = row = crowd(scenes, size, detectors)
         print(f"crowd, faces of {size} px: {row['found']} of {row['faces']}, {row['regions']} regions, "
               f"{row['seconds']:.1f} s", flush=True)  # fmt: skip
+    for name, (change, value) in HARD.items():
+        changed = [change(scene, value) for scene in scenes]
+        result["hard"][name] = rows = {size: crowd(changed, size, detectors) for size in HARD_SIZES}
+        print(f"crowd, {name}: " + ", ".join(f"{size} px {r['found']} of {r['faces']}" for size, r in rows.items()),
+              flush=True)  # fmt: skip
     if not arguments.crowd_only:
         for name, (change, values) in CHANGES.items():
             result["changes"][name] = rows = {}
@@ -149,6 +156,16 @@ CHANGES: dict[str, tuple[Change, tuple[float, ...]]] = {
 }
 
 
+HARD: dict[str, tuple[Change, float]] = {
+    "out of focus": (blurred, 0.06),
+    "dark": (lit, 0.15),
+    "overexposed": (lit, 2.5),
+    "masked": (masked, 0.45),
+    "bar over the eyes": (glasses, 0.2),
+    "turned by 45 degrees": (turned, 45.0),
+}
+
+
 def looked(scenes: list[Scene], change: Change, value: float, detectors: tuple[Detector, ...]) -> dict[str, int]:
     """How many faces are still found."""
     found = faces = 0
@@ -202,11 +219,16 @@ def plot(result: dict[str, Any], path: Path) -> None:
     mpl.use("Agg")
     import matplotlib.pyplot as plt  # noqa: PLC0415
 
-    panels = {"size in a photo of 12 megapixels": result["crowd"], **result["changes"]}
-    figure, axes = plt.subplots(2, 3, figsize=(10, 5), sharey=True)
-    for axis, (name, rows) in zip(axes.flat, panels.items(), strict=False):
-        axis.plot([str(k) for k in rows], [r["found"] / r["faces"] for r in rows.values()], "o-")
-        axis.set_title(name, fontsize=9)
+    panels = {"size (px) in a photo of 12 megapixels": {"": result["crowd"]}, "size (px), harder": result["hard"]}
+    panels |= {name: {"": rows} for name, rows in result["changes"].items()}
+    figure, axes = plt.subplots(2, 4, figsize=(13, 5.5), sharey=True)
+    axes.flat[-1].axis("off")
+    for axis, (title, lines) in zip(axes.flat, panels.items(), strict=False):
+        for name, rows in lines.items():
+            axis.plot([str(k) for k in rows], [r["found"] / r["faces"] for r in rows.values()], "o-", label=name)
+        if len(lines) > 1:
+            axis.legend(fontsize=6, loc="lower right")
+        axis.set_title(title, fontsize=9)
         axis.set_ylim(0, 1.03)
         axis.grid(alpha=0.3)
     figure.tight_layout()

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The script that people write for this job, to compare with: face_recognition finds and names, OpenCV blurs.
 
-    python usual_script.py PHOTOS PORTRAITS OUT [--model hog|cnn]
+    python usual_script.py PHOTOS PORTRAITS OUT [--model hog|cnn] [--upsample 1]
 
 For another Python than the project's, one that has `face_recognition` (bench/versus.py runs it). PORTRAITS holds one
 photo of each person who may be seen. Prints one JSON object: seconds for all photos, and the boxes found in each.
@@ -20,6 +20,7 @@ parser.add_argument("photos", type=Path)
 parser.add_argument("portraits", type=Path)
 parser.add_argument("out", type=Path)
 parser.add_argument("--model", default="hog")
+parser.add_argument("--upsample", type=int, default=1, help="how often the photo is doubled")
 a = parser.parse_args()
 a.out.mkdir(parents=True, exist_ok=True)
 known = []
@@ -28,7 +29,7 @@ for path in sorted(a.portraits.iterdir()):
 found, started = {}, time.monotonic()
 for path in sorted(a.photos.glob("*.jpg")):
     image = face_recognition.load_image_file(path)
-    boxes = face_recognition.face_locations(image, model=a.model)
+    boxes = face_recognition.face_locations(image, a.upsample, a.model)
     pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
     for (top, right, bottom, left), code in zip(boxes, face_recognition.face_encodings(image, boxes), strict=True):
         if not any(face_recognition.compare_faces(known, code)):

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Photos per second and recall against the script that people write, and against deface, on the same photos.
 
-    python -m bench.versus --python PATH/TO/python [--deface PATH/TO/deface] [--photos 4] [--faces 25] [--slots 2]
+    python -m bench.versus --python PATH/TO/python [--upsample 1 2] [--deface PATH/TO/deface] [--photos 4] [--slots 2]
 
 --python has `face_recognition` and OpenCV installed (an environment of its own: it needs dlib); bench/usual_script.py
-runs there. Photos of 12 megapixels: those of `boxed`, `noses` and `groups` of
+runs there; --upsample lets it double each photo once, as it does by itself, or more often, for the sake of smaller
+faces. Photos of 12 megapixels: those of `boxed`, `noses` and `groups` of
 ../shared/data at several sizes of face, side by side, until there are enough faces. Each program finds the faces, lets
 two people be seen whose portraits it has (deface cannot) and covers the rest. Ours is the whole way of a photo:
 decode, find, describe, match, cover, write, open the result and look at it again, in one child process for each slot.
@@ -15,6 +16,7 @@ programs too. Recall is the share of the faces whose middle lies in a box.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import resource
 import subprocess
@@ -50,6 +52,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--python", type=Path, help="a Python that has face_recognition")
     parser.add_argument("--model", nargs="+", default=["hog"], help="detectors of face_recognition: hog, cnn")
+    parser.add_argument("--upsample", type=int, nargs="+", default=[1], help="how often it doubles a photo")
     parser.add_argument("--deface", type=Path)
     parser.add_argument("--photos", type=int, default=4)
     parser.add_argument("--faces", type=int, default=25, help="faces in a photo, at least")
@@ -63,11 +66,11 @@ def main() -> None:
         for name in PORTRAITS:
             (home / "portraits" / name).write_bytes((a.data / "friends" / name).read_bytes())
         rows = {"ours": row("ours", *timed(lambda: ours(home, a.slots)), truth)}
-        for model in a.model if a.python else ():
+        for model, doubled in itertools.product(a.model if a.python else (), a.upsample):
             script = [a.python, Path(__file__).parent / "usual_script.py", home / "photos", home / "portraits",
-                      home / model, "--model", model]  # fmt: skip
+                      home / model, "--model", model, "--upsample", doubled]  # fmt: skip
             done, processor = timed(lambda script=script: json.loads(call(script)))  # type: ignore[misc]
-            name = f"face_recognition ({model}) and OpenCV"
+            name = f"face_recognition ({model}, doubled {doubled} times) and OpenCV"
             rows[name] = row(name, (done["seconds"], done["found"]), processor, truth)
         if a.deface:
             started = time.monotonic()

@@ -31,20 +31,22 @@ _Places = NDArray[np.float32]
 """Where something is suspected (n, 3): x, y, score."""
 
 @dataclass(frozen=True, slots=True)
-class Enlarged:
-    """A look of one engine at a photo of up to so many megapixels that is enlarged by a factor.
+class Closer:
+    """A look of one engine at a photo of up to so many megapixels, enlarged, or `turned` on its sides and its head.
 
     What it finds counts up to `largest` pixels in the photo: larger faces are seen better as they are. `suspicion`:
     only where a scout suspects something with that score or more, outside of faces that are sure (None: everywhere).
-    `extra` is added to the engine's threshold in photos that are not `huge`.
+    `extra` is added to the engine's threshold; in photos that are `huge`, `extra_huge`.
     """
 
     engine: str
-    factor: float
+    factor: float = 1.0
+    turned: bool = False
     megapixels: float = math.inf
     largest: float = 64.0
     suspicion: float | None = None
     extra: float = 0.1
+    extra_huge: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class DetectSettings:
     `sparse`: engines that see every other level of the pyramid, because they find faces of a wide range of sizes; of
     photos above `huge` megapixels they see the half size first: half of the time, and nothing lost (RESULTS.md).
     `coarse`: megapixels up to which a level is seen whole where only surroundings are asked for.
-    `enlarge`: looks at the photo enlarged, in this order. `sure`: the score from which on a face needs no closer look.
+    `closer`: closer looks, in this order. `sure`: the score from which on a face needs none.
     `coarse_extra`: added to the threshold at half size and less for what is smaller than `coarse_side` pixels there: a
     real face of that size is seen better at the next larger scale, what is not are mostly two faces taken for one.
     `turned`: engines that also look at the photo turned by 90, 180 and 270 degrees, reduced to `turned_side`, where
@@ -76,11 +78,12 @@ class DetectSettings:
     huge: float = 6.0
     coarse: float = 1.0
     smallest_side: int = 240
-    enlarge: tuple[Enlarged, ...] = (
-        Enlarged("centerface", 2.0, megapixels=0.3),
-        Enlarged("yunet", 2.0, suspicion=0.01),
-        Enlarged("yunet", 3.0, largest=24.0, suspicion=0.02, extra=0.15),
-        Enlarged("centerface", 2.0, largest=32.0, suspicion=0.02),
+    closer: tuple[Closer, ...] = (
+        Closer("centerface", 2.0, megapixels=0.3),
+        Closer("yunet", 2.0, suspicion=0.01),
+        Closer("yunet", 3.0, largest=24.0, suspicion=0.02, extra=0.15),
+        Closer("centerface", 2.0, largest=32.0, suspicion=0.02),
+        Closer("yunet", turned=True, largest=96.0, suspicion=0.02, extra=0.2, extra_huge=0.15),
     )
     sure: float = 0.8
     coarse_side: int = 40
@@ -115,13 +118,13 @@ def find_faces(
                 continue
             for part in _near(level, scale, near, settings):
                 candidates += _pass(level, scale, detector, settings, part, suspected if scale == 1 else None)
-    for look in settings.enlarge:
+    for look in settings.closer:
         if image.shape[0] * image.shape[1] <= look.megapixels * 1e6:
-            closer = replace(look, extra=0.0) if huge else look
-            candidates += _closer(image, closer, detectors, settings, suspected, candidates)
+            least = look.extra_huge if huge else look.extra
+            candidates += _closer(image, look, least, detectors, settings, suspected, candidates)
     for detector in detectors:
         if detector.engine_id in settings.turned:
-            candidates += _turned(image, detector, settings)
+            candidates += _on_all_sides(image, detector, settings)
     return fuse(candidates, image.shape[1], image.shape[0])
 
 
@@ -162,23 +165,46 @@ def _whole(level: RgbImage) -> Part:
 
 
 def _closer(
-    image: RgbImage, look: Enlarged, detectors: Sequence[Detector], settings: DetectSettings,
+    image: RgbImage, look: Closer, extra: float, detectors: Sequence[Detector], settings: DetectSettings,
     suspected: Sequence[_Places], found: Sequence[Candidate],
 ) -> list[Candidate]:  # fmt: skip
-    """What the engine of this look finds in the photo enlarged: everywhere, when no scout is there to say where."""
-    where = [_whole(image)]
+    """What the engine of this look finds: everywhere, when no scout is there to say where."""
+    where, sure = [_whole(image)], list[Box]()
     if look.suspicion is not None and any(isinstance(d, Scout) for d in detectors):
+        sure = [c.found.box for c in found if c.found.score >= settings.sure]
         points = np.concatenate([np.empty((0, 3), np.float32), *suspected])
-        points = points[points[:, 2] >= look.suspicion]
-        for box in (c.found.box for c in found if c.found.score >= settings.sure):
-            # The ellipse only: behind the corners of a box there may be somebody else.
-            x, y = (points[:, 0] - box.center[0]) / box.width, (points[:, 1] - box.center[1]) / box.height
-            points = points[x**2 + y**2 > 0.25]
+        points = points[(points[:, 2] >= look.suspicion) & ~_inside(points[:, :2], sure)]
         where = parts_at(points[:, :2], image.shape[1], image.shape[0], MARGIN if look.largest > SMALL else MARGIN - 1)
-    chosen = [d for d in detectors if d.engine_id == look.engine]
-    closer = [c for d in chosen for part in where for c in _pass(image, look.factor, d, settings, part)]
-    least = settings.thresholds.get(look.engine, settings.threshold) + look.extra
-    return [c for c in closer if c.found.box.size <= look.largest and c.found.score >= least]
+    least = settings.thresholds.get(look.engine, settings.threshold) + extra
+    closer: list[Candidate] = []
+    for detector in (d for d in detectors if d.engine_id == look.engine):
+        for part in where:
+            if look.turned:
+                for tile in _tiles(part, 1.0, detector, settings):
+                    closer += _turned(image, tile, detector, least)
+            else:
+                closer += _pass(image, look.factor, detector, settings, part)
+    closer = [c for c in closer if c.found.box.size <= look.largest and c.found.score >= least]
+    known = _inside(np.array([c.found.box.center for c in closer], np.float32).reshape(-1, 2), sure)
+    return [c for c, one in zip(closer, known, strict=True) if not one]
+
+
+def _inside(points: NDArray[np.float32], boxes: Sequence[Box]) -> NDArray[np.bool_]:
+    """Which points (n, 2) lie in the ellipse of a box; in the corners of a box there may be somebody else behind."""
+    inside = np.zeros(len(points), np.bool_)
+    for box in boxes:
+        x, y = (points[:, 0] - box.center[0]) / box.width, (points[:, 1] - box.center[1]) / box.height
+        inside |= x**2 + y**2 <= 0.25
+    return inside
+
+
+def _tiles(part: Part, factor: float, detector: Detector, settings: DetectSettings) -> Iterator[Part]:
+    """A part of an image in pieces that a detector sees at once when they are enlarged by a factor."""
+    tile = round(settings.tiles.get(detector.engine_id, settings.tile) / factor)
+    overlap = round((settings.enlarged_overlap if factor > 1 else settings.overlap) / factor)
+    for top, bottom in _spans(part.top, part.bottom, tile, overlap):
+        for left, right in _spans(part.left, part.right, tile, overlap):
+            yield Part(left, top, right, bottom)
 
 
 def _pass(
@@ -188,40 +214,48 @@ def _pass(
     """One detector over all tiles of one level, or of a part of it. Above 1 it enlarges tile by tile: the whole is
     never in memory. `suspected` takes up what a scout suspects, in pixels of the level."""
     factor = max(1.0, scale)
-    height, width = level.shape[:2]
-    tile = round(settings.tiles.get(detector.engine_id, settings.tile) / factor)
-    overlap = round((settings.enlarged_overlap if factor > 1 else settings.overlap) / factor)
     threshold = settings.thresholds.get(detector.engine_id, settings.threshold)
-    for top, bottom in _spans(part.top, part.bottom, tile, overlap):
-        for left, right in _spans(part.left, part.right, tile, overlap):
-            piece = np.ascontiguousarray(level[top:bottom, left:right])
-            if factor > 1:
-                size = (round(piece.shape[1] * factor), round(piece.shape[0] * factor))
-                piece = cv2.resize(piece, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
-            for found in _look(detector, piece, threshold, suspected, (left, top)):
-                box = found.box
-                if scale < 1 and box.size < settings.coarse_side and found.score < threshold + settings.coarse_extra:
-                    continue
-                cut = (
-                    (left > 0 and box.left < 3)
-                    or (top > 0 and box.top < 3)
-                    or (right < width and box.right > piece.shape[1] - 3)
-                    or (bottom < height and box.bottom > piece.shape[0] - 3)
-                )
-                yield Candidate(moved(found, left * factor, top * factor, 1 / scale), cut)
+    for tile in _tiles(part, factor, detector, settings):
+        piece = np.ascontiguousarray(level[tile.top : tile.bottom, tile.left : tile.right])
+        if factor > 1:
+            size = (round(piece.shape[1] * factor), round(piece.shape[0] * factor))
+            piece = cv2.resize(piece, size, interpolation=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+        for found in _look(detector, piece, threshold, suspected, (tile.left, tile.top)):
+            box = found.box
+            if scale < 1 and box.size < settings.coarse_side and found.score < threshold + settings.coarse_extra:
+                continue
+            there = moved(found, tile.left * factor, tile.top * factor, 1 / scale)
+            yield Candidate(there, _cut(box, tile, level, factor))
 
 
-def _turned(image: RgbImage, detector: Detector, settings: DetectSettings) -> Iterator[Candidate]:
+def _on_all_sides(image: RgbImage, detector: Detector, settings: DetectSettings) -> Iterator[Candidate]:
     """One detector over the whole photo, reduced, in the three other orientations."""
     height, width = image.shape[:2]
     scale = min(1.0, settings.turned_side / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = image if scale == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    for candidate in _turned(small, _whole(small), detector, settings.turned_threshold):
+        yield replace(candidate, found=moved(candidate.found, 0, 0, width / size[0]))
+
+
+def _turned(image: RgbImage, part: Part, detector: Detector, threshold: float) -> Iterator[Candidate]:
+    """One detector over a part of an image in the three other orientations."""
+    piece = image[part.top : part.bottom, part.left : part.right]
     for turns in (1, 2, 3):
-        piece = np.ascontiguousarray(np.rot90(small, turns))
-        for found in _look(detector, piece, settings.turned_threshold):
-            upright = _unturn(found, turns, small.shape[1], small.shape[0])
-            yield Candidate(moved(upright, 0, 0, width / size[0]), turned=True)
+        for found in _look(detector, np.ascontiguousarray(np.rot90(piece, turns)), threshold):
+            upright = _unturn(found, turns, piece.shape[1], piece.shape[0])
+            yield Candidate(moved(upright, part.left, part.top), _cut(upright.box, part, image, 1.0), turned=True)
+
+
+def _cut(box: Box, part: Part, image: RgbImage, factor: float) -> bool:
+    """Whether a box, in pixels of a part of an image enlarged by a factor, ends where the part was cut from it."""
+    width, height = (part.right - part.left) * factor, (part.bottom - part.top) * factor
+    return (
+        (part.left > 0 and box.left < 3)
+        or (part.top > 0 and box.top < 3)
+        or (part.right < image.shape[1] and box.right > width - 3)
+        or (part.bottom < image.shape[0] and box.bottom > height - 3)
+    )
 
 
 def _look(

@@ -47,7 +47,7 @@ ALIKE: Mapping[str, tuple[float, float, float]] = {"sface": (0.712, 0.177, 0.05)
 """Of each recogniser, in red light: how alike the first two faces are, which are one person's; how alike the second and
 the third are, which are not; and by how much either may be off."""
 
-PLAIN = DetectSettings(enlarge=(), turned=())
+PLAIN = DetectSettings(closer=(), turned=())
 """The thresholds that photos and films are looked at with; once, as it is."""
 
 

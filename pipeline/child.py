@@ -88,7 +88,7 @@ class Bench:
         # seen already: enlarged and turned copies, and a close look at where no face was found and nothing was
         # covered, would be a second one at the same. All faces found count, whatever was planned for them.
         near = [*(region.box for region in regions), *(face.detection.box for face in self._found)]
-        faces = self._faces(written.pixels, request["embed"], shown, DetectSettings(enlarge=(), turned=()), near)
+        faces = self._faces(written.pixels, request["embed"], shown, DetectSettings(closer=(), turned=()), near)
         height, width = written.pixels.shape[:2]
         return {
             "checks": [wire.check_out(c) for c in checks],

@@ -25,7 +25,7 @@ from pipeline.films.scales import MARGIN, SAME, add_large, fast_first, hints, th
 from pipeline.track import Rhythm, Tracker
 from pipeline.types import Box, Detection, RgbImage
 
-SECOND = DetectSettings(enlarge=(), turned=(), tile=768)  # CenterFace: 100 MiB for each look, in any size of film
+SECOND = DetectSettings(closer=(), turned=(), tile=768)  # CenterFace: 100 MiB for each look, in any size of film
 _SMALL = (32, 18)
 _LARGE_EVERY = 3  # frames between two looks for faces that are too large for full size; the frames between are bridged
 _AHEAD = 4  # frames per thread under way: so many are looked at while the tracker waits for the second detector

@@ -37,7 +37,7 @@ def originals(weights: Path) -> dict[str, Path]:
 
 def test_the_same_landmarks_cuts_and_vectors_as_dlib(weights: Path, samples: Path, originals: dict[str, Path]) -> None:
     image = np.asarray(Image.open(samples / "t1.jpg").convert("RGB"))
-    faces = find_faces(image, load_detectors(["yunet"], weights, 1), DetectSettings(turned=(), enlarge=()))
+    faces = find_faces(image, load_detectors(["yunet"], weights, 1), DetectSettings(turned=(), closer=()))
     assert len(faces) >= 6
     predictor = dlib.shape_predictor(str(originals["dlib-landmarks"]))
     encoder = dlib.face_recognition_model_v1(str(originals["dlib"]))

@@ -47,6 +47,13 @@ def people(found: Sequence[Detection]) -> list[Detection]:
     return [d for d in found if d.box.size > 40]
 
 
+def nose(face: Detection, turns: int, image: RgbImage) -> Point:
+    """Where the nose of a face is after np.rot90 has turned the image."""
+    assert face.landmarks is not None
+    (x, y), (height, width) = face.landmarks[2], image.shape[:2]
+    return {1: (y, width - x), 2: (width - x, height - y), 3: (height - y, x)}[turns]
+
+
 def test_each_of_six_people_is_found_once(detectors: tuple[Detector, ...], samples: Path) -> None:
     found = find_faces(photo(samples / "t1.jpg"), detectors)
     assert len(people(found)) == 6
@@ -58,14 +65,8 @@ def test_each_of_six_people_is_found_once(detectors: tuple[Detector, ...], sampl
 def test_a_photo_on_its_side_or_head_hides_nobody(turns: int, detectors: tuple[Detector, ...], samples: Path) -> None:
     image = photo(samples / "t1.jpg")
     upright = people(find_faces(image, detectors))
-    height, width = image.shape[:2]
     found = find_faces(np.ascontiguousarray(np.rot90(image, turns)), detectors)
-    points = []
-    for d in upright:
-        assert d.landmarks is not None
-        x, y = d.landmarks[2]
-        points.append({1: (y, width - x), 2: (width - x, height - y), 3: (height - y, x)}[turns])
-    assert covered(found, points) == 6
+    assert covered(found, [nose(d, turns, image) for d in upright]) == 6
 
 
 @pytest.mark.parametrize("width", [120, 200, 640, 2400])
@@ -95,6 +96,21 @@ def test_the_smallest_faces_in_twelve_megapixels(
     assert covered(find_faces(canvas, detectors), points) == len(points)
 
 
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_small_faces_on_their_side_or_head_in_twelve_megapixels(
+    turns: int, detectors: tuple[Detector, ...], samples: Path
+) -> None:
+    group = photo(samples / "t1.jpg")
+    lying = np.ascontiguousarray(np.rot90(group, turns))
+    noses = [nose(d, turns, group) for d in people(find_faces(group, detectors))]
+    small = reduced(lying, 450 if turns == 2 else round(450 * lying.shape[1] / group.shape[1]))  # faces of 40 pixels
+    scale = small.shape[1] / lying.shape[1]
+    canvas = np.full((3000, 4000, 3), 120, np.uint8)
+    canvas[1000 : 1000 + small.shape[0], 2000 : 2000 + small.shape[1]] = small
+    found = find_faces(canvas, detectors)
+    assert covered(found, [(2000 + x * scale, 1000 + y * scale) for x, y in noses]) == 6 and len(found) <= 7
+
+
 def test_a_look_at_surroundings_sees_the_faces_there_and_large_ones_everywhere(
     detectors: tuple[Detector, ...], samples: Path
 ) -> None:
@@ -104,7 +120,7 @@ def test_a_look_at_surroundings_sees_the_faces_there_and_large_ones_everywhere(
     for left, top, side in places.values():
         canvas[top : top + side, left : left + side] = reduced(face, side)
     points = {name: (left + 0.44 * side, top + 0.22 * side) for name, (left, top, side) in places.items()}
-    settings = DetectSettings(enlarge=(), turned=())
+    settings = DetectSettings(closer=(), turned=())
     everywhere = find_faces(canvas, detectors, settings)
     around = find_faces(canvas, detectors, settings, [Box(330, 400, 350, 420)])
     assert [covered(everywhere, [p]) for p in points.values()] == [1, 1, 1]
