@@ -1,8 +1,8 @@
 """Where to look closely: a few parts of a photo instead of all of it. Pure.
 
 A detector that is sure of faces from ten pixels on still stirs at smaller ones: hardly, but far more than at grass or a
-wall. So it sees the photo enlarged only there. And of what was written only the surroundings of covers and of faces
-that stay visible are new (bench/RESULTS.md).
+wall. So the photo is seen enlarged and turned only there. And of what was written only the surroundings of covers and
+of the faces that were found are seen closely once more (bench/RESULTS.md).
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
 Each pass looks at the photo at one scale. Detectors see faces of a certain range of pixels, so large faces are found
 at small scales and small faces at full size or enlarged. Tiles keep memory bounded: they overlap by more than the
 largest face that a scale is for, and larger faces are whole at the next smaller scale.
-Where the fast engine suspects faces too small for it, the photo is seen enlarged (models.closer). What all looks find
-is fused (models.fusion).
+Where a scout suspects faces that it is not sure of, the photo is seen enlarged and turned (models.closer). What all
+looks find is fused (models.fusion).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ SMALL = 32.0
 
 _Places = NDArray[np.float32]
 """Where something is suspected (n, 3): x, y, score."""
+
 
 @dataclass(frozen=True, slots=True)
 class Closer:
@@ -101,8 +102,9 @@ def find_faces(
 
     `near`: only the surroundings of these boxes are seen at scales at which the image has more than `settings.coarse`
     megapixels, for an image of which the rest is known.
-    Every detection of any engine from its threshold on lies inside the box of a result. Boxes are clamped to the
-    frame. Raises EngineError when an engine fails or returns what it may not; there is no partial answer.
+    Every detection of any engine from its threshold on lies inside the box of a result; what a closer look finds in the
+    middle of a face that is sure is that face. Boxes are clamped to the frame. Raises EngineError when an engine fails
+    or returns what it may not; there is no partial answer.
     """
     settings = settings or DetectSettings()
     if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or 0 in image.shape:
