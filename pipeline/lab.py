@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import math
 import os
 import select
 import signal
@@ -81,11 +82,22 @@ class Preview:
     height: int
 
 
-class Lab:
-    """One child process. Not for use by two threads at once; `kill` may be called from any thread."""
+@dataclass(slots=True)
+class Doubt:
+    """When one of the readers that share weights last found its engines unfit, on the monotonic clock in seconds."""
 
-    def __init__(self, options: LabOptions) -> None:
+    since: float = -math.inf
+
+
+class Lab:
+    """One child process. Not for use by two threads at once; `kill` may be called from any thread.
+
+    What one reader with the same `doubt` finds of its engines makes each of the others prove its own before it goes on.
+    """
+
+    def __init__(self, options: LabOptions, doubt: Doubt | None = None) -> None:
         self._options = options
+        self._doubt = doubt or Doubt()
         self._process: subprocess.Popen[bytes] | None = None
         self._tray: Tray | None = None
         self._files = 0
@@ -106,14 +118,23 @@ class Lab:
     def prove(self) -> None:
         """Before work: the engines must have seen what is in the known photographs, not long ago.
 
-        A child does so when it starts. One whose engines were not fit is started again, to see whether they are now.
-        Raises EnginesUnfit, or another ChildError.
+        Not long ago: within `prove_seconds`, and since another reader last found its engines unfit. A child does so
+        when it starts. One whose engines were not fit is started again, to see whether they are now. Raises
+        EnginesUnfit, or another ChildError.
         """
-        if self.unfit:
-            self.start()
-        elif self._process is not None and time.monotonic() - self._proven >= self._options.prove_seconds:
+        if self._process is None:
+            if self.unfit or self._doubted:
+                self.start()
+            return
+        stale = time.monotonic() - self._proven >= self._options.prove_seconds
+        while stale or self._doubted:
+            asked = time.monotonic()
             self._ask({"op": "prove"})
-            self._proven = time.monotonic()
+            self._proven, stale = asked, False
+
+    @property
+    def _doubted(self) -> bool:
+        return self._proven <= self._doubt.since
 
     def identify(self, path: Path) -> Medium:
         """Whether a file is a photo, a film or a sound recording. Raises ChildError."""
@@ -228,11 +249,11 @@ class Lab:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
             env={"LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": str(o.threads), "OPENBLAS_NUM_THREADS": str(o.threads)},
         )  # fmt: skip
-        self._files, self._buffer = 0, b""
+        self._files, self._buffer, started = 0, b"", time.monotonic()
         threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
         hello = self._receive(time.monotonic() + _START_SECONDS)
         self.confined = tuple(hello["confined"])
-        self.unfit, self._proven = False, time.monotonic()
+        self.unfit, self._proven = False, started
 
     def _listen(self, process: subprocess.Popen[bytes]) -> None:
         if process.stderr is not None:
@@ -317,7 +338,7 @@ class Lab:
             raise ChildError(message)
         if reason == "engine_error":
             self.close()
-            self.unfit = True
+            self.unfit, self._doubt.since = True, time.monotonic()
             raise EnginesUnfit(f"The engines are not fit for work: {message}.")
         if reason in {"child_error", "out_of_memory"}:
             self.close()  # its memory is not to be trusted any more

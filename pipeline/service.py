@@ -21,7 +21,7 @@ from pipeline.errors import BeeldwachtError, ChildError, PublishError, StartupEr
 from pipeline.faults import reach
 from pipeline.film_record import look_name
 from pipeline.intake import Intake, Taken
-from pipeline.lab import FilmOptions, Lab, LabOptions
+from pipeline.lab import Doubt, FilmOptions, Lab, LabOptions
 from pipeline.lifecycle import State
 from pipeline.log_files import LogFiles
 from pipeline.parts import Parts
@@ -59,6 +59,7 @@ class Service:
         self._register = register
         self._parts = parts
         self._lab_options = lab_options
+        self._doubt = Doubt()
         self._log_files = log_files
         self._on_taken = on_taken
         self._on_done = on_done
@@ -88,7 +89,7 @@ class Service:
             self._expect_publish_folder()
         parts.vault.prepare()
         self._log_files.append(parts.store.journal.entries)
-        first = Lab(self._lab_options)
+        first = Lab(self._lab_options, self._doubt)
         try:
             first.start()
         except ChildError as e:
@@ -112,7 +113,7 @@ class Service:
         if self._register:
             self._register.start()
         for n in range(parts.settings.work.slots):
-            self._hire(n, first if n == 0 else Lab(self._lab_options))
+            self._hire(n, first if n == 0 else Lab(self._lab_options, self._doubt))
 
     def _expect_publish_folder(self) -> None:
         """Something is published: then a publish folder without any channel is a share that is not mounted."""
@@ -227,7 +228,7 @@ class Service:
         for n, worker in enumerate(self._workers):
             if not worker.is_alive():
                 logger.error("slot %d ended; it is started again", n)
-                self._hire(n, Lab(self._lab_options))
+                self._hire(n, Lab(self._lab_options, self._doubt))
         now = time.monotonic()
         if now - self._last_beat >= _BEAT_SECONDS:
             self._last_beat = now

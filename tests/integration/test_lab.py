@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from PIL import Image
 
 from pipeline import mask
 from pipeline.errors import ChildDied, ChildError, ChildRefused, ChildTimeout, EnginesUnfit
-from pipeline.lab import Lab, LabOptions
+from pipeline.lab import Doubt, Lab, LabOptions
 from pipeline.match import LEAST_SIZE
 from pipeline.types import Box, Style
 
@@ -105,6 +106,34 @@ def test_a_child_that_calls_its_engines_unfit_over_a_file_is_blamed_for_the_file
     assert not isinstance(e.value, EnginesUnfit) and not lab.unfit
     lab.start()
     assert lab.analyse(samples / "biden.jpg", embed=False).faces
+
+
+def test_what_one_reader_finds_of_its_engines_makes_the_others_prove_theirs(
+    options: LabOptions, weights: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(weights / "known", tmp_path / "known")
+    shutil.copyfile(weights / "yunet.onnx", tmp_path / "yunet.onnx")
+    options = replace(options, weights=tmp_path, embedders=())
+    doubt = Doubt()
+    often, seldom, resting = Lab(replace(options, prove_seconds=0.0), doubt), Lab(options, doubt), Lab(options, doubt)
+    try:
+        for lab in (often, seldom):
+            lab.start()
+        known = tmp_path / "known" / "obama.jpg"
+        right = known.read_bytes()
+        known.write_bytes((tmp_path / "known" / "biden.jpg").read_bytes())
+        seldom.prove()  # not long ago
+        for lab in (often, seldom, resting):
+            with pytest.raises(EnginesUnfit):
+                lab.prove()
+            assert lab.unfit
+        known.write_bytes(right)
+        for lab in (often, seldom, resting):
+            lab.prove()
+            assert not lab.unfit
+    finally:
+        for lab in (often, seldom, resting):
+            lab.close()
 
 
 def test_a_child_that_hangs_is_killed_at_the_deadline(options: LabOptions, samples: Path) -> None:
