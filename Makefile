@@ -19,13 +19,15 @@ lint: .venv/ready
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-# Every package is pinned with its hashes in requirements.lock; pip refuses anything else.
+# Every package is pinned with its hashes in requirements.lock; pip refuses anything else. The project's own modules are
+# compiled as well: where bytecode may not be written, every command and every reader of media would do so at its start.
 .venv/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.12 ..."; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PY) -m compileall -q models consent_sync pipeline
 	@touch $@
 
 models/weights/ready: .venv/ready models/weights.toml models/known.toml pipeline/console/assets.toml
@@ -48,6 +50,7 @@ install:
 	$(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-run.lock
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PY) -m compileall -q models consent_sync pipeline
 	.venv/bin/beeldwacht models fetch
 
 # What is installed, as CycloneDX: packages, weights, and the libraries inside packages.
