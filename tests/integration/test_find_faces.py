@@ -79,7 +79,7 @@ def test_a_face_is_found_at_any_size(width: int, detectors: tuple[Detector, ...]
 def test_the_smallest_faces_in_twelve_megapixels(detectors: tuple[Detector, ...], samples: Path) -> None:
     rng = np.random.default_rng(1)
     canvas = np.full((3000, 4000, 3), 120, np.uint8)
-    spots = Image.fromarray(rng.integers(90, 160, (60, 80, 3), np.uint8))  # among which the detectors suspect many faces
+    spots = Image.fromarray(rng.integers(90, 160, (60, 80, 3), np.uint8))  # suspected to be faces
     canvas[:1200, :1600] = np.asarray(spots.resize((1600, 1200), Image.Resampling.BICUBIC))
     group = photo(samples / "t1.jpg")
     upright = people(find_faces(group, detectors))
