@@ -27,6 +27,9 @@ from pipeline.types import Box, Detection, Landmarks, RgbImage
 SMALL = 32.0
 """Pixels up to which a face and its surroundings need less room."""
 
+TURNS = (1, 2, 3)
+"""Quarters against the clock by which a photo is turned in which somebody may lie or stand on the head."""
+
 _Places = NDArray[np.float32]
 """Where something is suspected (n, 3): x, y, score."""
 
@@ -130,6 +133,17 @@ def find_faces(
     return fuse(candidates, image.shape[1], image.shape[0])
 
 
+def find_lying(
+    image: RgbImage, detector: Detector, settings: DetectSettings, turns: Sequence[int] = TURNS
+) -> list[Detection]:
+    """Faces on their side or head, and some that stand upright: what a detector finds in other orientations.
+
+    `turns`: by how many quarters the image is turned, against the clock. Of the settings those of turned copies count.
+    The image, the boxes and what is raised are as in `find_faces`.
+    """
+    return fuse(list(_on_all_sides(image, detector, settings, turns)), image.shape[1], image.shape[0])
+
+
 def _pyramid(image: RgbImage, settings: DetectSettings) -> Iterator[tuple[float, RgbImage]]:
     """The photo at full size, at half, at a quarter ... until nothing larger is left to find."""
     level, scale = image, 1.0
@@ -230,22 +244,26 @@ def _pass(
             yield Candidate(there, _cut(box, tile, level, factor))
 
 
-def _on_all_sides(image: RgbImage, detector: Detector, settings: DetectSettings) -> Iterator[Candidate]:
+def _on_all_sides(
+    image: RgbImage, detector: Detector, settings: DetectSettings, turns: Sequence[int] = TURNS
+) -> Iterator[Candidate]:
     """One detector over the whole photo, reduced, in the three other orientations."""
     height, width = image.shape[:2]
     scale = min(1.0, settings.turned_side / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     small = image if scale == 1 else cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-    for candidate in _turned(small, _whole(small), detector, settings.turned_threshold):
+    for candidate in _turned(small, _whole(small), detector, settings.turned_threshold, turns):
         yield replace(candidate, found=moved(candidate.found, 0, 0, width / size[0]))
 
 
-def _turned(image: RgbImage, part: Part, detector: Detector, threshold: float) -> Iterator[Candidate]:
+def _turned(
+    image: RgbImage, part: Part, detector: Detector, threshold: float, turns: Sequence[int] = TURNS
+) -> Iterator[Candidate]:
     """One detector over a part of an image in the three other orientations."""
     piece = image[part.top : part.bottom, part.left : part.right]
-    for turns in (1, 2, 3):
-        for found in _look(detector, np.ascontiguousarray(np.rot90(piece, turns)), threshold):
-            upright = _unturn(found, turns, piece.shape[1], piece.shape[0])
+    for turn in turns:
+        for found in _look(detector, np.ascontiguousarray(np.rot90(piece, turn)), threshold):
+            upright = _unturn(found, turn, piece.shape[1], piece.shape[0])
             yield Candidate(moved(upright, part.left, part.top), _cut(upright.box, part, image, 1.0), turned=True)
 
 

@@ -30,7 +30,6 @@ class Candidate:
     turned: bool = False
 
 
-
 def fuse(candidates: Sequence[Candidate], width: int, height: int) -> list[Detection]:
     """One detection per face: candidates that are clearly the same are joined, in the order of their scores."""
     order = sorted(candidates, key=_rank)
@@ -44,6 +43,12 @@ def fuse(candidates: Sequence[Candidate], width: int, height: int) -> list[Detec
             groups.append([candidate])
     joined = [_join(group, width, height) for group in groups]
     return sorted((found for found in joined if found.box.area > 0), key=lambda d: (d.box.top, d.box.left))
+
+
+def apart(lying: Sequence[Detection], upright: Sequence[Detection]) -> list[Detection]:
+    """What was found in other orientations and is none of the faces that were found upright."""
+    known = [Candidate(face) for face in upright]
+    return [d for d in lying if not any(_same(face, Candidate(d, turned=True)) for face in known)]
 
 
 def _rank(candidate: Candidate) -> tuple[bool, bool, float, float, float]:

@@ -1,7 +1,7 @@
 """The first pass over a film: every frame is looked at, in order, in constant memory. Runs in the child only.
 
-A fast detector sees every frame, at several scales; the others see those frames that `pipeline.track` asks for: one a
-second, every cut, and wherever something is unsure. Frames are looked at side by side, one thread each, and told to
+A fast detector sees every frame, at several scales; the second look (pipeline.films.second) is at those frames that
+`pipeline.track` asks for: one a second, every cut, and wherever something is unsure. Frames are looked at side by side, one thread each, and told to
 the tracker in order; so are the looks of the others at whole frames, which are known beforehand.
 """
 
@@ -18,19 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.base import Detector
-from models.detect import DetectSettings, find_faces, moved
 from pipeline.film_types import Frame, Look
 from pipeline.films.colour import halved, rgb
-from pipeline.films.scales import MARGIN, SAME, add_large, fast_first, hints, threshold
+from pipeline.films.scales import MARGIN, add_large, fast_first, hints, threshold
+from pipeline.films.second import Second, covers_most, second_look, second_look_around
 from pipeline.track import Rhythm, Tracker
-from pipeline.types import Box, Detection, RgbImage
+from pipeline.types import Box, Detection
 
-SECOND = DetectSettings(closer=(), turned=(), tile=768)  # CenterFace: 100 MiB for each look, in any size of film
 _SMALL = (32, 18)
 _LARGE_EVERY = 3  # frames between two looks for faces that are too large for full size; the frames between are bridged
 _AHEAD = 4  # frames per thread under way: so many are looked at while the tracker waits for the second detector
-_LEAST_PIECE, _MOST_PIECE = 160, 192  # sides in pixels; faces in them are 64 and more, or as they are
-_WORTH = 0.6
 _CUT = 28.0
 _CUT_WITHOUT_LIKENESS = 12.0
 _LIKENESS = 0.3
@@ -47,16 +44,16 @@ class _Eyes:
     threads: int
     turn: Lock
 
-    def everywhere(self, frame: Frame) -> list[Detection]:
-        """What the slower detectors find in a whole frame."""
+    def everywhere(self, frame: Frame) -> Second:
+        """The second look at a whole frame."""
         with self.turn:
-            return find_faces(rgb(frame, self.matrix), self.others, SECOND)
+            return second_look(rgb(frame, self.matrix), self.fast, self.others)
 
-    def around(self, frame: Frame, places: Sequence[Box]) -> list[Detection]:
-        """What the slower detectors find around places that are in doubt."""
+    def around(self, frame: Frame, places: Sequence[Box]) -> Second:
+        """The second look at places that are in doubt."""
         if covers_most(places, frame.shape[1], frame.shape[0] * 2 // 3):
             return self.everywhere(frame)
-        return second_look(rgb(frame, self.matrix), self.others, places)
+        return second_look_around(rgb(frame, self.matrix), self.fast, self.others, places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,53 +87,22 @@ def look(
             weak = [d for d in seen.found if d.score < sure]
             places = tracker.step(seen.frame, strong, weak, cut, whole is not None)
             if whole is not None:
-                tracker.amend(seen.frame, whole.result())
-            elif eyes.others and places:
-                tracker.amend(seen.frame, eyes.around(seen.picture, places))
+                tracker.amend(seen.frame, whole.result().beside(strong))
+            elif places:
+                tracker.amend(seen.frame, eyes.around(seen.picture, places).beside(strong))
             count += 1
             progress(count)
     return tracker.finish(count)
 
 
-def second_look(image: RgbImage, others: Sequence[Detector], places: Sequence[Box]) -> list[Detection]:
-    """What the slower detectors find around the places that are in doubt."""
-    height, width = image.shape[:2]
-    found: list[Detection] = []
-    for piece in (_surroundings(box, width, height) for box in places):
-        left, top = int(piece.left), int(piece.top)
-        part = np.ascontiguousarray(image[top : int(piece.bottom), left : int(piece.right)])
-        factor = max(1.0, max(part.shape[:2]) / _MOST_PIECE)
-        if factor > 1:
-            size = (max(1, round(part.shape[1] / factor)), max(1, round(part.shape[0] / factor)))
-            part = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8)
-        for face in find_faces(part, others, SECOND):
-            whole = moved(face, left / factor, top / factor, factor)
-            if not any(other.box.iou(whole.box) > SAME for other in found):
-                found.append(whole)
-    return found
-
-
-def covers_most(places: Sequence[Box], width: int, height: int) -> bool:
-    """Whether a look at these places is as much work as one at everything."""
-    pieces = (_surroundings(box, width, height) for box in places)
-    return sum(min(p.area, _MOST_PIECE**2) for p in pieces) > _WORTH * width * height
-
-
-def _surroundings(box: Box, width: int, height: int) -> Box:
-    side = max(_LEAST_PIECE, 2.5 * box.size)
-    x, y = box.center
-    low_x, low_y = max(0.0, min(x - side / 2, width - side)), max(0.0, min(y - side / 2, height - side))
-    return Box(int(low_x), int(low_y), int(min(width, low_x + side)), int(min(height, low_y + side)))
-
-
 def _ahead(
     frames: Iterable[tuple[int, Frame]], rate: float, eyes: _Eyes
-) -> Iterable[tuple[_Seen, bool, Future[list[Detection]] | None]]:
+) -> Iterable[tuple[_Seen, bool, Future[Second] | None]]:
     """What the fast detector finds, frame by frame in order, with a few frames under way at a time.
 
     With it: whether a new shot begins, and the look of the others at the whole frame, where it is due.
     """
-    pending: deque[tuple[Future[_Seen], bool, Future[list[Detection]] | None]] = deque()
+    pending: deque[tuple[Future[_Seen], bool, Future[Second] | None]] = deque()
     last: tuple[Frame, Future[_Seen]] | None = None
     small: NDArray[np.float32] | None = None
     rhythm = Rhythm(rate)
@@ -147,7 +113,7 @@ def _ahead(
             future = eyes.pool.submit(_again, number, last[1], eyes)
         else:
             future = eyes.pool.submit(_one, number, frame, eyes)
-        whole = eyes.pool.submit(eyes.everywhere, frame) if rhythm.due(number, cut) and eyes.others else None
+        whole = eyes.pool.submit(eyes.everywhere, frame) if rhythm.due(number, cut) else None
         last = frame, future
         pending.append((future, cut, whole))
         if len(pending) > _AHEAD * eyes.threads:

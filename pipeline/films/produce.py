@@ -16,15 +16,14 @@ from pathlib import Path
 from threading import Lock
 
 from models.base import Detector
-from models.detect import find_faces
 from pipeline.film_types import Cover, FilmFacts, Frame
 from pipeline.films.colour import rgb
 from pipeline.films.cover import Painter, Rows, steady, strayed, uncovered
 from pipeline.films.encode import FilmWriter, Sound
 from pipeline.films.fingerprint import Fingerprint
 from pipeline.films.frames import read_frames
-from pipeline.films.look import SECOND
 from pipeline.films.scales import every_scale, fast_first, threshold
+from pipeline.films.second import second_look
 from pipeline.films.tools import Tools
 from pipeline.types import Check, Detection, RgbImage, Style
 
@@ -130,14 +129,13 @@ def compare(
 def _faces(
     number: int, frame: Frame, facts: FilmFacts, detectors: Sequence[Detector], one_at_a_time: Lock
 ) -> list[Found]:
-    """Faces in one frame of the result: the fast detector always, the others every fourth second.
-
-    The others take turns, for the sake of memory.
+    """Faces in one frame of the result: the fast detector always; every fourth second the others too, and in other
+    orientations. Those take turns, for the sake of memory.
     """
     image = rgb(frame, facts.matrix)
     fast, others = fast_first(detectors)
     found = [d for d in every_scale(image, fast) if d.score >= threshold(fast)]
-    if others and number % (_SECOND_EVERY * max(1, round(facts.rate))) == 0:
+    if number % (_SECOND_EVERY * max(1, round(facts.rate))) == 0:
         with one_at_a_time:
-            found += find_faces(image, others, SECOND)
+            found += second_look(image, fast, others).beside(found)
     return [Found(number, d, image) for d in found]

@@ -18,8 +18,9 @@ from pipeline.film_plan import covers
 from pipeline.film_types import Frame
 from pipeline.films.colour import planes, rgb
 from pipeline.films.cover import Painter
-from pipeline.films.look import SECOND, covers_most, is_cut, look, second_look, thumbnail
+from pipeline.films.look import is_cut, look, thumbnail
 from pipeline.films.scales import FAST, HINT, every_scale
+from pipeline.films.second import SECOND, covers_most, second_look_around
 from pipeline.media import medium_of
 from pipeline.media_errors import MediaError
 from pipeline.types import Box, Detection, Medium, RgbImage, Style
@@ -183,11 +184,11 @@ def test_a_large_frame_is_looked_at_in_pieces_and_nobody_is_lost_between_them(
 
 
 def test_a_second_look_at_a_place_finds_what_a_look_at_everything_finds(
-    group: RgbImage, six: list[Detection], detectors: tuple[Detector, ...]
+    group: RgbImage, six: list[Detection], detectors: tuple[Detector, ...], fast: Detector
 ) -> None:
     others = [d for d in detectors if d.engine_id != FAST]
     for face in find_faces(group, others, SECOND):
-        assert sees(second_look(group, others, (face.box,)), face.box)
+        assert sees(second_look_around(group, fast, others, (face.box,)).upright, face.box)
     height, width = group.shape[:2]
     assert not covers_most([six[0].box], width, height)
     assert covers_most([face.box for face in six] * 3, width, height)
@@ -227,6 +228,21 @@ def test_six_people_are_followed_through_two_shots_and_covered_in_every_frame(
             assert not [d for d in left if d.score > 0.8], "no face is left to find"
 
 
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_people_on_their_side_or_head_are_covered_in_every_frame(
+    turns: int, group: RgbImage, six: list[Detection], detectors: tuple[Detector, ...]
+) -> None:
+    lying = np.ascontiguousarray(np.rot90(group, turns))
+    height, width = lying.shape[:2]
+    offsets = list(range(2 * round(RATE)))
+    seen = look(panned(lying, offsets), RATE, "smpte170m", detectors, 2, lambda _: None)
+    planned = covers(seen, {t.index for t in seen.tracks}, width, height, RATE)
+    for n, offset in enumerate(offsets):
+        for a, b in (face.box.center for face in six):
+            x, y = {1: (b, height - a), 2: (width - a, height - b), 3: (width - b, a)}[turns]
+            assert any((box := c.at(n)) and box[0] <= x - offset < box[2] and box[1] <= y < box[3] for c in planned), n
+
+
 def test_a_picture_that_stands_still_is_looked_at_once(group: RgbImage, fast: Detector) -> None:
     looked: list[int] = []
 
@@ -241,7 +257,7 @@ def test_a_picture_that_stands_still_is_looked_at_once(group: RgbImage, fast: De
 
     frame = i420(group)
     seen = look(((n, frame.copy()) for n in range(8)), RATE, "smpte170m", [Counting()], 1, lambda _: None)
-    assert looked.count(640) == 1
+    assert looked.count(640) == 2, "as it is, and on its head"
     assert looked.count(320) == 1
     assert all(t.span == (0, 7) for t in seen.tracks if t.sure)
     assert sum(t.sure for t in seen.tracks) == 6
