@@ -1,8 +1,8 @@
 """The first pass over a film: every frame is looked at, in order, in constant memory. Runs in the child only.
 
 A fast detector sees every frame, at several scales; the second look (pipeline.films.second) is at those frames that
-`pipeline.track` asks for: one a second, every cut, and wherever something is unsure. Frames are looked at side by side, one thread each, and told to
-the tracker in order; so are the looks of the others at whole frames, which are known beforehand.
+`pipeline.track` asks for: one a second, every cut, and wherever something is unsure. Frames are looked at side by side,
+one thread each, and told to the tracker in order; so are the second looks at whole frames, which are known beforehand.
 """
 
 from __future__ import annotations
