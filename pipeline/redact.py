@@ -21,11 +21,12 @@ from pipeline.types import Box, Check, Region, RgbImage, Style
 MOST_CELLS = 3
 """Cells across the longer side of the face. 0 stands for the flat block."""
 
-LEAST_CELL = 12
+LEAST_CELL = 24
 """Least side of a cell in pixels: smaller ones would leave a small face its structure."""
 
-NOISE, NOISE_COLOUR = 24.0, 8.0
-"""Standard deviation of the noise of each cell, in levels of 255: in brightness, and for each colour apart."""
+NOISE, NOISE_COLOUR = 48.0, 16.0
+"""Standard deviation of the noise of each cell, in levels of 255: in brightness, and for each colour apart. So much
+that who is covered is not found among 500 more often than by chance (bench/RESULTS.md)."""
 
 LIKENESS_COVERED = 0.35
 """Highest likeness that `redact` leaves inside a face; above it the cells become fewer."""

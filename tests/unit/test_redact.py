@@ -202,14 +202,14 @@ def test_a_mosaic_has_three_cells_across_the_face_at_most_and_each_is_one_colour
 def test_only_the_mean_of_a_cell_reaches_the_result() -> None:
     """Shuffling the pixels within every cell leaves the cover as it was: nothing finer than the mean gets through."""
     image = noise(200, 200)
-    covered = Region(0, Box(40, 40, 112, 112), Box(52, 52, 100, 100))  # 3 cells of 16 pixels, from 52 on
+    covered = Region(0, Box(40, 40, 136, 136), Box(52, 52, 124, 124))  # 3 cells of 24 pixels, from 52 on
     shuffled = image.copy()
     random = np.random.default_rng(2)
-    for top in range(4, 184, 16):
-        for left in range(4, 184, 16):
-            cell = shuffled[top : top + 16, left : left + 16].reshape(-1, 3)
-            shuffled[top : top + 16, left : left + 16] = random.permutation(cell).reshape(16, 16, 3)
-    first, second = (redact.redact(i, [covered], Style.MOSAIC, 1)[40:112, 40:112] for i in (image, shuffled))
+    for top in range(4, 172, 24):
+        for left in range(4, 172, 24):
+            cell = shuffled[top : top + 24, left : left + 24].reshape(-1, 3)
+            shuffled[top : top + 24, left : left + 24] = random.permutation(cell).reshape(24, 24, 3)
+    first, second = (redact.redact(i, [covered], Style.MOSAIC, 1)[40:136, 40:136] for i in (image, shuffled))
     assert np.array_equal(first, second)
 
 
@@ -219,7 +219,7 @@ def test_each_cell_has_noise_of_its_own() -> None:
     result = redact.redact(image, [covered], Style.MOSAIC, 1)[110:290, 110:290]
     cells = result[30::60, 30::60].astype(float)
     assert cells.shape == (3, 3, 3)
-    assert 10 < cells.mean(axis=2).std() < 40
+    assert 20 < cells.mean(axis=2).std() < 80
     assert len(np.unique(cells.reshape(-1, 3), axis=0)) > 7
 
 
@@ -234,16 +234,18 @@ def test_a_block_says_nothing_at_all_about_the_face() -> None:
 
 @pytest.mark.parametrize("style", list(Style))
 def test_soft_edges_never_bring_a_neighbour_back(style: Style) -> None:
-    """A chequerboard of black and white pixels: whatever is covered is far from both, everywhere in the union."""
+    """A chequerboard of black and white pixels: in no corner of what is covered anything of it is left."""
     y, x = np.mgrid[0:300, 0:300]
     image = np.repeat((((x + y) % 2) * 255).astype(np.uint8)[..., None], 3, axis=2)
+    pattern = image[..., 0].astype(float) - 127.5
     spots = [(60, 60, 120, 130), (100, 90, 170, 180), (121, 60, 150, 100), (60, 150, 75, 165), (20, 20, 230, 250)]
     for count in range(1, len(spots) + 1):
         regions = [region(*spot, image, i) for i, spot in enumerate(spots[:count])]
         result = redact.redact(image, regions, style, 9)
         for r in regions:
-            inside = result[int(r.box.top) : int(r.box.bottom), int(r.box.left) : int(r.box.right)]
-            assert inside.min() > 40 and inside.max() < 215
+            covered = np.s_[int(r.box.top) : int(r.box.bottom), int(r.box.left) : int(r.box.right)]
+            left = cv2.blur(result[covered].mean(axis=2) * pattern[covered], (8, 8)) / 127.5
+            assert np.abs(left[4:-4, 4:-4]).max() < 20, "of 127 that the pattern has itself"
 
 
 def test_outside_region_and_soft_edge_every_pixel_is_the_original() -> None:
