@@ -3,8 +3,8 @@
 Each pass looks at the photo at one scale. Detectors see faces of a certain range of pixels, so large faces are found
 at small scales and small faces at full size or enlarged. Tiles keep memory bounded: they overlap by more than the
 largest face that a scale is for, and larger faces are whole at the next smaller scale.
-Where a scout suspects faces that it is not sure of, the photo is seen enlarged and turned (models.closer). What all
-looks find is fused (models.fusion).
+Dark places are brightened first (models.exposure). Where a scout suspects faces that it is not sure of, the photo is
+seen enlarged and turned (models.closer). What all looks find is fused (models.fusion).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from models.base import Detector, EngineError, Scout
 from models.closer import MARGIN, Part, parts_around, parts_at
+from models.exposure import brightened
 from models.fusion import Candidate, fuse
 from pipeline.types import Box, Detection, Landmarks, RgbImage
 
@@ -114,6 +115,7 @@ def find_faces(
         raise EngineError(f"an image must be uint8 (height, width, 3) and not empty, not {image.dtype} {image.shape}")
     if not detectors:
         raise EngineError("no detector is given: without one every face would leak")
+    image = brightened(image)
     candidates: list[Candidate] = []
     suspected: list[_Places] = []
     huge = image.shape[0] * image.shape[1] > settings.huge * 1e6 and len(detectors) > 1
@@ -141,7 +143,7 @@ def find_lying(
     `turns`: by how many quarters the image is turned, against the clock. Of the settings those of turned copies count.
     The image, the boxes and what is raised are as in `find_faces`.
     """
-    return fuse(list(_on_all_sides(image, detector, settings, turns)), image.shape[1], image.shape[0])
+    return fuse(list(_on_all_sides(brightened(image), detector, settings, turns)), image.shape[1], image.shape[0])
 
 
 def _pyramid(image: RgbImage, settings: DetectSettings) -> Iterator[tuple[float, RgbImage]]:

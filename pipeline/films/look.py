@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.base import Detector
+from models.exposure import brightened
 from pipeline.film_types import Frame, Look
 from pipeline.films.colour import halved, rgb
 from pipeline.films.scales import MARGIN, add_large, fast_first, hints, threshold
@@ -124,9 +125,9 @@ def _ahead(
 
 
 def _one(number: int, frame: Frame, eyes: _Eyes) -> _Seen:
-    found, reduced = hints(rgb(frame, eyes.matrix), eyes.fast), number % _LARGE_EVERY == 0
+    found, reduced = hints(brightened(rgb(frame, eyes.matrix)), eyes.fast), number % _LARGE_EVERY == 0
     if reduced:
-        add_large(found, halved(frame, eyes.matrix), eyes.fast)
+        add_large(found, brightened(halved(frame, eyes.matrix)), eyes.fast)
     return _Seen(number, frame, found, reduced)
 
 
@@ -135,7 +136,7 @@ def _again(number: int, same: Future[_Seen], eyes: _Eyes) -> _Seen:
     seen = same.result()
     found = list(seen.found)
     if not seen.reduced:
-        add_large(found, halved(seen.picture, eyes.matrix), eyes.fast)
+        add_large(found, brightened(halved(seen.picture, eyes.matrix)), eyes.fast)
     return _Seen(number, seen.picture, found, True)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Lock
 
 from models.base import Detector
+from models.exposure import brightened
 from pipeline.film_types import Cover, FilmFacts, Frame
 from pipeline.films.colour import rgb
 from pipeline.films.cover import Painter, Rows, steady, strayed, uncovered
@@ -134,7 +135,7 @@ def _faces(
     """
     image = rgb(frame, facts.matrix)
     fast, others = fast_first(detectors)
-    found = [d for d in every_scale(image, fast) if d.score >= threshold(fast)]
+    found = [d for d in every_scale(brightened(image), fast) if d.score >= threshold(fast)]
     if number % (_SECOND_EVERY * max(1, round(facts.rate))) == 0:
         with one_at_a_time:
             found += second_look(image, fast, others).beside(found)

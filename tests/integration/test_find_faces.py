@@ -96,6 +96,21 @@ def test_the_smallest_faces_in_twelve_megapixels(detectors: tuple[Detector, ...]
     assert covered(find_faces(canvas, detectors), points) == len(points) == 36
 
 
+def test_people_in_the_dark_are_found_like_those_in_the_light(
+    detectors: tuple[Detector, ...], samples: Path
+) -> None:
+    """A light stage beside a dark hall, where people have faces of 12 pixels and a twenty-fifth of the light."""
+    group = photo(samples / "t1.jpg")
+    upright = people(find_faces(group, detectors))
+    small = reduced(group, 140)
+    canvas = np.full((600, 1200, 3), 5, np.uint8)
+    canvas[150 : 150 + small.shape[0], 100:240] = small * 0.04
+    canvas[100:500, 800:] = 230
+    scale = small.shape[1] / group.shape[1]
+    points = [(100 + d.box.center[0] * scale, 150 + d.box.center[1] * scale) for d in upright]
+    assert covered(find_faces(canvas, detectors), points) == 6
+
+
 @pytest.mark.parametrize("turns", [1, 2, 3])
 def test_small_faces_on_their_side_or_head_in_twelve_megapixels(
     turns: int, detectors: tuple[Detector, ...], samples: Path
