@@ -13,6 +13,7 @@ from pipeline.types import Analysis, Box, Check, Detection, Region
 COVERED_ENOUGH = 0.6  # of a found box; a detector's box around a mosaic is wider than the mosaic's own face
 FAST_ENGINE = "yunet"
 NEW_FACE = 0.8  # score of the fast detector alone in a film's result
+INSIDE = 0.8  # of a faint finding's box lies in the face that it is a part of
 SAME_FACE = 0.3  # overlap (IoU) from which a face found in the result is one that may be shown
 
 
@@ -21,7 +22,9 @@ def look_again(result: Analysis, regions: Sequence[Region], shown: Mapping[int, 
     extra = [
         f.detection
         for f in result.faces
-        if mask.covered_by(regions, f.detection.box) < COVERED_ENOUGH and not _is_shown(f.detection.box, shown)
+        if mask.covered_by(regions, f.detection.box) < COVERED_ENOUGH
+        and not _is_shown(f.detection.box, shown)
+        and not _part_of_one(f.detection, shown)
     ]
     detail = f"{len(result.faces)} found, {len(shown)} may be shown" + (f", {len(extra)} undecided" if extra else "")
     return extra, Check("no_undecided_face", not extra, detail)
@@ -34,6 +37,18 @@ def failed_checks(checks: Sequence[Check]) -> list[str]:
 
 def _is_shown(box: Box, shown: Mapping[int, Box]) -> bool:
     return any(box.iou(s) >= SAME_FACE for s in shown.values())
+
+
+def _part_of_one(found: Detection, shown: Mapping[int, Box]) -> bool:
+    """Whether a faint finding lies in the middle of a face that may be shown: a mouth, an eye, a hand before it."""
+    if not found.score < SECOND_ALONE:  # NaN is not faint
+        return False
+    x, y = found.box.center
+    return any(
+        found.box.intersection(s) > INSIDE * found.box.area
+        and ((x - s.center[0]) / s.width) ** 2 + ((y - s.center[1]) / s.height) ** 2 <= 0.25
+        for s in shown.values()
+    )
 
 
 def film_look_again(

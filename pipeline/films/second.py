@@ -15,7 +15,7 @@ import numpy as np
 from models.base import Detector
 from models.detect import TURNS, DetectSettings, find_faces, find_lying, moved
 from models.fusion import apart
-from pipeline.films.scales import SAME
+from pipeline.films.scales import SAME, threshold
 from pipeline.track import SECOND_ALONE
 from pipeline.types import Box, Detection, RgbImage
 
@@ -57,8 +57,8 @@ def _both_ways(
 def _confirmed(image: RgbImage, face: Detection, others: Sequence[Detector]) -> bool:
     """Whether a slower detector sees it too, in the same orientation."""
     part, back = _piece(image, face.box)
-    settings = replace(SECOND, turned_side=_MOST_PIECE, turned_threshold=SECOND_ALONE)
     for other in others:
+        settings = replace(SECOND, turned_side=_MOST_PIECE, turned_threshold=threshold(other))
         if any(back(d).box.iou(face.box) > SAME for d in find_lying(part, other, settings, _turns(face))):
             return True
     return False

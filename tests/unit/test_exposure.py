@@ -45,6 +45,6 @@ def test_what_is_dark_becomes_light_beside_a_lamp_and_the_lamp_stays() -> None:
     assert (after[:, :400] > 100).all()
 
 
-def test_strips_leave_no_seams() -> None:
+def test_tiles_leave_no_seams() -> None:
     image = np.full((1000, 320, 3), 20, np.uint8)
     assert np.ptp(brightened(image).astype(int)) <= 1

@@ -1,5 +1,6 @@
 """The look at a written photo: whatever was left uncovered between the cover and the publication is noticed."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,3 +33,20 @@ def test_no_place_outside_the_covers_escapes(left: int, top: int, size: int) -> 
     face = Box(left, top, left + size, top + size)
     assert look_again(result(face), [COVER], SHOWN)[0]
     assert look_again(result(face), [], {})[0]
+
+
+@pytest.mark.parametrize(
+    ("box", "score", "undecided"),
+    [
+        (Box(110, 40, 130, 55), 0.36, False),  # a mouth
+        (Box(110, 40, 130, 55), 0.5, True),  # as sure as somebody who looks over a shoulder
+        (Box(110, 40, 130, 55), float("nan"), True),
+        (Box(100, 48, 112, 60), 0.36, True),  # in the corner: there somebody may stand behind
+        (Box(130, 30, 155, 55), 0.36, True),  # half beside the face
+    ],
+)
+def test_a_faint_finding_in_the_middle_of_a_face_that_is_shown_is_a_part_of_it(
+    box: Box, score: float, undecided: bool
+) -> None:
+    found = Analysis(400, 300, "JPEG", (Face(0, Detection(box, score, None, ("centerface",))),))
+    assert bool(look_again(found, [], SHOWN)[0]) is undecided
