@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pipeline.film_types import Cover, Frame
 from pipeline.films.colour import planes
-from pipeline.redact import LEAST_CELL, LIKENESS_COVERED, MOST_CELLS, NOISE, NOISE_COLOUR, SOFT_EDGE
+from pipeline.redact import LIKENESS_COVERED, MOST_CELLS, SOFT_EDGE
 from pipeline.types import Style
 
 Rows = tuple[int, int, int, int]
@@ -25,6 +25,10 @@ Rows = tuple[int, int, int, int]
 _PROBE = 32
 _GREY = (126, 128, 128)
 _DARK, _LIGHT = 16, 240
+_LEAST_CELL = 12
+_NOISE, _NOISE_COLOUR = 24.0, 8.0
+"""As in pipeline.redact, with half of its noise: a mosaic that stays while the face moves on resembles some frame of it
+by chance, and the stronger it is the more often, which the check of the written film takes for an open face."""
 
 
 class Painter:
@@ -65,12 +69,12 @@ class Painter:
 def _colours(frame: Frame, box: Rows, style: Style, random: np.random.Generator) -> NDArray[np.uint8]:
     """The cells of a cover, (rows, columns, 3): brightness, blue, red; so few that the face is not like them."""
     width, height = box[2] - box[0], box[3] - box[1]
-    cells = max(1, min(MOST_CELLS, max(width, height) // LEAST_CELL)) if style is Style.MOSAIC else 0
+    cells = max(1, min(MOST_CELLS, max(width, height) // _LEAST_CELL)) if style is Style.MOSAIC else 0
     while cells > 0:
         size = (max(1, round(cells * width / max(width, height))), max(1, round(cells * height / max(width, height))))
         parts = [_part(plane, box, half) for plane, half in zip(planes(frame), (1, 2, 2), strict=True)]
         means = np.stack([cv2.resize(p, size, interpolation=cv2.INTER_AREA).reshape(size[::-1]) for p in parts], axis=2)
-        noise = random.normal(0, (NOISE, NOISE_COLOUR, NOISE_COLOUR), means.shape)
+        noise = random.normal(0, (_NOISE, _NOISE_COLOUR, _NOISE_COLOUR), means.shape)
         found = np.clip(np.rint(means + noise), _DARK, _LIGHT).astype(np.uint8)
         if alike(parts[0], _stretched(found[..., 0], width, height)) <= LIKENESS_COVERED:
             return found
