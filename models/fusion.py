@@ -48,7 +48,8 @@ def fuse(candidates: Sequence[Candidate], width: int, height: int) -> list[Detec
 def apart(lying: Sequence[Detection], upright: Sequence[Detection]) -> list[Detection]:
     """What was found in other orientations and is none of the faces that were found upright."""
     known = [Candidate(face) for face in upright]
-    return [d for d in lying if not any(_same(face, Candidate(d, turned=True)) for face in known)]
+    turned = (Candidate(face, turned=True) for face in lying)
+    return [one.found for one in turned if not any(_same(face, one) for face in known)]
 
 
 def _rank(candidate: Candidate) -> tuple[bool, bool, float, float, float]:

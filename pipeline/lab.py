@@ -123,7 +123,7 @@ class Lab:
         EnginesUnfit, or another ChildError.
         """
         if self._process is None:
-            if self.unfit or self._doubted:
+            if self._doubted:
                 self.start()
             return
         stale = time.monotonic() - self._proven >= self._options.prove_seconds
@@ -134,6 +134,7 @@ class Lab:
 
     @property
     def _doubted(self) -> bool:
+        """Whether any reader, this one too, found its engines unfit since this one last proved its own."""
         return self._proven <= self._doubt.since
 
     def identify(self, path: Path) -> Medium:

@@ -89,7 +89,7 @@ class Service:
             self._expect_publish_folder()
         parts.vault.prepare()
         self._log_files.append(parts.store.journal.entries)
-        first = Lab(self._lab_options, self._doubt)
+        first = self._reader()
         try:
             first.start()
         except ChildError as e:
@@ -113,7 +113,7 @@ class Service:
         if self._register:
             self._register.start()
         for n in range(parts.settings.work.slots):
-            self._hire(n, first if n == 0 else Lab(self._lab_options, self._doubt))
+            self._hire(n, first if n == 0 else self._reader())
 
     def _expect_publish_folder(self) -> None:
         """Something is published: then a publish folder without any channel is a share that is not mounted."""
@@ -228,7 +228,7 @@ class Service:
         for n, worker in enumerate(self._workers):
             if not worker.is_alive():
                 logger.error("slot %d ended; it is started again", n)
-                self._hire(n, Lab(self._lab_options, self._doubt))
+                self._hire(n, self._reader())
         now = time.monotonic()
         if now - self._last_beat >= _BEAT_SECONDS:
             self._last_beat = now
@@ -279,6 +279,9 @@ class Service:
             parts.store.items.renew(parts.clock(), owner, lease)
         if parts.store.items.recover(parts.clock(), owners):
             self._wake.set()
+
+    def _reader(self) -> Lab:
+        return Lab(self._lab_options, self._doubt)
 
     def _hire(self, number: int, lab: Lab) -> None:
         owner = f"{self._name}:{number}:{os.urandom(3).hex()}"

@@ -27,8 +27,8 @@ _GREY = (126, 128, 128)
 _DARK, _LIGHT = 16, 240
 _LEAST_CELL = 12
 _NOISE, _NOISE_COLOUR = 24.0, 8.0
-"""As in pipeline.redact, with half of its noise: a mosaic that stays while the face moves on resembles some frame of it
-by chance, and the stronger it is the more often, which the check of the written film takes for an open face."""
+"""Half of what pipeline.redact has: a mosaic that stays while the face moves on resembles some frame of it by chance,
+and the stronger it is the more often, which the check of the written film takes for an open face."""
 
 
 class Painter:

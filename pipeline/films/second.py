@@ -41,16 +41,18 @@ class Second:
         return [*self.upright, *apart(self.lying, seen)]
 
 
-def second_look(image: RgbImage, fast: Detector, others: Sequence[Detector]) -> Second:
-    """What the slower detectors find, and the fast one in the three other orientations, where they agree."""
-    return _both_ways(image, find_faces(image, others, SECOND) if others else [], fast, others)
-
-
-def _both_ways(
-    image: RgbImage, upright: list[Detection], fast: Detector, others: Sequence[Detector]
+def second_look(
+    image: RgbImage, fast: Detector, others: Sequence[Detector], *, beside_upright: bool = True
 ) -> Second:
-    """With those in other orientations that are none of the upright ones, of which the slower detectors are sure."""
-    lying = apart(find_lying(image, fast, LYING), [d for d in upright if d.score >= SECOND_ALONE])
+    """What the slower detectors find, and the fast one in the three other orientations, where they agree.
+
+    `beside_upright`: also where the slower detectors are sure of somebody upright.
+    """
+    upright = find_faces(image, others, SECOND) if others else []
+    sure = [d for d in upright if d.score >= SECOND_ALONE]
+    if sure and not beside_upright:
+        return Second(upright, [])
+    lying = apart(find_lying(image, fast, LYING), sure)
     return Second(upright, [d for d in lying if d.score >= LYING_ALONE or _confirmed(image, d, others)])
 
 
@@ -81,9 +83,7 @@ def second_look_around(
     second = Second([], [])
     for box in places:
         part, back = _piece(image, box)
-        upright = find_faces(part, others, SECOND) if others else []
-        sure = any(d.score >= SECOND_ALONE for d in upright)
-        here = Second(upright, []) if sure else _both_ways(part, upright, fast, others)
+        here = second_look(part, fast, others, beside_upright=False)
         for all_found, found in ((second.upright, here.upright), (second.lying, here.lying)):
             for face in map(back, found):
                 if not any(other.box.iou(face.box) > SAME for other in all_found):
