@@ -94,4 +94,4 @@ def align(image: RgbImage, landmarks: Landmarks, side: int = 112, around: float 
         points = points * (smaller[0] / patch.shape[1], smaller[1] / patch.shape[0])
         patch = cv2.resize(patch, smaller, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
     matrix = similarity(points, target)
-    return cv2.warpAffine(patch, matrix, (side, side), flags=cv2.INTER_LINEAR).astype(np.uint8, copy=False)
+    return cv2.warpAffine(patch, matrix, (side, side), flags=cv2.INTER_CUBIC).astype(np.uint8, copy=False)

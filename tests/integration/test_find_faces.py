@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -17,9 +18,9 @@ from PIL import Image
 
 from models.base import Detector, EngineError
 from models.detect import DetectSettings, find_faces
-from models.engines import load_detectors
+from models.engines import load_detectors, load_embedders
 from models.fusion import Candidate, fuse
-from pipeline.types import Box, Detection, Landmarks, Point, RgbImage
+from pipeline.types import Box, Detection, Landmarks, Point, RgbImage, Vector
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -59,6 +60,25 @@ def test_each_of_six_people_is_found_once(detectors: tuple[Detector, ...], sampl
     assert len(people(found)) == 6
     assert all(d.landmarks is not None and d.engines == ("centerface", "yunet") for d in people(found))
     assert [d.box.holds((333, 81)) for d in found if d not in people(found)] == [True]
+
+
+@pytest.mark.parametrize("share", [0.35, 0.5, 0.7])
+def test_small_faces_are_described_as_large_ones(
+    share: float, detectors: tuple[Detector, ...], weights: Path, samples: Path
+) -> None:
+    """Faces of 35 to 90 pixels: their landmarks are where they are in the large photo, so SFace sees one person."""
+    image = photo(samples / "t1.jpg")
+    small = reduced(image, round(image.shape[1] * share))
+    (sface,) = load_embedders(["sface"], weights, 1)
+    large = people(find_faces(image, detectors))
+    found = find_faces(small, detectors)
+    alike = []
+    for face, one in zip(large, sface.embed(image, large), strict=True):
+        x, y = cast(Landmarks, face.landmarks)[2]
+        (same,) = (d for d in found if d.box.holds((x * share, y * share)))
+        (other,) = sface.embed(small, [same])
+        alike.append(float(np.dot(cast(Vector, one), cast(Vector, other))))
+    assert len(alike) == 6 and min(alike) > 0.7 and np.mean(alike) > 0.88
 
 
 @pytest.mark.parametrize("turns", [1, 2, 3])
@@ -269,7 +289,21 @@ def test_one_face_at_two_scales_is_one() -> None:
         Candidate(Detection(rough, 0.8, marks(rough), ("centerface",))),
     ]
     (result,) = fuse(found, 400, 400)
-    assert result == Detection(Box(95, 100, 190, 207), 0.9, marks(fine), ("centerface", "yunet"))
+    between = tuple(((a + c) / 2, (b + d) / 2) for (a, b), (c, d) in zip(marks(fine), marks(rough), strict=True))
+    assert result == Detection(Box(95, 100, 190, 207), 0.9, between, ("centerface", "yunet"))
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_landmarks_that_are_a_mistake_do_not_count(cut: bool) -> None:
+    """On their head, and of a face that the edge of a tile cut off."""
+    box = Box(100, 100, 180, 200)
+    wrong = tuple((x, 300 - y) for x, y in marks(box)) if not cut else tuple((x - 4, y) for x, y in marks(box))
+    found = [
+        Candidate(Detection(box, 0.9, marks(box), ("yunet",))),
+        Candidate(Detection(box, 0.8, cast(Landmarks, wrong), ("yunet",)), cut=cut, turned=not cut),
+    ]
+    (result,) = fuse(found, 400, 400)
+    assert result.landmarks == marks(box)
 
 
 @pytest.mark.parametrize(("score", "shift", "faces"), [(0.45, 0.0, 1), (0.85, 0.0, 2), (0.45, 0.3, 2)])
