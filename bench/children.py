@@ -78,7 +78,8 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     a = parser.parse_args()
     weights.fetch(weights.WEIGHTS, weights.FOLDER)
-    eyes = Eyes(load_detectors(["yunet"], weights.FOLDER, 1), load_embedders(["sface", "dlib"], weights.FOLDER, 1))
+    detectors = load_detectors(["centerface", "yunet"], weights.FOLDER, 1)
+    eyes = Eyes(detectors, load_embedders(["sface", "dlib"], weights.FOLDER, 1))
     result: dict[str, Any] = {}
     if a.ages:
         result["ages"] = ages(a.ages, eyes, a.draws, a.list)

@@ -201,7 +201,8 @@ def described(folder: Path, people: int, cache: Path | None) -> tuple[NDArray[np
         with np.load(kept) as stored:
             return stored["number"], stored["full"], {size: stored[f"at{size}"] for size in PIXELS}
     weights.fetch(weights.WEIGHTS, weights.FOLDER)
-    eyes = Eyes(load_detectors(["yunet"], weights.FOLDER, 1), load_embedders(list(ENGINES), weights.FOLDER, 1))
+    detectors = load_detectors(["centerface", "yunet"], weights.FOLDER, 1)
+    eyes = Eyes(detectors, load_embedders(list(ENGINES), weights.FOLDER, 1))
     ages = [(path, re.match(r"(\d+)A(\d+)", path.stem)) for path in sorted(folder.glob("*.jpg"))]
     adults = [(path, int(m[1])) for path, m in ages if m and AGES[0] <= int(m[2]) <= AGES[1]]
     adults = adults[:: max(1, len(adults) // people)][:people]

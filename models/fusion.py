@@ -20,8 +20,8 @@ HALF_APART = 0.1
 HALF_SCORE = 0.2
 """By how much the half is less sure."""
 AGREE = 0.12
-"""Landmarks of one face differ by less than this on average, in parts of the smaller box's side: 0.04 is usual, 0.11 the
-most in 2,706 faces of `lfw`. What lies further off is a mistake."""
+"""Landmarks of one face differ by less than this on average, in parts of the smaller box's side: 0.03 is usual, 0.11
+the most in 2,706 faces of `lfw`. What lies further off is a mistake."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from pipeline.films.frames import read_frames
 from pipeline.films.inspect_mp4 import scan_film
 from pipeline.films.look import look
 from pipeline.films.probe import probe
+from pipeline.films.second import exact_landmarks
 from pipeline.films.stills import still
 from pipeline.films.tools import default_tools
 from pipeline.media import small_jpeg
@@ -83,7 +84,8 @@ class FilmDesk:
         with closing(read_frames(path, facts, self._tools, only=frozenset(wanted))) as frames:
             for done, (at, picture) in enumerate(frames):
                 own = wanted[at]
-                found = self._describe(rgb(picture, facts.matrix), [d for _, d in own])
+                image = rgb(picture, facts.matrix)
+                found = self._describe(image, [exact_landmarks(image, d, self._detectors) for _, d in own])
                 faces |= {i: replace(face, index=i) for (i, _), face in zip(own, found, strict=True)}
                 told(done + 1)
         return {"faces": [face_out(faces[i]) for i in range(len(samples))]}

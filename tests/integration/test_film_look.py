@@ -5,6 +5,7 @@ from __future__ import annotations
 import wave
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -13,17 +14,17 @@ from PIL import Image
 
 from models.base import Detector
 from models.detect import find_faces
-from models.engines import load_detectors
+from models.engines import load_detectors, load_embedders
 from pipeline.film_plan import covers
 from pipeline.film_types import Frame
 from pipeline.films.colour import planes, rgb
 from pipeline.films.cover import Painter
 from pipeline.films.look import is_cut, look, thumbnail
 from pipeline.films.scales import FAST, HINT, every_scale
-from pipeline.films.second import SECOND, covers_most, second_look_around
+from pipeline.films.second import SECOND, covers_most, exact_landmarks, second_look_around
 from pipeline.media import medium_of
 from pipeline.media_errors import MediaError
-from pipeline.types import Box, Detection, Medium, RgbImage, Style
+from pipeline.types import Box, Detection, Medium, RgbImage, Style, Vector
 from tests.films import make
 
 RATE = 10.0
@@ -199,6 +200,34 @@ def panned(group: RgbImage, offsets: list[int]) -> Iterator[tuple[int, Frame]]:
     wall = np.full_like(group, 30)
     for n, left in enumerate(offsets):
         yield n, i420(np.ascontiguousarray(np.roll(group, -left, axis=1)) if left >= 0 else wall)
+
+
+@pytest.mark.parametrize("width", [440, 640, 900])
+def test_who_is_recognised_in_a_film_is_looked_at_closely_for_it(
+    width: int, detectors: tuple[Detector, ...], fast: Detector, weights: Path, samples: Path
+) -> None:
+    """One look of the fast detector at a face of 30 to 90 pixels is not enough to describe it as the large photo is."""
+    large, small = photo(samples / "t1.jpg", 1280), photo(samples / "t1.jpg", width)
+    (sface,) = load_embedders(["sface"], weights, 1)
+    known = [d for d in find_faces(large, detectors) if d.box.size > 40]
+    seen = [d for d in every_scale(small, fast) if d.score >= HINT]
+
+    def alike(exact: bool) -> list[float]:
+        values = []
+        for face, one in zip(known, sface.embed(large, known), strict=True):
+            x, y = (width / 1280 * v for v in face.box.center)
+            found = max((d for d in seen if d.box.holds((x, y))), key=lambda d: d.score)
+            (other,) = sface.embed(small, [exact_landmarks(small, found, detectors) if exact else found])
+            values.append(float(np.dot(cast(Vector, one), cast(Vector, other))))
+        return values
+
+    before, now = alike(False), alike(True)
+    assert len(now) == 6 and min(now) > 0.6 and np.mean(now) > np.mean(before) + 0.02
+
+
+def test_nobody_near_leaves_the_landmarks_as_they_were(group: RgbImage, detectors: tuple[Detector, ...]) -> None:
+    nowhere = Detection(Box(2, 2, 40, 40), 0.9, ((10, 10), (30, 10), (20, 20), (12, 30), (28, 30)), (FAST,))
+    assert exact_landmarks(group, nowhere, detectors) == nowhere
 
 
 def test_six_people_are_followed_through_two_shots_and_covered_in_every_frame(
