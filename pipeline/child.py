@@ -67,7 +67,7 @@ class Bench:
     def produce(self, request: JsonObject) -> JsonObject:
         """Cover regions of the analysed photo, write it, read back what was written, and look at that again."""
         from models.detect import DetectSettings  # noqa: PLC0415
-        from pipeline import inspect_output, media, redact, wire  # noqa: PLC0415
+        from pipeline import inspect_output, media, redact, spare, wire  # noqa: PLC0415
         from pipeline.types import Analysis, Style  # noqa: PLC0415
 
         photo = self._photo
@@ -75,15 +75,18 @@ class Bench:
             raise RuntimeError("nothing was analysed")
         regions = tuple(wire.region_in(r) for r in request["regions"])
         path = Path(request["path"])
-        rendered = redact.redact(photo.pixels, regions, Style(request["style"]), request["seed"])
+        shown = tuple(wire.box_in(b) for b in request["shown"])
+        covered = redact.redact(photo.pixels, regions, Style(request["style"]), request["seed"])
+        given = spare.places(regions, shown, covered.shape[1], covered.shape[0])
+        rendered = spare.exchanged(covered, photo.pixels, given)
         media.encode(rendered, photo.output_format, path)
         written = media.decode(path, self._options["max_pixels"])
         checks = [
             *inspect_output.scan_output(path),
             redact.check_as_planned(rendered, written.pixels),
-            *redact.check_regions(photo.pixels, written.pixels, regions),
+            # The proof is of whole covers: what was given back is somebody's who may be seen.
+            *redact.check_regions(photo.pixels, spare.exchanged(written.pixels, covered, given), regions),
         ]
-        shown = tuple(wire.box_in(b) for b in request["shown"])
         # Outside the covers the pixels are those of the original (check `rest_unchanged`), which the full look has
         # seen already: enlarged and turned copies, and a close look at where no face was found and nothing was
         # covered, would be a second one at the same. All faces found count, whatever was planned for them.

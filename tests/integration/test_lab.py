@@ -71,6 +71,40 @@ def test_the_look_at_the_result_sees_a_face_that_the_plan_forgot(lab: Lab, sampl
     assert any(f.detection.box.iou(small.detection.box) > 0.5 for f in product.analysis.faces)
 
 
+def test_a_corner_of_a_cover_leaves_the_cheek_of_somebody_shown_open(
+    lab: Lab, samples: Path, tmp_path: Path
+) -> None:
+    """Of two people close together one may be seen: the cover of the other ends in the shape of the face, the checks
+    pass, and with nobody shown the same pixels are covered."""
+    canvas = Image.new("RGB", (900, 700), (120, 120, 120))
+    behind = Image.open(samples / "obama2.jpg").convert("RGB").resize((420, 805))
+    front = Image.open(samples / "astronaut.png").convert("RGB").crop((150, 20, 290, 190))
+    canvas.paste(behind, (330, 20))
+    canvas.paste(front.resize((210, 255)), (330, 330))
+    canvas.save(tmp_path / "two.png")
+    analysis = lab.analyse(tmp_path / "two.png", embed=False)
+    shown, hidden = sorted(analysis.faces, key=lambda f: f.detection.box.left)
+    box = shown.detection.box
+    original = np.asarray(canvas)
+
+    def changed(seen: frozenset[int]) -> np.ndarray:
+        regions = mask.plan_regions(analysis, seen)
+        where = [f.detection.box for f in analysis.faces if f.index in seen]
+        product = lab.produce(regions, Style.MOSAIC, 1, tmp_path / "o", where, embed=False)
+        assert [c.name for c in product.checks if not c.passed] == []
+        return np.asarray((np.asarray(Image.open(tmp_path / "o")) != original).any(axis=2))
+
+    one, nobody = changed(frozenset({shown.index})), changed(frozenset())
+    cover = next(r for r in mask.plan_regions(analysis, frozenset({shown.index})))
+    assert cover.box.intersection(box) > 0, "the cover reaches over the face that is shown"
+    inside = np.s_[int(box.top) : int(box.bottom), int(box.left) : int(box.right)]
+    assert nobody[inside].mean() > 0.99
+    lost = cover.box.intersection(box) / box.area
+    assert one[inside].mean() < 0.8 * lost
+    middle = hidden.detection.box.grow(-0.1)
+    assert one[int(middle.top) : int(middle.bottom), int(middle.left) : int(middle.right)].mean() > 0.97
+
+
 def test_faces_too_small_for_a_name_are_not_described(lab: Lab, samples: Path, tmp_path: Path) -> None:
     analysis = lab.analyse(crowd(samples, tmp_path), embed=True)
     described = {f.detection.box.size >= LEAST_SIZE: set(f.embeddings) for f in analysis.faces}

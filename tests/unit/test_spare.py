@@ -1,0 +1,108 @@
+"""What a cover gives back to a face beside it that may be shown, and what it never does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image
+
+from pipeline import mask, redact, spare
+from pipeline.types import Analysis, Box, Detection, Face, Region, Style
+
+WIDTH, HEIGHT = 320, 240
+
+
+def face(index: int, box: Box) -> Face:
+    return Face(index, Detection(box, 0.9, None, ("yunet",)))
+
+
+@st.composite
+def boxes(draw: st.DrawFn) -> Box:
+    left, top = draw(st.floats(-30, WIDTH)), draw(st.floats(-30, HEIGHT))
+    return Box(left, top, left + draw(st.floats(1, 160)), top + draw(st.floats(1, 160)))
+
+
+def open_pixels(found: list[spare.Place]) -> NDArray[np.bool_]:
+    whole = np.zeros((HEIGHT, WIDTH), bool)
+    for place in found:
+        rows, columns = place.mask.shape
+        whole[place.top : place.top + rows, place.left : place.left + columns] |= place.mask
+    return whole
+
+
+def planned(hidden: list[Box], shown: list[Box]) -> tuple[Region, ...]:
+    faces = tuple(face(i, box) for i, box in enumerate([*hidden, *shown]))
+    return mask.plan_regions(Analysis(WIDTH, HEIGHT, "JPEG", faces, ()), set(range(len(hidden), len(faces))))
+
+
+@given(st.lists(boxes(), max_size=4), st.lists(boxes(), max_size=4))
+def test_nothing_of_a_covered_face_is_given_back(hidden: list[Box], shown: list[Box]) -> None:
+    found = open_pixels(spare.places(planned(hidden, shown), shown, WIDTH, HEIGHT))
+    ys, xs = np.nonzero(found)
+    for box in hidden:
+        # Another formula than that of the ellipse: what is left open is nowhere in the middle, and beyond a corner.
+        across = np.abs(xs + 0.5 - box.center[0]) / (box.width / 2)
+        down = np.abs(ys + 0.5 - box.center[1]) / (box.height / 2)
+        assert not ((across <= 0.8) & (down <= 0.8)).any()
+        assert not ((across <= 0.3) & (down <= 1.1)).any() and not ((across <= 1.1) & (down <= 0.3)).any()
+    for y, x in zip(ys, xs, strict=True):
+        assert any(s.left <= x + 0.5 <= s.right and s.top <= y + 0.5 <= s.bottom for s in shown)
+
+
+@given(st.lists(boxes(), max_size=3), st.lists(boxes(), min_size=1, max_size=3), boxes())
+def test_one_more_covered_gives_back_no_more(hidden: list[Box], shown: list[Box], more: Box) -> None:
+    before = open_pixels(spare.places(planned(hidden, shown), shown, WIDTH, HEIGHT))
+    after = open_pixels(spare.places(planned([*hidden, more], shown), shown, WIDTH, HEIGHT))
+    touched = open_pixels(spare.places(planned([more], shown), shown, WIDTH, HEIGHT))
+    assert not (after & ~before & ~touched).any()
+
+
+@given(boxes(), boxes())
+def test_covers_by_hand_and_of_the_check_give_nothing_back(box: Box, shown: Box) -> None:
+    by_hand = mask.region_of(Detection(box, 1.0, None, ()), WIDTH, HEIGHT)
+    found = open_pixels(spare.places([by_hand], [shown], WIDTH, HEIGHT))
+    inside = by_hand.box
+    assert not found[int(inside.top) : int(inside.bottom), int(inside.left) : int(inside.right)].any()
+
+
+@pytest.mark.parametrize("bad", [Box(float("nan"), 0, 10, 10), Box(0, 0, float("inf"), 10)])
+def test_a_box_that_is_no_number_covers_everything_and_is_given_nothing(bad: Box) -> None:
+    shown = Box(50, 50, 90, 100)
+    assert not spare.places([mask.region_of(Detection(bad, 1, None, ()), WIDTH, HEIGHT, 0)], [shown], WIDTH, HEIGHT)
+    assert not spare.places(planned([shown], []), [bad], WIDTH, HEIGHT)
+
+
+@pytest.mark.parametrize("style", list(Style))
+def test_who_may_be_seen_stays_whole_beside_a_cover(style: Style, samples: Path) -> None:
+    """Two people cheek to cheek: the shown one keeps the side of the face that a rectangle would take."""
+    image = np.asarray(Image.open(samples / "astronaut.png").convert("RGB"))
+    shown, hidden = Box(170, 60, 270, 190), Box(235, 130, 335, 260)  # the second one lies below, to the right
+    faces = face(0, hidden), face(1, shown)
+    regions = mask.plan_regions(Analysis(image.shape[1], image.shape[0], "PNG", faces, ()), {1})
+    covered = redact.redact(image, regions, style, 7)
+    given_back = spare.places(regions, [shown], image.shape[1], image.shape[0])
+    result = spare.exchanged(covered, image, given_back)
+
+    def changed(picture: NDArray[np.uint8]) -> float:
+        oval = np.zeros(image.shape[:2], np.uint8)
+        cv2.ellipse(oval, (220, 125), (50, 65), 0, 0, 360, 1, -1)
+        return float((picture[oval > 0] != image[oval > 0]).any(axis=1).mean())
+
+    assert changed(result) < changed(covered) - 0.02
+    core = np.s_[150:240, 251:319]  # the middle of the covered face, as it was
+    assert np.array_equal(result[core], covered[core])
+    assert np.array_equal(spare.exchanged(result, covered, given_back), covered), "the proof sees whole covers"
+    assert all(check.passed for check in redact.check_regions(image, covered, regions))
+
+
+def test_nothing_near_changes_nothing() -> None:
+    image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
+    regions = planned([Box(10, 10, 50, 60)], [Box(200, 100, 260, 170)])
+    found = spare.places(regions, [Box(200, 100, 260, 170)], WIDTH, HEIGHT)
+    assert not found and spare.exchanged(image, image, found) is image
