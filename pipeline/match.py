@@ -54,8 +54,9 @@ class BandRule:
 
     `threshold` and `margin` are fused scores. `false_match_rate` is what the threshold stands for: the share of
     comparisons of two different people that reach it, as measured. Faces smaller than `smallest` pixels are not
-    matched; below `small` the threshold rises, by `small_extra` at `smallest`. With fewer candidates than `few` it
-    rises by `few_extra`.
+    matched; below `small` the threshold rises, by `small_extra` at `smallest`. From half of `large` on it rises as
+    well, by `large_extra` from `large` on: there two people who resemble each other score highest, and who is on the
+    list scores far above it. With fewer candidates than `few` it rises by `few_extra`.
     """
 
     threshold: float
@@ -66,12 +67,16 @@ class BandRule:
     small_extra: float
     few: int = 0
     few_extra: float = 0.0
+    large: float = 1.0
+    large_extra: float = 0.0
 
     def threshold_at(self, size: float, candidates: int) -> float:
         """The threshold for a face of this size in pixels among so many candidates."""
         missing = (self.small - size) / max(1e-6, self.small - self.smallest)
+        clear = 2 * size / self.large - 1
         alone = self.few_extra if candidates < self.few else 0.0
-        return self.threshold + alone + self.small_extra * min(1.0, max(0.0, missing))
+        small, large = (min(1.0, max(0.0, part)) for part in (missing, clear))
+        return self.threshold + alone + self.small_extra * small + self.large_extra * large
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,9 @@ class MatchSettings:
             {"sface": EngineScale(0.0988, 0.0876), "dlib": EngineScale(0.8339, 0.0351, 0.5)}
         )
     )
-    adult: BandRule = BandRule(6.0, 2.0, 2e-6, smallest=LEAST_SIZE, small=40.0, small_extra=0.35)
+    adult: BandRule = BandRule(
+        6.0, 2.0, 5e-7, smallest=LEAST_SIZE, small=40.0, small_extra=0.35, large=96.0, large_extra=0.3
+    )
     child: BandRule = BandRule(
         7.0, 4.5, 1e-3, smallest=40.0, small=80.0, small_extra=1.0, few=10, few_extra=1.5
     )

@@ -143,4 +143,5 @@ def _band(rule: BandRule) -> JsonObject:
         "false match rate": f"{rule.false_match_rate:.0e}",
         "smallest face in pixels": rule.smallest,
         "stricter below": rule.small,
+        **({"stricter from": rule.large / 2} if rule.large_extra else {}),
     }

@@ -130,7 +130,7 @@ def test_the_records_are_those_of_this_installation(school: School, tmp_path: Pa
     assert record["Recipients"]["channels"] == ["school", "personal"]
     facts = school.json("records", "dpia")
     assert facts["Decision"] == {"matching": "on", "assessment": "DPIA test", "decided by": "test"}
-    assert facts["Age bands"]["adult (from the 16th birthday)"]["false match rate"] == "2e-06"
+    assert facts["Age bands"]["adult (from the 16th birthday)"]["false match rate"] == "5e-07"
     assert "# Record of processing" in school.run("records", "art30").stdout
     off = Quick(tmp_path / "off", matching=False)
     assert off.json("records", "dpia")["Engines"]["recognition"] == []

@@ -77,10 +77,19 @@ def test_a_face_too_small_to_compare_gets_no_name(eyes: Eyes, gallery: list[Temp
         assert found and all(s.reason == Reason.TOO_SMALL for s in found)
 
 
+def test_small_faces_and_large_ones_need_more_than_those_between() -> None:
+    """Small ones say little; where a face is clear look-alikes score highest, and who is on the list far above."""
+    adult = MatchSettings().adult
+    assert [round(adult.threshold_at(size, 60), 3) for size in (28, 34, 40, 48, 72, 96, 400)] == [
+        6.35, 6.175, 6.0, 6.0, 6.15, 6.3, 6.3,
+    ]  # fmt: skip
+
+
 def test_children_are_held_to_the_stricter_rule() -> None:
     settings = MatchSettings()
     for size in (30, 60, 90, 150, 400):
         assert settings.child.threshold_at(size, 60) > settings.adult.threshold_at(size, 60)
+    assert settings.child.threshold_at(400, 60) == settings.child.threshold_at(80, 60)
     assert settings.child.margin > settings.adult.margin
     assert settings.child.smallest > settings.adult.smallest
     assert settings.rule("") == settings.rule("Adult") == settings.child
