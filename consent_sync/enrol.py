@@ -32,7 +32,7 @@ MIN_SCORE = 0.5
 
 MIN_SHARPNESS = 40.0
 """Variance of the Laplacian of the face at 64 x 64: real portraits have 140 and more, out of focus 60 and less."""
-MAX_YAW = 40.0
+MAX_YAW = 35.0
 """Degrees that a head may be turned to the side, estimated from the nose: it lies between the eyes from the front."""
 MAX_ROLL = 35.0
 """Degrees that a head may be tilted: more is a picture that lies on its side."""
