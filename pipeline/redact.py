@@ -102,7 +102,7 @@ def redact(pixels: RgbImage, regions: Sequence[Region], style: Style, seed: int)
         for index, region in enumerate(regions):
             if (index, cells[index]) not in covers:
                 covers[index, cells[index]] = _cover(pixels, region, cells[index], seed)
-        result = _compose(pixels, [(covers[i, count], _edge(regions[i])) for i, count in enumerate(cells)])
+        result = _compose(pixels, [(covers[i, count], soft_edge(regions[i])) for i, count in enumerate(cells)])
         weaker = [
             index
             for index, region in enumerate(regions)
@@ -124,13 +124,13 @@ def _bounds(box: Box, pixels: RgbImage) -> _Rows:
     return math.floor(whole.left), math.floor(whole.top), math.ceil(whole.right), math.ceil(whole.bottom)
 
 
-def _edge(region: Region) -> int:
-    """Width of the soft edge in pixels."""
+def soft_edge(region: Region) -> int:
+    """Width of a region's soft edge in pixels."""
     return max(3, min(40, round(SOFT_EDGE * region.core.size)))
 
 
 def _cover(pixels: RgbImage, region: Region, cells: int, seed: int) -> _Cover:
-    edge = _edge(region)
+    edge = soft_edge(region)
     box = _bounds(region.box, pixels)
     area = _bounds(Box(box[0] - edge, box[1] - edge, box[2] + edge, box[3] + edge), pixels)
     if not cells:
@@ -229,7 +229,7 @@ def check_regions(original: RgbImage, published: RgbImage, regions: Sequence[Reg
         return [Check("same_size", False, f"{published.shape} instead of {original.shape}")]
     touched = np.zeros(original.shape[:2], bool)
     for region in regions:
-        edge = _edge(region) + 1
+        edge = soft_edge(region) + 1
         box = region.box
         left, top, right, bottom = _bounds(
             Box(box.left - edge, box.top - edge, box.right + edge, box.bottom + edge), original

@@ -17,13 +17,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.mask import MINIMUM
+from pipeline.redact import soft_edge
 from pipeline.types import Box, Region, RgbImage
 
 KEPT = 1.2
 """Axes of the ellipse that stays covered, in parts of the covered face's box."""
-
-REACH = 0.25
-"""How far a soft edge may reach, in parts of the region's longer side; more than `redact` gives it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +91,5 @@ def _ellipse(box: Box, axes: float, left: int, top: int, shape: tuple[int, int])
 
 def _reach(region: Region) -> Box:
     """The region with its soft edge."""
-    return region.box.grow(REACH)
+    edge, box = soft_edge(region), region.box
+    return Box(box.left - edge, box.top - edge, box.right + edge, box.bottom + edge)
