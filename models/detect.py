@@ -95,7 +95,7 @@ class DetectSettings:
     coarse_extra: float = 0.2
     turned: tuple[str, ...] = ("yunet",)
     turned_side: int = 800
-    turned_threshold: float = 0.88
+    turned_threshold: float = 0.8
 
 
 def find_faces(

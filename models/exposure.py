@@ -21,7 +21,7 @@ WORTH = 1.25
 
 _CELL = 16  # pixels of a spot's side
 _NEARBY = 3  # spots on a side of the square that is nearby
-_TILE = 128  # pixels of a side that are looked at together: light ones are skipped
+_STRIP = 64  # rows that are looked at together: light ones are skipped
 
 
 def brightened(image: RgbImage) -> RgbImage:
@@ -34,18 +34,22 @@ def brightened(image: RgbImage) -> RgbImage:
     factors = np.clip(LIGHT / np.maximum(light, 1.0), 1.0, MOST)
     if factors.max() < WORTH:
         return image
-    result = image.copy()
-    across, down = (_places(length, count) for length, count in zip((width, height), size, strict=True))
-    for top in range(0, height, _TILE):
-        for left in range(0, width, _TILE):
-            tile = np.s_[top : top + _TILE, left : left + _TILE]
-            x, y = np.meshgrid(across[left : left + _TILE], down[top : top + _TILE])
-            here = cv2.remap(factors, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-            if here.max() > 1:
-                result[tile] = cv2.multiply(image[tile], cv2.merge([here, here, here]), dtype=cv2.CV_8U)
+    result = np.empty_like(image)
+    across = np.asarray(cv2.resize(factors, (width, size[1]), interpolation=cv2.INTER_LINEAR), np.float32)
+    for top in range(0, height, _STRIP):
+        rows = slice(top, min(top + _STRIP, height))
+        here = _between(across, np.arange(rows.start, rows.stop), height)
+        if here.max() > 1:
+            cv2.multiply(image[rows], cv2.merge([here, here, here]), dst=result[rows], dtype=cv2.CV_8U)
+        else:
+            result[rows] = image[rows]
     return result
 
 
-def _places(length: int, count: int) -> NDArray[np.float32]:
-    """Where each pixel of a side lies among so many spots."""
-    return np.asarray((np.arange(length) + 0.5) * count / length - 0.5, np.float32)
+def _between(lines: NDArray[np.float32], rows: NDArray[np.int_], height: int) -> NDArray[np.float32]:
+    """Rows of an image of this height, interpolated between lines that lie evenly over it."""
+    last = len(lines) - 1
+    place = np.clip((rows + 0.5) * len(lines) / height - 0.5, 0, last)
+    above = place.astype(int)
+    share = (place - above).astype(np.float32)[:, None]
+    return np.asarray(lines[above] * (1 - share) + lines[np.minimum(above + 1, last)] * share, np.float32)

@@ -359,3 +359,15 @@ def test_what_is_no_photo_and_nobody_to_look_are_errors(detectors: tuple[Detecto
             find_faces(image, detectors)  # type: ignore[arg-type]
     with pytest.raises(EngineError, match="no detector"):
         find_faces(np.zeros((5, 5, 3), np.uint8), [])
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("turns", [1, 2, 3])
+def test_a_real_photo_on_its_side_or_head_hides_nobody(
+    turns: int, detectors: tuple[Detector, ...], shared_data: Path
+) -> None:
+    """Three large faces close together, of which one is seen less surely on its side."""
+    image = photo(shared_data / "noses" / "011_3.jpg")
+    upright = find_faces(image, detectors)
+    found = find_faces(np.ascontiguousarray(np.rot90(image, turns)), detectors)
+    assert covered(found, [nose(d, turns, image) for d in upright]) == 3
