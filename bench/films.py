@@ -40,7 +40,8 @@ from pipeline.films.encode import CRF, X264
 from pipeline.films.frames import read_frames
 from pipeline.films.probe import probe
 from pipeline.films.tools import Tools, default_tools
-from pipeline.lab import FilmOptions, Lab, LabOptions
+from pipeline.lab import Lab
+from pipeline.lab_options import FilmOptions, LabOptions
 from pipeline.types import Box, Style
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"

@@ -20,7 +20,8 @@ from PIL import Image
 
 from models import weights
 from pipeline import mask
-from pipeline.lab import Lab, LabOptions
+from pipeline.lab import Lab
+from pipeline.lab_options import LabOptions
 from pipeline.types import Style
 
 SIZES = {"2 MP, 8 faces": (1632, 1224, 8), "12 MP, 25 faces": (4000, 3000, 25)}

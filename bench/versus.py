@@ -36,7 +36,8 @@ from bench.robustness import load, packed
 from models import weights
 from models.engines import load_detectors
 from pipeline import mask
-from pipeline.lab import Lab, LabOptions
+from pipeline.lab import Lab
+from pipeline.lab_options import LabOptions
 from pipeline.match import ADULT, match
 from pipeline.types import Box, Style, Template
 

@@ -1,15 +1,16 @@
 """Covering faces in pixels, and proving afterwards that they are covered. Pure: arrays in, arrays out.
 
-Style *mosaic*: at most 3 cells across the face, each the mean of its pixels with noise; *block*: one flat grey. Both
-are opaque over the whole region and end in a soft edge outside it. After covering, the fine structure that is left is
-compared with the original's, and where it is still alike the cells become fewer, down to the flat block. So the
-strength is a floor: nothing in the configuration reaches these figures.
+Style *mosaic*: at most 3 cells across the face, each the mean of its pixels with noise, brought close to one colour
+that is not quite the face's; *block*: one flat grey. Both are opaque over the whole region and end in a soft edge
+outside it. After covering, the fine structure that is left is compared with the original's, and where it is still
+alike the cells become fewer, down to the flat block. So the strength is a floor: nothing in the configuration reaches
+these figures.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 
 import cv2
@@ -28,6 +29,13 @@ NOISE, NOISE_COLOUR = 48.0, 16.0
 """Standard deviation of the noise of each cell, in levels of 255: in brightness, and for each colour apart. So much
 that who is covered is not found among 500 more often than by chance (bench/RESULTS.md)."""
 
+CONTRAST = 0.35
+"""What is left of the differences between the noisy cells of a cover, for the sake of who looks at the photo, and of a
+neighbour's cheek beside it. A function of those cells alone: it tells nobody more than they do."""
+
+SHIFT, SHIFT_COLOUR = 24.0, 8.0
+"""Standard deviation of what the whole cover is lighter or darker than the face, and of another colour."""
+
 LIKENESS_COVERED = 0.35
 """Highest likeness that `redact` leaves inside a face; above it the cells become fewer."""
 
@@ -39,6 +47,9 @@ _AROUND = 0.05
 
 _FAINT = 1.0
 """Fine structure below this (root mean square, in levels of 255) and below a tenth of the original's is JPEG's own."""
+
+REGION_COVERED = "region_covered"
+"""The name of the check of one region."""
 
 GREY = 128
 SOFT_EDGE = 0.08
@@ -89,14 +100,21 @@ class _Cover:
         return np.asarray(near * near * (3 - 2 * near), np.float32)[..., None]
 
 
-def redact(pixels: RgbImage, regions: Sequence[Region], style: Style, seed: int) -> RgbImage:
+def redact(
+    pixels: RgbImage, regions: Sequence[Region], style: Style, seed: int, flat: Set[int] = frozenset()
+) -> RgbImage:
     """A copy of `pixels` ((height, width, 3) uint8) with every region covered; the input stays as it is.
+
+    `flat`: positions of regions that get a flat block whatever the style.
 
     The same seed gives the same noise for the same region whatever else is covered, so that the copies of two
     channels cannot be averaged. The seed must be the same for all channels of one original and not be guessable
     from what is published (derive it from a secret, not from the file's hash alone).
     """
-    cells = [_first_cells(region.core) if style is Style.MOSAIC else 0 for region in regions]
+    cells = [
+        _first_cells(region.core) if style is Style.MOSAIC and index not in flat else 0
+        for index, region in enumerate(regions)
+    ]
     covers: dict[tuple[int, int], _Cover] = {}
     while True:
         for index, region in enumerate(regions):
@@ -152,10 +170,23 @@ def _mosaic(pixels: RgbImage, region: Region, area: _Rows, cell: float, seed: in
     key = [round(v * 16) + 2**40 for b in (region.core, region.box) for v in (b.left, b.top, b.right, b.bottom)]
     random = np.random.default_rng([seed & (2**64 - 1), round(cell * 1024), *key])
     noise = random.normal(0, NOISE, (*means.shape[:2], 1)) + random.normal(0, NOISE_COLOUR, means.shape)
-    colours = np.clip(np.rint(means + noise), 0, 255).astype(np.uint8)
+    shift = random.normal(0, SHIFT) + random.normal(0, SHIFT_COLOUR, 3)
+    colours = calmed(means + noise, shift)
     painted = np.repeat(np.repeat(colours, np.diff(rows), axis=0), np.diff(columns), axis=1)
     top, left = area[1] - rows[0], area[0] - columns[0]
     return np.ascontiguousarray(painted[top : top + area[3] - area[1], left : left + area[2] - area[0]])
+
+
+def calmed(
+    noisy: NDArray[np.float64], shift: NDArray[np.float64], darkest: int = 0, lightest: int = 255
+) -> NDArray[np.uint8]:
+    """Noisy cells (rows, columns, 3) with a part of their contrast, around their mean moved by `shift` (3,).
+
+    Nothing beyond the levels `darkest` and `lightest` counts or comes out.
+    """
+    cells = np.clip(np.rint(noisy), darkest, lightest)
+    common = cells.mean(axis=(0, 1))
+    return np.asarray(np.clip(np.rint(common + shift + CONTRAST * (cells - common)), darkest, lightest), np.uint8)
 
 
 def _lines(origin: float, cell: float, low: int, high: int, size: int) -> NDArray[np.int64]:
@@ -243,17 +274,23 @@ def check_regions(original: RgbImage, published: RgbImage, regions: Sequence[Reg
     ]
 
 
+def uncovered(checks: Iterable[Check]) -> frozenset[int]:
+    """The positions of the regions that did not pass, of what `check_regions` said of them."""
+    own = (check for check in checks if check.name == REGION_COVERED)
+    return frozenset(index for index, check in enumerate(own) if not check.passed)
+
+
 def _check_region(original: RgbImage, published: RgbImage, region: Region) -> Check:
     left, top, right, bottom = _bounds(region.box, original)
     where = f"face {region.face} at {left},{top} to {right},{bottom}"
     if right <= left or bottom <= top:
-        return Check("region_covered", False, f"{where}: outside the photo")
+        return Check(REGION_COVERED, False, f"{where}: outside the photo")
     alike = likeness_of(original, published, region)
     before = original[top:bottom, left:right].astype(np.float32)
     texture = float(np.std(before - cv2.blur(before, (5, 5))))
     change = float(np.std(before - published[top:bottom, left:right]))
     passed = alike <= LIKENESS_PUBLISHED and (texture < _TEXTURE or change >= texture / 2)
-    return Check("region_covered", passed, f"{where}: likeness {alike:.2f}, texture {texture:.1f}, change {change:.1f}")
+    return Check(REGION_COVERED, passed, f"{where}: likeness {alike:.2f}, texture {texture:.1f}, change {change:.1f}")
 
 
 def check_as_planned(rendered: RgbImage, published: RgbImage) -> Check:

@@ -21,7 +21,8 @@ from pipeline.errors import BeeldwachtError, ChildError, PublishError, StartupEr
 from pipeline.faults import reach
 from pipeline.film_record import look_name
 from pipeline.intake import Intake, Taken
-from pipeline.lab import Doubt, FilmOptions, Lab, LabOptions
+from pipeline.lab import Doubt, Lab
+from pipeline.lab_options import FilmOptions, LabOptions
 from pipeline.lifecycle import State
 from pipeline.log_files import LogFiles
 from pipeline.parts import Parts

@@ -2,8 +2,9 @@
 
 A mosaic in a film must not be one mosaic per frame: each would show the face through another grid, and many coarse
 pictures of one face make a fine one. So a cover takes its colours once, in the frame in which the face is first
-detected (before that, once where the cover begins), adds noise, and keeps them as long as it lasts: whoever averages
-its frames gets the same few cells. At most 3 cells lie across the *region*, about 2 across the face.
+detected (before that, once where the cover begins), adds noise, takes contrast away as in a photo, and keeps them as
+long as it lasts: whoever averages its frames gets the same few cells. At most 3 cells lie across the *region*, about 2
+across the face.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.film_types import Cover, Frame
 from pipeline.films.colour import planes
-from pipeline.redact import LIKENESS_COVERED, MOST_CELLS, SOFT_EDGE
+from pipeline.redact import LIKENESS_COVERED, MOST_CELLS, SHIFT, SHIFT_COLOUR, SOFT_EDGE, calmed
 from pipeline.types import Style
 
 Rows = tuple[int, int, int, int]
@@ -75,7 +76,8 @@ def _colours(frame: Frame, box: Rows, style: Style, random: np.random.Generator)
         parts = [_part(plane, box, half) for plane, half in zip(planes(frame), (1, 2, 2), strict=True)]
         means = np.stack([cv2.resize(p, size, interpolation=cv2.INTER_AREA).reshape(size[::-1]) for p in parts], axis=2)
         noise = random.normal(0, (_NOISE, _NOISE_COLOUR, _NOISE_COLOUR), means.shape)
-        found = np.clip(np.rint(means + noise), _DARK, _LIGHT).astype(np.uint8)
+        shift = random.normal(0, (SHIFT, SHIFT_COLOUR / 2, SHIFT_COLOUR / 2))  # of differences of colours
+        found = calmed(means + noise, shift, _DARK, _LIGHT)
         if alike(parts[0], _stretched(found[..., 0], width, height)) <= LIKENESS_COVERED:
             return found
         cells -= 1

@@ -154,7 +154,8 @@ def test_likeness_needs_every_engine_and_tells_one_from_another() -> None:
 
 def test_a_child_that_ended_is_started_again(weights: Path, samples: Path, tmp_path: Path) -> None:
     from pipeline.console.darkroom import _asked
-    from pipeline.lab import Lab, LabOptions
+    from pipeline.lab import Lab
+    from pipeline.lab_options import LabOptions
 
     lab = Lab(LabOptions(weights, ("yunet",), (), 1, 60.0, 4 << 30, 50_000_000, 100))
     started = threading.Thread(target=lab.start)  # the child ends with this thread

@@ -13,7 +13,8 @@ import pytest
 from pipeline.errors import ChildError
 from pipeline.film_reader import FilmReader, Written
 from pipeline.film_types import Look, Sample, Stretch
-from pipeline.lab import Lab, LabOptions
+from pipeline.lab import Lab
+from pipeline.lab_options import LabOptions
 from pipeline.types import JsonObject
 from tests.films import ffmpeg, make
 

@@ -12,15 +12,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import mask
+from pipeline import mask, media, redact
 from pipeline.errors import ChildDied, ChildError, ChildRefused, ChildTimeout, EnginesUnfit
-from pipeline.lab import Doubt, Lab, LabOptions
+from pipeline.lab import Doubt, Lab
+from pipeline.lab_options import LabOptions
 from pipeline.match import LEAST_SIZE
-from pipeline.types import Box, Style
+from pipeline.types import Box, Detection, Style
 
 
 @pytest.fixture
@@ -37,8 +39,8 @@ def lab(options: LabOptions) -> Iterator[Lab]:
 
 
 def pid(lab: Lab) -> int:
-    assert lab._process
-    return lab._process.pid
+    assert lab._talk._process
+    return lab._talk._process.pid
 
 
 def test_a_photo_is_analysed_covered_and_checked(lab: Lab, samples: Path, tmp_path: Path) -> None:
@@ -105,6 +107,32 @@ def test_a_corner_of_a_cover_leaves_the_cheek_of_somebody_shown_open(
     assert one[int(middle.top) : int(middle.bottom), int(middle.left) : int(middle.right)].mean() > 0.97
 
 
+def test_a_mosaic_that_resembles_what_it_covers_by_chance_becomes_flat_and_holds_no_photo(
+    lab: Lab, tmp_path: Path
+) -> None:
+    """Hundreds of small covers on faint structure, of which JPEG makes one or two alike."""
+    rough = np.random.default_rng(3).normal(size=(900, 1200)).astype(np.float32)
+    smooth = cv2.GaussianBlur(rough, (0, 0), 3)
+    levels = np.clip(120 + 5 * smooth / smooth.std(), 0, 255).astype(np.uint8)
+    Image.fromarray(np.repeat(levels[..., None], 3, axis=2)).save(tmp_path / "faint.jpg", quality=90)
+    places = [Box(x, y, x + 16, y + 22) for y in range(20, 840, 60) for x in range(20, 1140, 60)]
+    regions = [mask.region_of(Detection(box, 0.9, None, ("yunet",)), 1200, 900, i) for i, box in enumerate(places)]
+    pixels = media.decode(tmp_path / "faint.jpg", 10**7).pixels
+
+    def alike(seed: int) -> frozenset[int]:
+        media.encode(redact.redact(pixels, regions, Style.MOSAIC, seed), "JPEG", tmp_path / "once.jpg")
+        written = media.decode(tmp_path / "once.jpg", 10**7).pixels
+        return redact.uncovered(redact.check_regions(pixels, written, regions))
+
+    seed, found = next((seed, found) for seed in range(100) if (found := alike(seed)))
+    lab.analyse(tmp_path / "faint.jpg", embed=False)
+    product = lab.produce(regions, Style.MOSAIC, seed, tmp_path / "o", (), embed=False)
+    assert [c.detail for c in product.checks if not c.passed] == []
+    box = regions[min(found)].box
+    inside = np.asarray(Image.open(tmp_path / "o"))[int(box.top) : int(box.bottom), int(box.left) : int(box.right)]
+    assert np.abs(inside.astype(int) - redact.GREY).mean() < 2, "a flat block"
+
+
 def test_faces_too_small_for_a_name_are_not_described(lab: Lab, samples: Path, tmp_path: Path) -> None:
     analysis = lab.analyse(crowd(samples, tmp_path), embed=True)
     described = {f.detection.box.size >= LEAST_SIZE: set(f.embeddings) for f in analysis.faces}
@@ -134,7 +162,7 @@ def test_a_child_that_calls_its_engines_unfit_over_a_file_is_blamed_for_the_file
     os.kill(pid(lab), signal.SIGKILL)
     error = {"error": {"reason": "engine_error", "message": "blind"}}
     lying = f"import sys; sys.stdin.readline(); print({json.dumps(json.dumps(error))}, flush=True)"
-    lab._process = subprocess.Popen([sys.executable, "-c", lying], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    lab._talk._process = subprocess.Popen([sys.executable, "-c", lying], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     with pytest.raises(ChildDied) as e:
         lab.analyse(samples / "biden.jpg", embed=False)
     assert not isinstance(e.value, EnginesUnfit) and not lab.unfit
@@ -180,6 +208,53 @@ def test_a_child_that_hangs_is_killed_at_the_deadline(options: LabOptions, sampl
         lab.analyse(samples / "biden.jpg", embed=False)
     assert time.monotonic() - started < 5
     assert not Path(f"/proc/{stopped}").exists()
+
+
+def test_a_large_photo_full_of_faces_has_more_time_once_it_is_open(
+    options: LabOptions, samples: Path, tmp_path: Path
+) -> None:
+    """Looking at it takes longer than the deadline, which is for opening it."""
+    face = Image.open(samples / "astronaut.png").convert("RGB").resize((128, 128))
+    canvas = Image.new("RGB", (1600, 1200))
+    for n in range(25):
+        canvas.paste(face, (n % 5 * 320, n // 5 * 240))
+    canvas.save(tmp_path / "school.jpg", quality=92)
+
+    def seconds(deadline: float) -> float:
+        lab = Lab(replace(options, detectors=("centerface", "yunet"), deadline_seconds=deadline))
+        try:
+            lab.start()
+            started = time.monotonic()
+            assert len(lab.analyse(tmp_path / "school.jpg", embed=False).faces) == 25
+            return time.monotonic() - started
+        finally:
+            lab.close()
+
+    seconds(seconds(60.0) / 2)
+
+
+@pytest.mark.parametrize(
+    ("says", "error"),
+    [
+        ('{"opened": 1e30}', ChildTimeout), ('{"opened": -1e30}', ChildTimeout),
+        ('{"opened": 500000}\n{"opened": 1000000}', ChildDied), ('{"opened": "much"}', ChildDied),
+        ('{"opened": NaN}', ChildDied), ('{"opened": Infinity}', ChildDied),
+    ],
+)  # fmt: skip
+def test_a_child_that_lies_about_what_it_opened_does_not_get_time_without_end(
+    options: LabOptions, samples: Path, says: str, error: type[ChildError]
+) -> None:
+    lab = Lab(replace(options, deadline_seconds=0.5, max_pixels=500_000))
+    lab.start()
+    os.kill(pid(lab), signal.SIGKILL)
+    lying = f"import sys, time; sys.stdin.readline(); print({says!r}, flush=True); time.sleep(60)"
+    lab._talk._process = subprocess.Popen(
+        [sys.executable, "-c", lying], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
+    )
+    started = time.monotonic()
+    with pytest.raises(error):
+        lab.analyse(samples / "biden.jpg", embed=False)
+    assert time.monotonic() - started < 6
 
 
 def test_too_much_memory_is_an_error_of_this_file_only(options: LabOptions, samples: Path, tmp_path: Path) -> None:

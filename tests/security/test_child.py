@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import config, isolation, lab, landlock, seccomp
+from pipeline import config, conversation, isolation, landlock, seccomp
 from pipeline.app import App
 from pipeline.lab import Lab
 from pipeline.service import lab_options
@@ -63,7 +63,7 @@ def test_hostile_code_in_the_child_gets_nothing(
     before = {name: path.read_bytes() for name, path in targets.items()}
     # The real start of the child, up to the limits; then the hostile code instead of the reader of media.
     program = f"import runpy; from pipeline import child; child.serve = runpy.run_path({str(HOSTILE)!r})['serve']"
-    monkeypatch.setattr(lab, "_CHILD", ("-c", f"{program}; child.main()"))
+    monkeypatch.setattr(conversation, "_CHILD", ("-c", f"{program}; child.main()"))
     child = Lab(lab_options(application.parts))
     stack.callback(child.close)
     with stack:
