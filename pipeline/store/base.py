@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline.db import migrate, open_engine
+from pipeline.db import migrate, open_engine, register_versions
 from pipeline.errors import StoreError
 
 
@@ -25,6 +25,11 @@ def stamp(moment: datetime) -> str:
 def to_json(values: object) -> str:
     """Compact JSON for a column."""
     return json.dumps(values, separators=(",", ":"), ensure_ascii=False)
+
+
+def newest_version(tx: Connection) -> int:
+    """The version of the register that is in force; 0 when none was ever loaded."""
+    return tx.execute(select(func.max(register_versions.c.version))).scalar() or 0
 
 
 class Database:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -12,21 +11,17 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
 
 from pipeline import lifecycle, names
-from pipeline.db import checks, heard, heartbeats, items, people, register_versions, renditions, verdicts
-from pipeline.db_console import film_boards
-from pipeline.errors import BeeldwachtError, Cancelled, LeaseLost, PublishError, RefusedFile
+from pipeline.db import heartbeats, items, renditions, verdicts
+from pipeline.errors import BeeldwachtError, Cancelled, LeaseLost, RefusedFile
 from pipeline.faults import reach
-from pipeline.film_paths import board_out
-from pipeline.film_types import SoundMode
 from pipeline.lifecycle import State
-from pipeline.neutral import Names, names_of, path_of
-from pipeline.store import naming
-from pipeline.store.base import Database, stamp, to_json
+from pipeline.store import decided, naming
+from pipeline.store.base import Database, newest_version, stamp, to_json
 from pipeline.store.journal import Journal, last_entry
+from pipeline.store.placing import Placing
 from pipeline.store.records import (
     Arrival,
     Decision,
-    Draft,
     Item,
     Rendition,
     decision_out,
@@ -34,10 +29,8 @@ from pipeline.store.records import (
     event_out,
     item_in,
     rendition_logged,
-    verdict_facts,
 )
 from pipeline.types import JsonObject
-from pipeline.wire import box_out
 
 SERVICE = "service"
 LONGEST_REST = 60.0
@@ -50,7 +43,7 @@ class ItemStore:
     def __init__(self, database: Database, journal: Journal) -> None:
         self._db = database
         self._journal = journal
-        self._names: tuple[int, Names] = (0, names_of({}))
+        self._placing = Placing()
 
     # --- intake -----------------------------------------------------------------------------------------------
 
@@ -204,22 +197,20 @@ class ItemStore:
                 raise LeaseLost(changed, "The item is decided again.")
             revision = row.revision + 1
             tx.execute(delete(renditions).where(renditions.c.item_id == item.id, renditions.c.state == State.READY))
-            self._write_verdicts(tx, item.id, revision, decision)
+            concerned = decided.write(tx, item.id, revision, decision)
             state = State.HELD if decision.hold else State.READY
             if state is State.READY:
                 for draft in decision.drafts:
-                    self._place(tx, row, revision, draft)
+                    self._placing.reserve(tx, row, revision, draft)
             self._move(
                 tx, now, row, state, revision=revision, reasons=to_json(list(decision.hold)),
                 notes=to_json(list(decision.analysis.notes)), format=decision.analysis.format,
                 register_version=decision.register_version, seconds=decision.seconds,
             )  # fmt: skip
-            concerned = {v.person_id for vs in decision.verdicts.values() for v in vs if v.person_id}
-            concerned |= self._write_heard(tx, item.id, revision, decision)
-            self._write_board(tx, item.id, decision)
             why = {str(v.reason) for vs in decision.verdicts.values() for v in vs}
             body = decision_out(row, decision)
-            if named := self._names_of(tx).whose(f"{row.event}/{row.folder}/{row.name.rpartition('.')[0] or row.name}"):
+            own_name = row.name.rpartition(".")[0] or row.name
+            if named := self._placing.names_known(tx).whose(f"{row.event}/{row.folder}/{own_name}"):
                 body["names_in_path"] = sorted(named)
             self._journal.append(tx, now, "item.decided", SERVICE, body, item.id, concerned, why)
             if decision.hold:
@@ -243,7 +234,7 @@ class ItemStore:
         """Reserve another place, because a file that is not ours stands on the first."""
         with self._db.write() as tx:
             item = tx.execute(select(items).where(items.c.id == rendition.item_id)).one()
-            path = self._free_path(tx, item, rendition.channel, rendition.path.rsplit(".", 1)[1])
+            path = self._placing.free_path(tx, item, rendition.channel, rendition.path.rsplit(".", 1)[1])
             tx.execute(
                 update(renditions).where(renditions.c.id == rendition.id).values(path=path, path_key=names.key(path))
             )
@@ -362,11 +353,10 @@ class ItemStore:
         return row
 
     def _current(self, tx: Connection, row: Row[Any]) -> bool:
-        version = tx.execute(select(func.max(register_versions.c.version))).scalar() or 0
-        return bool(row.state == State.READY and row.register_version == version)
+        return bool(row.state == State.READY and row.register_version == newest_version(tx))
 
     def _same_register(self, tx: Connection, version: int) -> None:
-        current = tx.execute(select(func.max(register_versions.c.version))).scalar() or 0
+        current = newest_version(tx)
         if current != version:
             raise LeaseLost(f"The register changed from version {version} to {current}.", "The item is decided again.")
 
@@ -376,92 +366,6 @@ class ItemStore:
         if to is not State.QUEUED or row.state == State.FAILED:  # a request to give it up is done with
             lease |= {"cancel_requested_by": None, "cancel_requested_at": None}
         tx.execute(update(items).where(items.c.id == row.id).values(state=to, updated_at=stamp(now), **lease, **values))
-
-    def _write_verdicts(self, tx: Connection, item_id: int, revision: int, d: Decision) -> None:
-        rows = [
-            {"item_id": item_id, "revision": revision, "channel": channel, "face": v.face,
-             "box": to_json(box_out(d.analysis.faces[v.face].detection.box)), "shown": int(v.shown),
-             "reason": v.reason, "person_id": v.person_id, "facts": to_json(verdict_facts(v, d.analysis, d.film))}
-            for channel, vs in d.verdicts.items() for v in vs
-        ]  # fmt: skip
-        if rows:
-            tx.execute(insert(verdicts), rows)
-        looks = [
-            {"item_id": item_id, "revision": revision, "channel": channel, "name": c.name, "passed": int(c.passed),
-             "detail": c.detail}
-            for channel, cs in d.checks.items() for c in cs
-        ]  # fmt: skip
-        if looks:
-            tx.execute(insert(checks), looks)
-
-    def _write_heard(self, tx: Connection, item_id: int, revision: int, d: Decision) -> set[str]:
-        """Whose consent to be heard was asked for, with the answer; returns their ids."""
-        rows = [
-            {"item_id": item_id, "revision": revision, "channel": channel, "person_id": h.person_id,
-             "kept": int(plan.mode is SoundMode.KEEP), "reason": h.reason}
-            for channel, plan in (d.film.sound if d.film else {}).items() for h in plan.heard
-        ]  # fmt: skip
-        if rows:
-            tx.execute(insert(heard), rows)
-        return {str(r["person_id"]) for r in rows}
-
-    def _write_board(self, tx: Connection, item_id: int, d: Decision) -> None:
-        """What a page draws of a film; that of the decision before gives way."""
-        tx.execute(delete(film_boards).where(film_boards.c.item_id == item_id))
-        if d.film and d.film.board:
-            packed = zlib.compress(to_json(board_out(d.film.board)).encode())
-            tx.execute(insert(film_boards).values(item_id=item_id, board=packed))
-
-    def _place(self, tx: Connection, item: Row[Any], revision: int, draft: Draft) -> None:
-        path = self._own_path(tx, item, draft) or self._free_path(tx, item, draft.channel, draft.extension)
-        tx.execute(
-            insert(renditions).values(
-                item_id=item.id, revision=revision, channel=draft.channel, state=State.READY,
-                work_name=draft.work_name, sha256=draft.sha256, size=draft.size, path=path, path_key=names.key(path),
-            )
-        )  # fmt: skip
-
-    def _own_path(self, tx: Connection, item: Row[Any], draft: Draft) -> str | None:
-        """The place of this item's file that was taken back: its replacement stands where it stood."""
-        mine = renditions.c.item_id == item.id, renditions.c.channel == draft.channel
-        rows = tx.execute(select(renditions).where(*mine, renditions.c.state == State.WITHDRAWN)
-                          .order_by(renditions.c.id.desc())).all()  # fmt: skip
-        for row in rows:
-            if self._names_of(tx).whose(row.path):
-                continue  # somebody of that name has come into the register since
-            if row.path_key == names.key(row.path) and row.path.rsplit(".", 1)[-1] == draft.extension:
-                freed = f"/withdrawn/{row.id}/{row.path_key}"  # no key of a path begins with a slash
-                tx.execute(update(renditions).where(renditions.c.id == row.id).values(path_key=freed))
-                return str(row.path)
-        return None
-
-    def _free_path(self, tx: Connection, item: Row[Any], channel: str, extension: str) -> str:
-        folder, stem = self._neutral(tx, item)
-        for number in range(1, 100_000):
-            path = f"{folder}/{names.published(stem, extension, number)}"
-            taken = tx.execute(
-                select(renditions.c.id).where(renditions.c.channel == channel, renditions.c.path_key == names.key(path))
-            ).first()
-            if not taken:
-                return path
-        raise PublishError(f"There are 100,000 files named like item {item.id} in {folder}.", "Clear the folder.")
-
-    def _neutral(self, tx: Connection, item: Row[Any]) -> tuple[str, str]:
-        """The folder and the file name that an item may be published under: nobody's name is in them."""
-        first = tx.execute(select(func.min(items.c.id)).where(items.c.event == item.event)).scalar() or item.id
-        stem, dot, extension = str(item.name).rpartition(".")
-        folder, own = path_of(item.event, item.folder, stem or extension, item.id, first, self._names_of(tx))
-        return folder, f"{own}{dot}{extension}" if stem else own
-
-    def _names_of(self, tx: Connection) -> Names:
-        """The names of everybody in the register, made ready once for each version of it."""
-        version = tx.execute(select(func.max(register_versions.c.version))).scalar() or 0
-        known, found = self._names
-        if known != version:
-            rows = tx.execute(select(people.c.person_id, people.c.name).where(people.c.until_version.is_(None))).all()
-            found = names_of({r.person_id: r.name for r in rows})
-            self._names = version, found
-        return found
 
     def _renditions(self, tx: Connection, item_id: int) -> list[Rendition]:
         rows = tx.execute(select(renditions).where(renditions.c.item_id == item_id).order_by(renditions.c.id)).all()

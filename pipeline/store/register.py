@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, func, insert, or_, select, update
 from pipeline.consent_rules import gather, spread
 from pipeline.db import consents, guardians, log, people, register_versions
 from pipeline.faults import reach
-from pipeline.store.base import Database, stamp, to_json
+from pipeline.store.base import Database, newest_version, stamp, to_json
 from pipeline.store.journal import Journal
 from pipeline.types import (
     Answer,
@@ -60,7 +60,7 @@ class RegisterStore:
     def current(self) -> Register:
         """The newest version; version 0 and nobody in it when none was ever loaded. Read once per version."""
         with self._db.read() as tx:
-            version = self._version(tx)
+            version = newest_version(tx)
             if not version:
                 return Register(0, {}, {}, self.rules)
             about_people = or_(log.c.kind.like("register.%"), log.c.kind.like("person.%"))
@@ -124,7 +124,7 @@ class RegisterStore:
         `body` goes into the log entry with counts and ids; it must hold no names.
         """
         with self._db.write() as tx:
-            version = self._version(tx) + 1
+            version = newest_version(tx) + 1
             tx.execute(
                 insert(register_versions).values(
                     version=version, loaded_at=stamp(now), actor=actor, source=source, sha256=sha256, rows=rows,
@@ -144,9 +144,6 @@ class RegisterStore:
             reach("register.replacing")
         reach("register.replaced")
         return version
-
-    def _version(self, tx: Connection) -> int:
-        return tx.execute(select(func.max(register_versions.c.version))).scalar() or 0
 
 
 def _by(*columns: str) -> Callable[[Any], tuple[Any, ...]]:

@@ -25,7 +25,7 @@ from pipeline.db import (
 )
 from pipeline.db_console import marks, uploads
 from pipeline.neutral import names_of, path_of
-from pipeline.store.base import Database, stamp, to_json
+from pipeline.store.base import Database, newest_version, stamp, to_json
 from pipeline.store.journal import Journal
 from pipeline.types import Box, JsonObject
 from pipeline.wire import box_in
@@ -140,7 +140,7 @@ class RightsStore:
             counts["marks"] = _delete(tx, marks, marks.c.person_id == person_id)
             tx.execute(update(places).where(places.c.person_id == person_id).values(person_id=None))
             tx.execute(update(recalls).where(recalls.c.person_id == person_id).values(person_id=""))
-            version = (tx.execute(select(func.max(register_versions.c.version))).scalar() or 0) + 1
+            version = newest_version(tx) + 1
             tx.execute(insert(register_versions).values(
                 version=version, loaded_at=stamp(now), actor=actor, source=_ERASED, sha256="0" * 64, rows=0
             ))  # fmt: skip
