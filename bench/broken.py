@@ -69,6 +69,11 @@ WAYS = (
         ("tests/integration/test_lab.py",),
     ),
     Broken(
+        "a mosaic that resembles a later frame of a film is left",
+        (("pipeline/films/cover.py", "self._flat |= like_it", "return result"),),
+        ("tests/unit/test_film_cover.py",),
+    ),
+    Broken(
         "a cover gives back the face that it is for",
         (("pipeline/spare.py", "KEPT = 1.2", "KEPT = 0.7"),),
         ("tests/unit/test_spare.py", "tests/integration/test_lab.py"),

@@ -4,7 +4,8 @@ A mosaic in a film must not be one mosaic per frame: each would show the face th
 pictures of one face make a fine one. So a cover takes its colours once, in the frame in which the face is first
 detected (before that, once where the cover begins), adds noise, takes contrast away as in a photo, and keeps them as
 long as it lasts: whoever averages its frames gets the same few cells. At most 3 cells lie across the *region*, about 2
-across the face.
+across the face. Of the many frames that a cover lies over, one may be like its few cells by chance: from there on the
+cover is one flat grey.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ Rows = tuple[int, int, int, int]
 """Left, top, right, bottom in whole, even pixels."""
 
 _PROBE = 32
-_GREY = (126, 128, 128)
+_GREY = np.array((126, 128, 128), np.uint8).reshape(1, 1, 3)
 _DARK, _LIGHT = 16, 240
 _LEAST_CELL = 12
 _NOISE, _NOISE_COLOUR = 24.0, 8.0
@@ -42,6 +43,7 @@ class Painter:
         self._next = 0
         self._live: list[Cover] = []
         self._colours: dict[int, NDArray[np.uint8]] = {}
+        self._flat: set[int] = set()
 
     def paint(self, number: int, frame: Frame) -> Frame:
         """A copy of the frame with every cover of this moment on it; frames must come in rising order."""
@@ -51,16 +53,19 @@ class Painter:
         for cover in [c for c in self._live if c.stop <= number]:
             self._live.remove(cover)
             self._colours.pop(id(cover), None)
-        result = np.array(frame)
-        # Soft edges first: painted over a neighbour's box they could bring nothing back, but boxes are the promise.
-        here = [(box, self._colours_of(c, number, frame, box)) for c in self._live if (box := c.at(number))]
-        for box, colours in here:
-            _soften(result, box, colours)
-        for box, colours in here:
-            _fill(result, box, colours)
-        return result
+            self._flat.discard(id(cover))
+        while True:
+            here = {id(c): (box, self._colours_of(c, number, frame, box)) for c in self._live if (box := c.at(number))}
+            result = _painted(frame, tuple(here.values()))
+            alike_in = uncovered(frame, result, (box for box, _ in here.values()), LIKENESS_PAINTED)
+            like_it = {c for c, (box, _) in here.items() if any(_touch(box, place) for place in alike_in)} - self._flat
+            if not like_it:
+                return result
+            self._flat |= like_it
 
     def _colours_of(self, cover: Cover, number: int, frame: Frame, box: Rows) -> NDArray[np.uint8]:
+        if id(cover) in self._flat:
+            return _GREY
         if id(cover) not in self._colours or number == cover.seen:
             moment = [self._seed & (2**64 - 1), cover.track & (2**64 - 1), number]
             self._colours[id(cover)] = _colours(frame, box, self._style, np.random.default_rng(moment))
@@ -81,7 +86,7 @@ def _colours(frame: Frame, box: Rows, style: Style, random: np.random.Generator)
         if alike(parts[0], _stretched(found[..., 0], width, height)) <= LIKENESS_COVERED:
             return found
         cells -= 1
-    return np.array(_GREY, np.uint8).reshape(1, 1, 3)
+    return _GREY
 
 
 def alike(before: NDArray[np.uint8], after: NDArray[np.uint8]) -> float:
@@ -104,6 +109,17 @@ def _fine(patch: NDArray[np.uint8]) -> NDArray[np.float32]:
 def _part(plane: NDArray[np.uint8], box: Rows, half: int) -> NDArray[np.uint8]:
     left, top, right, bottom = (v // half for v in box)
     return plane[top:bottom, left:right]
+
+
+def _painted(frame: Frame, covers: Sequence[tuple[Rows, NDArray[np.uint8]]]) -> Frame:
+    """A copy of a frame with covers of these colours on it."""
+    result = np.array(frame)
+    # Soft edges first: painted over a neighbour's box they could bring nothing back, but boxes are the promise.
+    for box, colours in covers:
+        _soften(result, box, colours)
+    for box, colours in covers:
+        _fill(result, box, colours)
+    return result
 
 
 def _fill(frame: Frame, box: Rows, colours: NDArray[np.uint8]) -> None:
@@ -130,6 +146,14 @@ def _soften(frame: Frame, box: Rows, colours: NDArray[np.uint8]) -> None:
         part[:] = cv2.blendLinear(paint, np.ascontiguousarray(part), opacity, 1 - opacity)
 
 
+def _touch(box: Rows, place: Rows) -> bool:
+    """Whether anything of a cover, with its soft edge, lies over a place."""
+    edge = edge_of(box)
+    return (
+        box[0] - edge < place[2] and place[0] < box[2] + edge and box[1] - edge < place[3] and place[1] < box[3] + edge
+    )
+
+
 def edge_of(box: Rows) -> int:
     """Width of the soft edge in pixels, even."""
     return max(4, min(40, round(SOFT_EDGE * max(box[2] - box[0], box[3] - box[1])))) // 2 * 2
@@ -146,7 +170,11 @@ def _ramp(low: int, high: int, start: int, stop: int, edge: int) -> NDArray[np.f
 # --- proof ----------------------------------------------------------------------------------------------------
 
 LIKENESS_PUBLISHED = 0.75
-"""Above this likeness a covered place that hardly changed is taken for one that was not covered."""
+"""Above this likeness a covered place is taken for one that was not covered; above half of it where hardly anything
+changed."""
+
+LIKENESS_PAINTED = 0.6
+"""The same while it is painted: less, because the encoder changes a little."""
 
 _TEXTURE = 2.0
 """Root mean square of the fine structure, in levels of 255, below which a place shows nothing."""
@@ -156,10 +184,12 @@ _STEADY = 40.0
 """Mean difference of a block outside the covers, in levels of 255, that no encoder of ours makes."""
 
 
-def uncovered(before: Frame, after: Frame, covers: Iterable[Rows]) -> list[Rows]:
+def uncovered(
+    before: Frame, after: Frame, covers: Iterable[Rows], limit: float = LIKENESS_PUBLISHED
+) -> list[Rows]:
     """The covered places of a frame whose fine structure is still, or nearly, that of the original.
 
-    A place without texture has nothing to show. Where hardly anything changed, half the likeness is too much.
+    A place without texture has nothing to show. Where hardly anything changed, half the limit is too much.
     """
     first, second = planes(before)[0], planes(after)[0]
     bad = []
@@ -170,7 +200,7 @@ def uncovered(before: Frame, after: Frame, covers: Iterable[Rows]) -> list[Rows]
             continue
         likeness = float(np.vdot(old, new)) / (texture * left)
         changed = float(np.linalg.norm(old - new)) >= texture / 2
-        if likeness > (LIKENESS_PUBLISHED if changed else LIKENESS_PUBLISHED / 2):
+        if likeness > (limit if changed else limit / 2):
             bad.append(box)
     return bad
 

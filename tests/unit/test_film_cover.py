@@ -123,6 +123,23 @@ def test_colours_are_taken_once_where_the_cover_begins_and_once_where_the_face_i
     assert seen[0] != seen[5]
 
 
+def test_a_mosaic_that_resembles_a_later_frame_becomes_flat_and_stays_so() -> None:
+    """What the film shows later may be like any cells: here it is the cells themselves, twice as strong."""
+    cover = moving(8, seen=6)
+    painter = Painter([cover], Style.MOSAIC, 7)
+    first = painter.paint(0, noisy(0))
+    for n in range(1, 8):
+        box = cover.at(n) or (0, 0, 0, 0)
+        frame = noisy(n)
+        if n == 3:
+            mosaic = cut(first, cover.at(0) or (0, 0, 0, 0))[0].astype(float)
+            cut(frame, box)[0][:] = np.clip(120 + 2 * (mosaic - mosaic.mean()), 0, 255)
+            assert alike(cut(frame, box)[0], cut(first, cover.at(0) or (0, 0, 0, 0))[0]) > 0.9
+        after = painter.paint(n, frame)
+        assert not uncovered(frame, after, [box])
+        assert (len(np.unique(cut(after, box)[0])) == 1) == (n >= 3)
+
+
 def test_two_channels_have_the_same_noise_and_two_films_have_not() -> None:
     cover, frame = moving(1), noisy(1)
     assert np.array_equal(*(Painter([cover], Style.MOSAIC, 7).paint(0, frame) for _ in range(2)))
