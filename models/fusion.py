@@ -1,7 +1,8 @@
 """Fusion: what several looks at a photo found becomes one detection per face. Pure.
 
 Candidates that are clearly the same face become one detection whose box holds all of theirs. Everything else is kept
-apart, because a merged pair could be shown as one person while the other leaks.
+apart, because a merged pair could be shown as one person while the other leaks; but for what one look alone found where
+others are certain (docs/adr/0016).
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import cast
 
 import numpy as np
 
-from pipeline.types import Detection, Landmarks
+from pipeline.types import Box, Detection, Landmarks
 
 HALF_APART = 0.1
 """How far apart the landmarks of a face and of its half may be, in parts of the face's longer side."""
@@ -22,6 +23,15 @@ HALF_SCORE = 0.2
 AGREE = 0.12
 """Landmarks of one face differ by less than this on average, in parts of the smaller box's side: 0.03 is usual, 0.11
 the most in 2,706 faces of `lfw`. What lies further off is a mistake."""
+
+FAINT = 0.87
+"""Score below which what a single look found may be a part of a face, or of two; that of faces is higher."""
+LOOKS = 3
+"""Looks whose landmarks agree, from which on a face is certain."""
+EXPLAINED = 0.9
+"""Part of such a finding's box that lies on one or two certain faces."""
+BESIDE = 0.45
+"""Overlap (IoU) with one certain face, where two faces would hide each other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +57,7 @@ def fuse(candidates: Sequence[Candidate], width: int, height: int) -> list[Detec
                 break
         else:
             groups.append([candidate])
-    joined = [_join(group, width, height) for group in groups]
+    joined = [_join(group, width, height) for group in _explained(groups)]
     return sorted((found for found in joined if found.box.area > 0), key=lambda d: (d.box.top, d.box.left))
 
 
@@ -101,6 +111,54 @@ def _half(face: Detection, other: Detection) -> bool:
     return sum(near) / 5 < HALF_APART * face.box.size and max(near) < 2 * HALF_APART * face.box.size
 
 
+def _explained(groups: Sequence[list[Candidate]]) -> list[list[Candidate]]:
+    """The groups, and what a single look alone took for a face joined to the one whose place it is.
+
+    In reduced copies a detector takes two faces side by side for one between them, or one for another a little beside
+    it. Where that is hardly surer than FAINT, and lies on faces that every engine sees and looks agree on, nobody else
+    can be seen there.
+    """
+    sure = [(group, box) for group in groups if (box := _sure(group)) is not None]
+    kept: list[list[Candidate]] = []
+    faint: list[list[Candidate]] = []
+    for group in groups:
+        (faint if len(group) == 1 and group[0].found.score < FAINT else kept).append(group)
+    for group in faint:
+        found = group[0].found.box
+        near = sorted(
+            ((box.intersection(found), face, box) for face, box in sure if box.intersection(found) > 0),
+            key=lambda n: -n[0],
+        )[:2]
+        if near and (near[0][2].iou(found) >= BESIDE or _share(found, [box for _, _, box in near]) >= EXPLAINED):
+            near[0][1].extend(group)
+        else:
+            kept.append(group)
+    return kept
+
+
+def _sure(group: Sequence[Candidate]) -> Box | None:
+    """The place of a face on which enough looks of different engines agree, or None."""
+    agreeing = _agreeing(group)
+    engines = {engine for c in agreeing for engine in c.found.engines}
+    if len(agreeing) < LOOKS or len(engines) < 2 or max(c.found.score for c in agreeing) < FAINT:
+        return None
+    return _hull(agreeing)
+
+
+def _share(box: Box, faces: Sequence[Box]) -> float:
+    """The part of a box, 0 to 1, that lies in one or two others."""
+    inside = [part for face in faces if (part := _overlap(box, face)) is not None]
+    shared = inside[0].intersection(inside[1]) if len(inside) > 1 else 0.0
+    return (sum(part.area for part in inside) - shared) / box.area if box.area > 0 else 0.0
+
+
+def _overlap(a: Box, b: Box) -> Box | None:
+    """What two boxes share."""
+    if a.intersection(b) <= 0:
+        return None
+    return Box(max(a.left, b.left), max(a.top, b.top), min(a.right, b.right), min(a.bottom, b.bottom))
+
+
 def _unit(a: Detection, b: Detection) -> float:
     """The side of the smaller box, in pixels."""
     return max(1e-6, math.sqrt(min(a.box.area, b.box.area)))
@@ -117,28 +175,42 @@ def _middle(landmarks: Landmarks) -> tuple[float, float]:
 
 def _join(group: Sequence[Candidate], width: int, height: int) -> Detection:
     """The hull of a group, with the landmarks that its members agree on."""
+    engines = tuple(sorted({engine for c in group for engine in c.found.engines}))
+    agreeing = _agreeing(group)
+    agreed = _hull(agreeing).clamp(width, height) if len(agreeing) > 1 else None
+    score = max(c.found.score for c in group)
+    return Detection(_hull(group).clamp(width, height), score, _landmarks(agreeing), engines, agreed)
+
+
+def _hull(group: Sequence[Candidate]) -> Box:
     box = group[0].found.box
     for candidate in group[1:]:
         box = box.hull(candidate.found.box)
-    engines = tuple(sorted({engine for c in group for engine in c.found.engines}))
-    return Detection(box.clamp(width, height), max(c.found.score for c in group), _landmarks(group), engines)
+    return box
 
 
-def _landmarks(group: Sequence[Candidate]) -> Landmarks | None:
-    """The median of those that agree with the most exact ones.
+def _agreeing(group: Sequence[Candidate]) -> list[Candidate]:
+    """Those whose landmarks agree with the most exact ones, which come first."""
+    best = max((c for c in group if c.found.landmarks is not None), key=_exactness, default=None)
+    if best is None or best.found.landmarks is None:
+        return []
+    exact = best.found.landmarks
+    return [best] + [
+        c for c in group
+        if c.found.landmarks and c is not best and not c.cut
+        and _distance(exact, c.found.landmarks) < AGREE * _unit(best.found, c.found)
+    ]  # fmt: skip
+
+
+def _landmarks(agreeing: Sequence[Candidate]) -> Landmarks | None:
+    """The median of landmarks that agree.
 
     Each look is off by some pixels in a direction of its own, and recognition depends on where the eyes are.
     """
-    best = max((c for c in group if c.found.landmarks is not None), key=_exactness, default=None)
-    if best is None or best.found.landmarks is None:
+    if not agreeing:
         return None
-    exact = best.found.landmarks
-    agreeing = [exact]
-    for c in group:
-        marks = c.found.landmarks
-        if marks and c is not best and not c.cut and _distance(exact, marks) < AGREE * _unit(best.found, c.found):
-            agreeing.append(marks)
-    return cast(Landmarks, tuple((float(x), float(y)) for x, y in np.median(agreeing, axis=0)))
+    middle = np.median([c.found.landmarks for c in agreeing], axis=0)
+    return cast(Landmarks, tuple((float(x), float(y)) for x, y in middle))
 
 
 def _exactness(candidate: Candidate) -> float:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Set
+from dataclasses import replace
 from itertools import pairwise
 
 from pipeline.types import Analysis, Box, Detection, Region
@@ -33,13 +34,21 @@ def plan_regions(analysis: Analysis, shown: Set[int]) -> tuple[Region, ...]:
 
     Hiding one face more never makes another region smaller.
     """
-    seen = [face.detection.box for face in analysis.faces if face.index in shown]
+    seen = [face.detection.place for face in analysis.faces if face.index in shown]
     size = analysis.width, analysis.height
     return tuple(
-        _giving_way(region_of(face.detection, *size, face.index), seen, *size)
-        for face in analysis.faces
-        if face.index not in shown
+        region_beside(face.detection, seen, *size, face.index) for face in analysis.faces if face.index not in shown
     )
+
+
+def region_beside(detection: Detection, shown: Iterable[Box], width: int, height: int, face: int = -1) -> Region:
+    """The region that covers a face beside others that may be shown: its growth gives way to them, and what looks at it
+    agree on is what it keeps of them."""
+    region = region_of(detection, width, height, face)
+    kept = detection.place
+    if _finite(kept) and _finite(detection.box):
+        region = replace(region, kept=_whole(kept, width, height, 1))
+    return _giving_way(region, shown, width, height)
 
 
 def _giving_way(region: Region, shown: Iterable[Box], width: int, height: int) -> Region:
@@ -53,7 +62,7 @@ def _giving_way(region: Region, shown: Iterable[Box], width: int, height: int) -
     least = Box(max(least.left, full.left), max(least.top, full.top), min(least.right, full.right),
                 min(least.bottom, full.bottom))  # fmt: skip
     for box in shown:
-        if not all(map(math.isfinite, (box.left, box.top, box.right, box.bottom))) or not full.intersection(box) > 0:
+        if not _finite(box) or not full.intersection(box) > 0:
             continue
         cuts = (
             Box(min(least.left, max(full.left, math.floor(box.right))), full.top, full.right, full.bottom),
@@ -64,7 +73,7 @@ def _giving_way(region: Region, shown: Iterable[Box], width: int, height: int) -
         best = min(cuts, key=lambda cut: (cut.intersection(box), -cut.area))
         kept = Box(max(kept.left, best.left), max(kept.top, best.top), min(kept.right, best.right),
                    min(kept.bottom, best.bottom))  # fmt: skip
-    return Region(region.face, kept, region.core)
+    return replace(region, box=kept)
 
 
 def region_of(detection: Detection, width: int, height: int, face: int = -1) -> Region:
@@ -74,15 +83,14 @@ def region_of(detection: Detection, width: int, height: int, face: int = -1) -> 
     """
     frame = Box(0, 0, width, height)
     box = detection.box
-    if not all(map(math.isfinite, (box.left, box.top, box.right, box.bottom))):
+    if not _finite(box):
         return Region(face, frame, frame)
     box = Box(min(box.left, box.right), min(box.top, box.bottom), max(box.left, box.right), max(box.top, box.bottom))
     up_x, up_y = _up(detection)
     dx, dy = up_x * FOREHEAD * box.height, up_y * FOREHEAD * box.height
     grown = box.grow(SIDE)
     grown = grown.hull(Box(grown.left + dx, grown.top + dy, grown.right + dx, grown.bottom + dy))
-    core = _whole(box, width, height, 1)
-    return Region(face, _whole(grown, width, height, MINIMUM), core)
+    return Region(face, _whole(grown, width, height, MINIMUM), _whole(box, width, height, 1))
 
 
 def add(regions: Iterable[Region], extra: Iterable[Region]) -> tuple[Region, ...]:
@@ -106,6 +114,10 @@ def covered_by(regions: Iterable[Region], box: Box) -> float:
                 total += (right - left) * (bottom - top)
                 reach = bottom
     return min(1.0, total / box.area)
+
+
+def _finite(box: Box) -> bool:
+    return all(map(math.isfinite, (box.left, box.top, box.right, box.bottom)))
 
 
 def _up(detection: Detection) -> tuple[float, float]:

@@ -178,7 +178,7 @@ def _plans(
 def _produce(plan: Plan, name: str, lab: Lab, seen: _Seen, parts: Parts, embed: bool = True) -> Product:
     """Render and verify; what the detectors still find in the result is covered too, and it is rendered again."""
     regions = plan.regions
-    shown = {i: seen.analysis.faces[i].detection.box for i in plan.shown}
+    shown = {i: seen.analysis.faces[i].detection.place for i in plan.shown}
     matching = parts.settings.matching.enabled and embed
     for left in range(ROUNDS, 0, -1):
         product = lab.produce(
@@ -193,7 +193,7 @@ def _produce(plan: Plan, name: str, lab: Lab, seen: _Seen, parts: Parts, embed: 
         if check.passed or left == 1:
             break
         size = seen.analysis.width, seen.analysis.height
-        regions = mask.add(regions, (mask.region_of(d, *size) for d in extra))
+        regions = mask.add(regions, (mask.region_beside(d, shown.values(), *size) for d in extra))
     recognised = seen.gallery.recognises(product.analysis.faces, list(shown.values()))
     return Product(product.extension, (*product.checks, check, recognised), product.analysis)
 

@@ -2,9 +2,8 @@
 
 A cover is a rectangle with a soft edge; its corners and its edge hold hardly anything of the face that it covers. Where
 they lie on somebody who may be seen, the original is put back: inside the ellipse of the shown face, and outside of the
-ellipse, larger than the face, of everybody who is covered. What was covered by hand or by the check of the result gives
-nothing back, nor does a face that the frame cuts off. Pure: arrays in, arrays out. Boxes are in pixels, from the top
-left corner.
+ellipse, larger than the face, of everybody who is covered. What was covered by hand gives nothing back, nor does a face
+that the frame cuts off. Pure: arrays in, arrays out. Boxes are in pixels, from the top left corner.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from pipeline.redact import soft_edge
 from pipeline.types import Box, Region, RgbImage
 
 KEPT = 1.2
-"""Axes of the ellipse that stays covered, in parts of the covered face's box."""
+"""Axes of the ellipse that stays covered, in parts of the covered face's box, as far as looks at it agree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +68,15 @@ def exchanged(image: RgbImage, source: RgbImage, given: Sequence[Place]) -> RgbI
 
 
 def _kept(region: Region, width: int, height: int, left: int, top: int, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """What stays covered of a region, as a mask of this shape: all of it where the frame cuts off the face."""
+    """What stays covered of a region, as a mask of this shape: all of it when drawn by hand or cut off by the frame."""
     core, box = region.core, region.box
-    if region.face < 0 or core.left <= 0 or core.top <= 0 or core.right >= width or core.bottom >= height:
+    if region.kept is None or core.left <= 0 or core.top <= 0 or core.right >= width or core.bottom >= height:
         kept = np.zeros(shape, bool)
         rows = slice(max(0, math.floor(box.top) - top), max(0, math.ceil(box.bottom) - top))
         kept[rows, max(0, math.floor(box.left) - left) : max(0, math.ceil(box.right) - left)] = True
         return kept
-    x, y = core.center
-    across, down = max(core.width, MINIMUM) / 2, max(core.height, MINIMUM) / 2
+    x, y = region.kept.center
+    across, down = max(region.kept.width, MINIMUM) / 2, max(region.kept.height, MINIMUM) / 2
     return _ellipse(Box(x - across, y - down, x + across, y + down), KEPT, left, top, shape)
 
 

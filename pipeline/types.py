@@ -99,12 +99,22 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """A face that one or more detectors found. `score` is 0 to 1, the highest of the engines."""
+    """A face that one or more detectors found. `score` is 0 to 1, the highest of the engines.
+
+    `box` holds everything that any look took for this face; `agreed`, inside it, what those looks take for it whose
+    landmarks agree. None when no two do.
+    """
 
     box: Box
     score: float
     landmarks: Landmarks | None
     engines: tuple[str, ...]
+    agreed: Box | None = None
+
+    @property
+    def place(self) -> Box:
+        """Where the face is, as far as looks at it agree."""
+        return self.agreed or self.box
 
 
 @dataclass(frozen=True, slots=True)
@@ -428,12 +438,14 @@ class Style(StrEnum):
 class Region:
     """A part of the image to cover. `face` is the face's index, or -1 when the check of the result added it.
 
-    `box` is what is covered completely, `core` the face itself, which sets the size of the mosaic's cells.
+    `box` is what is covered completely, `core` the face itself, which sets the size of the mosaic's cells. `kept` is
+    what looks at the face agree on: so much is covered also where it lies on somebody who may be seen. None: all of it.
     """
 
     face: int
     box: Box
     core: Box
+    kept: Box | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ def face_out(face: Face) -> JsonObject:
         "score": round(d.score, 4),
         "landmarks": [[round(x, 2), round(y, 2)] for x, y in d.landmarks] if d.landmarks else None,
         "engines": list(d.engines),
+        "agreed": _maybe_out(d.agreed),
         "sharpness": round(face.sharpness, 2),
         "embeddings": {engine: vector_out(v) for engine, v in face.embeddings.items()},
     }
@@ -59,12 +60,23 @@ def face_in(value: JsonObject) -> Face:
     score = float(value["score"])
     if not 0.0 <= score <= 1.0:
         raise ValueError("a score must lie between 0 and 1")
+    box, agreed = box_in(value["box"]), _maybe_in(value["agreed"])
+    if agreed is not None and box.hull(agreed) != box:
+        raise ValueError("what looks agree on must lie in the box of the face")
     return Face(
         index=int(value["index"]),
-        detection=Detection(box_in(value["box"]), score, _landmarks(value["landmarks"]), tuple(value["engines"])),
+        detection=Detection(box, score, _landmarks(value["landmarks"]), tuple(value["engines"]), agreed),
         embeddings={str(engine): vector_in(text) for engine, text in value["embeddings"].items()},
         sharpness=float(value["sharpness"]),
     )
+
+
+def _maybe_out(box: Box | None) -> list[float] | None:
+    return box_out(box) if box else None
+
+
+def _maybe_in(value: Any) -> Box | None:
+    return None if value is None else box_in(value)
 
 
 def _landmarks(value: Any) -> Landmarks | None:
@@ -97,12 +109,14 @@ def analysis_in(value: JsonObject) -> Analysis:
 
 def region_out(region: Region) -> JsonObject:
     """A region to cover."""
-    return {"face": region.face, "box": box_out(region.box), "core": box_out(region.core)}
+    return {
+        "face": region.face, "box": box_out(region.box), "core": box_out(region.core), "kept": _maybe_out(region.kept),
+    }  # fmt: skip
 
 
 def region_in(value: JsonObject) -> Region:
     """The inverse of `region_out`."""
-    return Region(int(value["face"]), box_in(value["box"]), box_in(value["core"]))
+    return Region(int(value["face"]), box_in(value["box"]), box_in(value["core"]), _maybe_in(value["kept"]))
 
 
 def check_out(check: Check) -> JsonObject:

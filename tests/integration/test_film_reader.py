@@ -79,7 +79,7 @@ def test_true_answers_are_read(heard: Heard, small: Path, tmp_path: Path) -> Non
 
 
 FACE = {"index": 0, "box": [1, 2, 30, 40], "score": 0.9, "landmarks": None, "engines": ["yunet"], "sharpness": 1.0,
-        "embeddings": {}}  # fmt: skip
+        "embeddings": {}, "agreed": [1, 2, 30, 39]}  # fmt: skip
 LIES: list[tuple[str, Alter]] = [
     ("film_facts", lambda x: {}),
     ("film_facts", lambda x: x | {"rate": [25, 0]}),
@@ -96,6 +96,7 @@ LIES: list[tuple[str, Alter]] = [
     ("film_produce", lambda x: x | {"found": [{"frame": 1e400, "face": FACE}]}),
     ("film_produce", lambda x: x | {"found": [{"frame": -1, "face": FACE}]}),
     ("film_produce", lambda x: x | {"found": [{"face": FACE}]}),
+    ("film_produce", lambda x: x | {"found": [{"frame": 0, "face": FACE | {"agreed": [1, 2, 30, 41]}}]}),
     ("film_produce", lambda x: x | {"found": 7}),
     ("film_produce", lambda x: x | {"checks": []}),
     ("film_produce", lambda x: x | {"checks": [c for c in x["checks"] if c["name"] != "sound_muted"]}),

@@ -290,7 +290,8 @@ def test_one_face_at_two_scales_is_one() -> None:
     ]
     (result,) = fuse(found, 400, 400)
     between = tuple(((a + c) / 2, (b + d) / 2) for (a, b), (c, d) in zip(marks(fine), marks(rough), strict=True))
-    assert result == Detection(Box(95, 100, 190, 207), 0.9, between, ("centerface", "yunet"))
+    both = Box(95, 100, 190, 207)
+    assert result == Detection(both, 0.9, between, ("centerface", "yunet"), both)
 
 
 @pytest.mark.parametrize("cut", [False, True])
@@ -319,6 +320,51 @@ def test_half_a_face_taken_for_a_profile_is_that_face(score: float, shift: float
         Candidate(Detection(half, score, profile, ("centerface",))),
     ]
     assert len(fuse(found, 400, 400)) == faces
+
+
+def looks(box: Box, *engines: str) -> list[Candidate]:
+    """What several looks found of one face, each a little off."""
+    shifted = (Box(box.left + n, box.top - n, box.right + n, box.bottom + n) for n in range(len(engines)))
+    return [Candidate(Detection(b, 0.92, marks(b), (e,))) for b, e in zip(shifted, engines, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("phantom", "score", "engines", "faces"),
+    [
+        (Box(150, 102, 230, 200), 0.85, ("yunet", "centerface", "yunet"), 2),  # between the two
+        (Box(90, 122, 175, 230), 0.85, ("yunet", "centerface", "yunet"), 2),  # one of them, a little lower
+        (Box(150, 102, 230, 200), 0.9, ("yunet", "centerface", "yunet"), 3),  # surer than such findings are
+        (Box(150, 102, 230, 200), 0.85, ("yunet", "yunet", "yunet"), 3),  # the two are not certain
+        (Box(150, 102, 230, 200), 0.85, ("yunet", "centerface"), 3),
+        (Box(150, 70, 230, 168), 0.85, ("yunet", "centerface", "yunet"), 3),  # somebody may look out above them
+        (Box(60, 60, 320, 300), 0.85, ("yunet", "centerface", "yunet"), 3),  # somebody large in front of them
+    ],
+)  # fmt: skip
+def test_what_one_look_takes_for_a_face_where_others_are_certain_is_nobody_else(
+    phantom: Box, score: float, engines: tuple[str, ...], faces: int
+) -> None:
+    one, two = Box(100, 100, 190, 215), Box(190, 98, 275, 210)
+    alone = Candidate(Detection(phantom, score, marks(phantom), ("yunet",)))
+    found = fuse([*looks(one, *engines), alone, *looks(two, *engines)], 400, 400)
+    assert len(found) == faces
+    assert any(f.box.hull(phantom) == f.box for f in found), "regions only grow"
+    assert all(f.agreed and f.agreed.iou(one if f.box.left < 150 else two) > 0.9 for f in found if f.agreed)
+
+
+def test_a_look_that_is_far_off_makes_the_box_larger_and_leaves_the_place() -> None:
+    """A finding of the photo on its head has the eyes where the mouth is, and now and then twice the size."""
+    face = Box(200, 150, 240, 202)
+    wide = Box(175, 122, 280, 232)
+    turned = Candidate(Detection(wide, 0.8, cast(Landmarks, marks(wide)[::-1]), ("yunet",)), turned=True)
+    (found,) = fuse([*looks(face, "yunet", "yunet", "centerface"), turned], 400, 400)
+    assert found.box.hull(wide) == found.box and found.place.iou(face) > 0.85
+
+
+@pytest.mark.shared
+def test_nobody_in_a_real_group_is_found_twice(detectors: tuple[Detector, ...], shared_data: Path) -> None:
+    found = find_faces(photo(shared_data / "groups" / "15.jpg"), detectors)
+    assert len(found) >= 9
+    assert max(a.box.iou(b.box) for n, a in enumerate(found) for b in found[:n]) < 0.3
 
 
 # --- faults ---------------------------------------------------------------------------------------------------

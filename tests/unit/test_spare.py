@@ -70,9 +70,24 @@ def test_one_more_covered_gives_back_no_more(hidden: list[Box], shown: list[Box]
     assert not (after & ~before & ~touched).any()
 
 
+def test_a_look_that_was_off_keeps_nothing_of_the_face_beside_it() -> None:
+    """The box of the covered face holds what one look took for it, half over the neighbour; the others agree."""
+    shown, agreed = Box(60, 60, 140, 160), Box(150, 70, 220, 160)
+    whole = Box(95, 70, 220, 160)
+    open_before, open_now, by_others_only = (
+        open_pixels(spare.places([mask.region_beside(found, [shown], WIDTH, HEIGHT)], [shown], WIDTH, HEIGHT))
+        for found in (
+            Detection(whole, 0.9, None, ()), Detection(whole, 0.9, None, (), agreed), Detection(agreed, 0.9, None, ()),
+        )
+    )  # fmt: skip
+    assert not (open_before & ~open_now).any()
+    assert open_now[110, 100:135].all() and not open_before[110, 100:135].any()
+    assert not (open_now & ~by_others_only)[:, 145:].any(), "no more of the face than were it found by the others only"
+
+
 @settings(deadline=None)
 @given(boxes(), boxes())
-def test_covers_by_hand_and_of_the_check_give_nothing_back(box: Box, shown: Box) -> None:
+def test_covers_by_hand_give_nothing_back(box: Box, shown: Box) -> None:
     by_hand = mask.region_of(Detection(box, 1.0, None, ()), WIDTH, HEIGHT)
     found = open_pixels(spare.places([by_hand], [shown], WIDTH, HEIGHT))
     inside = by_hand.box
@@ -82,7 +97,8 @@ def test_covers_by_hand_and_of_the_check_give_nothing_back(box: Box, shown: Box)
 @pytest.mark.parametrize("bad", [Box(float("nan"), 0, 10, 10), Box(0, 0, float("inf"), 10)])
 def test_a_box_that_is_no_number_covers_everything_and_is_given_nothing(bad: Box) -> None:
     shown = Box(50, 50, 90, 100)
-    assert not spare.places([mask.region_of(Detection(bad, 1, None, ()), WIDTH, HEIGHT, 0)], [shown], WIDTH, HEIGHT)
+    everything = mask.region_beside(Detection(bad, 1, None, ()), [shown], WIDTH, HEIGHT)
+    assert not spare.places([everything], [shown], WIDTH, HEIGHT)
     assert not spare.places(planned([shown], []), [bad], WIDTH, HEIGHT)
 
 
