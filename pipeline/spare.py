@@ -2,8 +2,9 @@
 
 A cover is a rectangle with a soft edge; its corners and its edge hold hardly anything of the face that it covers. Where
 they lie on somebody who may be seen, the original is put back: inside the ellipse of the shown face, and outside of the
-ellipse, larger than the face, of everybody who is covered. What was covered by hand gives nothing back, nor does a face
-that the frame cuts off. Pure: arrays in, arrays out. Boxes are in pixels, from the top left corner.
+ellipse, larger than the face, of everybody who is covered; of a face that the frame cuts off, the rectangle around that
+ellipse. What was covered by hand gives nothing back. Pure: arrays in, arrays out. Boxes are in pixels, from the top
+left corner.
 """
 
 from __future__ import annotations
@@ -68,16 +69,24 @@ def exchanged(image: RgbImage, source: RgbImage, given: Sequence[Place]) -> RgbI
 
 
 def _kept(region: Region, width: int, height: int, left: int, top: int, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """What stays covered of a region, as a mask of this shape: all of it when drawn by hand or cut off by the frame."""
-    core, box = region.core, region.box
-    if region.kept is None or core.left <= 0 or core.top <= 0 or core.right >= width or core.bottom >= height:
-        kept = np.zeros(shape, bool)
-        rows = slice(max(0, math.floor(box.top) - top), max(0, math.ceil(box.bottom) - top))
-        kept[rows, max(0, math.floor(box.left) - left) : max(0, math.ceil(box.right) - left)] = True
-        return kept
-    x, y = region.kept.center
-    across, down = max(region.kept.width, MINIMUM) / 2, max(region.kept.height, MINIMUM) / 2
-    return _ellipse(Box(x - across, y - down, x + across, y + down), KEPT, left, top, shape)
+    """What stays covered of a region, as a mask of this shape."""
+    if region.kept is None:
+        return _rectangle(region.box, left, top, shape)
+    face, core = region.kept, region.core
+    x, y = face.center
+    across, down = max(face.width, MINIMUM) / 2, max(face.height, MINIMUM) / 2
+    whole = Box(x - across, y - down, x + across, y + down)
+    if core.left <= 0 or core.top <= 0 or core.right >= width or core.bottom >= height:
+        return _rectangle(whole.grow((KEPT - 1) / 2), left, top, shape)
+    return _ellipse(whole, KEPT, left, top, shape)
+
+
+def _rectangle(box: Box, left: int, top: int, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    """Which pixels a box touches."""
+    inside = np.zeros(shape, bool)
+    rows = slice(max(0, math.floor(box.top) - top), max(0, math.ceil(box.bottom) - top))
+    inside[rows, max(0, math.floor(box.left) - left) : max(0, math.ceil(box.right) - left)] = True
+    return inside
 
 
 def _ellipse(box: Box, axes: float, left: int, top: int, shape: tuple[int, int]) -> NDArray[np.bool_]:

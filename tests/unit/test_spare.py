@@ -61,6 +61,28 @@ def test_nothing_of_a_covered_face_is_given_back(hidden: list[Box], shown: list[
     assert somebodys.all()
 
 
+@settings(deadline=None, max_examples=200)
+@given(boxes(), boxes(), boxes())
+def test_what_looks_agree_on_stays_covered_whatever_others_took_for_the_face(agreed: Box, off: Box, shown: Box) -> None:
+    found = Detection(agreed.hull(off), 0.9, None, ("yunet",), agreed)
+    region = mask.region_beside(found, [shown], WIDTH, HEIGHT)
+    ys, xs = np.nonzero(open_pixels(spare.places([region], [shown], WIDTH, HEIGHT)))
+    across = np.abs(xs + 0.5 - agreed.center[0]) / (agreed.width / 2)
+    down = np.abs(ys + 0.5 - agreed.center[1]) / (agreed.height / 2)
+    assert not ((across <= 0.8) & (down <= 0.8)).any()
+    if min(found.box.left, found.box.top) <= 0 or found.box.right >= WIDTH or found.box.bottom >= HEIGHT:
+        assert not ((across <= 1) & (down <= 1)).any(), "cut off by the frame"
+
+
+def test_a_face_that_the_frame_cuts_off_keeps_a_rectangle_and_no_more() -> None:
+    agreed, shown = Box(-4, 100, 50, 180), Box(55, 105, 125, 195)
+    region = mask.region_beside(Detection(agreed.hull(Box(20, 100, 80, 170)), 0.9, None, (), agreed), [shown], WIDTH,
+                                HEIGHT)  # fmt: skip
+    found = open_pixels(spare.places([region], [shown], WIDTH, HEIGHT))
+    assert not found[:, :50].any()
+    assert found[150, 60:120].all()
+
+
 @settings(deadline=None)
 @given(st.lists(boxes(), max_size=3), st.lists(boxes(), min_size=1, max_size=3), boxes())
 def test_one_more_covered_gives_back_no_more(hidden: list[Box], shown: list[Box], more: Box) -> None:
