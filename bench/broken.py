@@ -214,7 +214,7 @@ WAYS = (
     ),
     Broken(
         "what was written is not looked at again",
-        (("pipeline/triage.py", "        if mask.covered_by(regions, f.detection.box) < COVERED_ENOUGH\n",
+        (("pipeline/triage.py", "        if f.detection.box.covered_by(covers) < COVERED_ENOUGH\n",
           "        if False\n"),),
         ("tests/unit/test_triage.py",),
     ),

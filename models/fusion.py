@@ -118,18 +118,18 @@ def _explained(groups: Sequence[list[Candidate]]) -> list[list[Candidate]]:
     it. Where that is hardly surer than FAINT, and lies on faces that every engine sees and looks agree on, nobody else
     can be seen there.
     """
-    sure = [(group, box) for group in groups if (box := _sure(group)) is not None]
     kept: list[list[Candidate]] = []
     faint: list[list[Candidate]] = []
     for group in groups:
         (faint if len(group) == 1 and group[0].found.score < FAINT else kept).append(group)
+    sure = [(group, box) for group in kept if faint and (box := _sure(group)) is not None]
     for group in faint:
         found = group[0].found.box
         near = sorted(
             ((box.intersection(found), face, box) for face, box in sure if box.intersection(found) > 0),
             key=lambda n: -n[0],
         )[:2]
-        if near and (near[0][2].iou(found) >= BESIDE or _share(found, [box for _, _, box in near]) >= EXPLAINED):
+        if near and (near[0][2].iou(found) >= BESIDE or found.covered_by(box for _, _, box in near) >= EXPLAINED):
             near[0][1].extend(group)
         else:
             kept.append(group)
@@ -143,20 +143,6 @@ def _sure(group: Sequence[Candidate]) -> Box | None:
     if len(agreeing) < LOOKS or len(engines) < 2 or max(c.found.score for c in agreeing) < FAINT:
         return None
     return _hull(agreeing)
-
-
-def _share(box: Box, faces: Sequence[Box]) -> float:
-    """The part of a box, 0 to 1, that lies in one or two others."""
-    inside = [part for face in faces if (part := _overlap(box, face)) is not None]
-    shared = inside[0].intersection(inside[1]) if len(inside) > 1 else 0.0
-    return (sum(part.area for part in inside) - shared) / box.area if box.area > 0 else 0.0
-
-
-def _overlap(a: Box, b: Box) -> Box | None:
-    """What two boxes share."""
-    if a.intersection(b) <= 0:
-        return None
-    return Box(max(a.left, b.left), max(a.top, b.top), min(a.right, b.right), min(a.bottom, b.bottom))
 
 
 def _unit(a: Detection, b: Detection) -> float:

@@ -70,14 +70,14 @@ def reviewed(
     that mostly lies under a cover by hand.
     """
     denied = {m.person_id for m in marks if m.kind is MarkKind.NOT_PERSON}
-    by_hand = [r for m in marks if (r := region(m, *size))]
+    by_hand = [r.box for m in marks if (r := region(m, *size))]
     boxes = {f.index: f.detection.box for f in faces}
 
     def one(v: Verdict) -> Verdict:
         reason = None
         if v.person_id in denied and not v.sighting.named_by:
             reason = Reason.DENIED
-        elif v.shown and mask.covered_by(by_hand, boxes[v.face]) >= MOSTLY:
+        elif v.shown and boxes[v.face].covered_by(by_hand) >= MOSTLY:
             reason = Reason.COVERED_BY_HAND
         return v if reason is None else replace(v, shown=False, reason=reason, article=article(reason))
 

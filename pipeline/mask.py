@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Set
 from dataclasses import replace
-from itertools import pairwise
 
 from pipeline.types import Analysis, Box, Detection, Region
 
@@ -96,24 +95,6 @@ def region_of(detection: Detection, width: int, height: int, face: int = -1) -> 
 def add(regions: Iterable[Region], extra: Iterable[Region]) -> tuple[Region, ...]:
     """All regions of both, without exact repetitions."""
     return tuple(dict.fromkeys((*regions, *extra)))
-
-
-def covered_by(regions: Iterable[Region], box: Box) -> float:
-    """The part of a box, 0 to 1, that lies in the union of the regions. A box without area counts by its centre."""
-    covers = [region.box for region in regions]
-    if box.area <= 0 or not math.isfinite(box.area):
-        return float(any(cover.holds(box.center) for cover in covers))
-    covers = [cover for cover in covers if cover.intersection(box) > 0]
-    xs = sorted({box.left, box.right, *(min(max(x, box.left), box.right) for c in covers for x in (c.left, c.right))})
-    total = 0.0
-    for left, right in pairwise(xs):
-        reach = box.top
-        for cover in sorted((c for c in covers if c.left <= left and c.right >= right), key=lambda c: c.top):
-            top, bottom = max(cover.top, reach), min(cover.bottom, box.bottom)
-            if bottom > top:
-                total += (right - left) * (bottom - top)
-                reach = bottom
-    return min(1.0, total / box.area)
 
 
 def _finite(box: Box) -> bool:

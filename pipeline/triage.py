@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pipeline import mask
 from pipeline.film_plan import box_at
 from pipeline.film_types import Cover, Track
 from pipeline.track import SECOND_ALONE
@@ -19,10 +18,11 @@ SAME_FACE = 0.3  # overlap (IoU) from which a face found in the result is one th
 
 def look_again(result: Analysis, regions: Sequence[Region], shown: Mapping[int, Box]) -> tuple[list[Detection], Check]:
     """Faces in the result that nobody decided on: neither one that may be shown, nor under a cover."""
+    covers = [region.box for region in regions]
     extra = [
         f.detection
         for f in result.faces
-        if mask.covered_by(regions, f.detection.box) < COVERED_ENOUGH
+        if f.detection.box.covered_by(covers) < COVERED_ENOUGH
         and not _is_shown(f.detection.box, shown)
         and not _part_of_one(f.detection, shown)
     ]
@@ -63,10 +63,9 @@ def film_look_again(
     for frame, face in found:
         if face.score < (NEW_FACE if face.engines == (FAST_ENGINE,) else SECOND_ALONE):
             continue
-        boxes = [box for c in covers if (box := c.at(frame))]
-        regions = [Region(-1, Box(*box), Box(*box)) for box in boxes]
+        drawn = [Box(*box) for c in covers if (box := c.at(frame))]
         seen = {t.index: Box(*place) for t in shown if (place := box_at(t, frame))}
-        if mask.covered_by(regions, face.box) < COVERED_ENOUGH and not _is_shown(face.box, seen):
+        if face.box.covered_by(drawn) < COVERED_ENOUGH and not _is_shown(face.box, seen):
             extra.append((frame, face))
     detail = f"{len(found)} found, {len(shown)} tracks may be shown" + (f", {len(extra)} undecided" if extra else "")
     return extra, Check("no_undecided_face", not extra, detail)

@@ -7,10 +7,12 @@ Images are `uint8` arrays of shape (height, width, 3) in RGB order unless a docs
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -86,6 +88,23 @@ class Box:
         """The box with this fraction of its width and height added on each side."""
         dx, dy = self.width * fraction, self.height * fraction
         return Box(self.left - dx, self.top - dy, self.right + dx, self.bottom + dy)
+
+    def covered_by(self, others: Iterable[Box]) -> float:
+        """The part of this box, 0 to 1, that lies in the union of others. One without area counts by its center."""
+        if self.area <= 0 or not math.isfinite(self.area):
+            return float(any(other.holds(self.center) for other in others))
+        near = [other for other in others if other.intersection(self) > 0]
+        edges = (x for other in near for x in (other.left, other.right))
+        xs = sorted({self.left, self.right, *(min(max(x, self.left), self.right) for x in edges)})
+        total = 0.0
+        for left, right in pairwise(xs):
+            reach = self.top
+            for other in sorted((o for o in near if o.left <= left and o.right >= right), key=lambda o: o.top):
+                top, bottom = max(other.top, reach), min(other.bottom, self.bottom)
+                if bottom > top:
+                    total += (right - left) * (bottom - top)
+                    reach = bottom
+        return min(1.0, total / self.area)
 
     def clamp(self, width: float, height: float) -> Box:
         """The part inside a frame of this size."""
