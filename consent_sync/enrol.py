@@ -19,6 +19,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from consent_sync.likeness import PortraitFace
 from consent_sync.model import Portrait
 from pipeline.policy import explain, may_match
 from pipeline.types import Analysis, Box, Face, Landmarks, Reason, Register
@@ -61,8 +62,6 @@ class PortraitRefusal:
 
     reason: Refusal
     sentence: str
-    face: Face | None = None
-    """The one face that was found, when it is only turned away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,16 +121,17 @@ def usable_portrait(
     return usable[0]
 
 
-def clear_faces(analysis: Analysis, engines: Collection[str]) -> tuple[Face, ...]:
-    """The faces of a portrait with several that could each be the person's: large, sharp, from the front, described."""
-    faces = _distinct(face for face in analysis.faces if face.detection.score >= MIN_SCORE)
+def portrait_faces(analysis: Analysis, engines: Collection[str]) -> tuple[PortraitFace, ...]:
+    """The faces of a portrait with several that could each be the person's: large enough, and described."""
     return tuple(
-        face
-        for face in faces
-        if face.detection.box.size >= MIN_FACE
-        and _unclear(face) is None
-        and engines
-        and all(_described(face, engine) for engine in engines)
+        PortraitFace(
+            face.embeddings,
+            face.detection.box.size,
+            clear=_unclear(face) is None,
+            whole=not _cut(face.detection.box, analysis),
+        )
+        for face in _distinct(face for face in analysis.faces if face.detection.score >= MIN_SCORE)
+        if face.detection.box.size >= MIN_FACE and engines and all(_described(face, engine) for engine in engines)
     )
 
 
@@ -183,7 +183,7 @@ def _unclear(face: Face) -> PortraitRefusal | None:
     yaw, roll = pose(face.detection.landmarks)
     if not abs(yaw) <= MAX_YAW:
         sentence = f"the face is turned away (about {abs(yaw):.0f} degrees): give a portrait from the front"
-        return PortraitRefusal(Refusal.TURNED_AWAY, sentence, face)
+        return PortraitRefusal(Refusal.TURNED_AWAY, sentence)
     if not abs(roll) <= MAX_ROLL:
         sentence = f"the face is tilted (about {abs(roll):.0f} degrees): turn the portrait upright"
         return PortraitRefusal(Refusal.TILTED, sentence)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import combinations
+from dataclasses import dataclass
+from itertools import combinations, product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,15 +22,28 @@ CONSISTENT = 3.0
 """Fused score from which two portraits can be of one person."""
 LOOK_ALIKE = 5.0
 """Fused score from which two people are reported: of 19,600 pairs of different adults none came that far."""
-SHARED, SHARED_MARGIN = 6.25, 2.0
-"""Fused score from which a face that two portraits with several faces share is the person's, and how far all others
-are behind: what it takes to be named in a photo."""
-KNOWN = 5.0
-"""The same when the person's face is known from portraits with one face: of 19,600 pairs of two adults none came that
+SHARED = 5.0
+"""Fused score from which a face that portraits share is the person's: of 19,600 pairs of two adults none came that
 far."""
+BEHIND = 2.0
+"""How far the other faces of a portrait are behind."""
 _BLOCK = 512
 
 _Scores = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PortraitFace:
+    """A face in a portrait in which it may not be the only one.
+
+    `size`: its longer side in pixels. `clear`: it can be a template; one that is turned away or blurred only helps to
+    tell whose face the portraits share. `whole`: the frame does not cut it off.
+    """
+
+    vectors: Mapping[str, Vector]
+    size: float
+    clear: bool = True
+    whole: bool = True
 
 
 def odd_ones_out(
@@ -54,48 +68,48 @@ def odd_ones_out(
 
 
 def shared_face(
-    pictures: Sequence[Sequence[Mapping[str, Vector]]],
+    pictures: Sequence[Sequence[PortraitFace]],
     known: Sequence[Mapping[str, Vector]],
     engines: Mapping[str, EngineScale],
 ) -> list[int | None]:
     """Which face of each portrait with several faces is the person's, or None.
 
     It is the one that resembles the person's other portraits (`known`, one face each), while no other face comes near.
-    Without such portraits it is the one face that two of the pictures share; two friends who are together in both
-    share two, and then neither counts.
+    Without such portraits it is the one that two of the pictures share and that is the largest in both (`_shared`).
     """
-    found: list[int | None] = [None] * len(pictures)
-    needed = KNOWN if known else SHARED
-    if not known:
-        best = max(
-            (
-                (score, a, i, b, j)
-                for a, b in combinations(range(len(pictures)), 2)
-                for i, x in enumerate(pictures[a])
-                for j, y in enumerate(pictures[b])
-                if (score := _score(x, y, engines)) >= SHARED
-            ),
-            default=None,
-        )
-        if best is None:
-            return found
-        score, a, i, b, j = best
-        others = [
-            _score(x, y, engines)
-            for p, x in enumerate(pictures[a])
-            for q, y in enumerate(pictures[b])
-            if (p, q) != (i, j)
-        ]
-        if not all(score - other >= SHARED_MARGIN for other in others):
-            return found
-        found[a], found[b], known = i, j, (pictures[a][i], pictures[b][j])
-    for number, faces in enumerate(pictures):
-        scores = [min(_score(face, other, engines) for other in known) for face in faces]
-        order = sorted(range(len(faces)), key=lambda k: -scores[k])
-        if found[number] is None and faces and scores[order[0]] >= needed:
-            clear = all(scores[order[0]] - scores[k] >= SHARED_MARGIN for k in order[1:])
-            found[number] = order[0] if clear else None
+    known = known or _shared(pictures, engines)
+    found: list[int | None] = []
+    for faces in pictures:
+        scores = [min(_score(face.vectors, other, engines) for other in known) for face in faces] if known else []
+        best = max(range(len(scores)), key=scores.__getitem__, default=-1)
+        sure = best >= 0 and scores[best] >= SHARED and faces[best].clear
+        near = [s for k, s in enumerate(scores) if k != best and not scores[best] - s >= BEHIND]
+        found.append(best if sure and not near else None)
     return found
+
+
+def _shared(
+    pictures: Sequence[Sequence[PortraitFace]], engines: Mapping[str, EngineScale]
+) -> list[Mapping[str, Vector]]:
+    """The one face that pictures share, as it is in the two that are closest; nothing when there is any doubt.
+
+    It is the largest in both, since these are portraits of the person. No other two faces of different pictures may be
+    of one person, nor may there be two groups of pictures that each share another: a friend is together with the
+    person in all of them, and nobody knows who is who. Faces that the frame cuts off do not count.
+    """
+    whole = [[face for face in faces if face.whole] for faces in pictures]
+    first = {max(faces, key=lambda face: face.size) for faces in whole if faces}
+    alike = [
+        (score, x, y)
+        for a, b in combinations(whole, 2)
+        for x, y in product(a, b)
+        if (score := _score(x.vectors, y.vectors, engines)) >= CONSISTENT
+    ]
+    score, *pair = max(alike, key=lambda found: found[0], default=(-math.inf,))
+    person = {*pair, *(face for _, x, y in alike for face in (x, y) if x in pair or y in pair)}
+    if score < SHARED or any({x, y} - first or not {x, y} & person for _, x, y in alike):
+        return []
+    return [face.vectors for face in pair]
 
 
 def _score(one: Mapping[str, Vector], other: Mapping[str, Vector], engines: Mapping[str, EngineScale]) -> float:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
-from consent_sync.enrol import NotEnrolled, PortraitRefusal, Refusal, clear_faces, plan_enrolment, usable_portrait
-from consent_sync.likeness import look_alikes, odd_ones_out, shared_face
+from consent_sync.enrol import NotEnrolled, PortraitRefusal, Refusal, plan_enrolment, portrait_faces, usable_portrait
+from consent_sync.likeness import PortraitFace, look_alikes, odd_ones_out, shared_face
 from consent_sync.model import Portrait
 from pipeline.config import Templates
 from pipeline.errors import BeeldwachtError, ChildError, ChildRefused
@@ -50,13 +50,10 @@ class Enrolled:
 
 @dataclass(frozen=True, slots=True)
 class _Crowd:
-    """A portrait with several faces, or with one that is turned away: the vectors of each, and what is said when none
-    of them can be chosen."""
+    """A portrait with several faces, or with one that is turned away, and what is said when none can be chosen."""
 
     sentence: str
-    faces: tuple[Mapping[str, Vector], ...]
-    witness: bool = False
-    """It helps to find the person's face in the others, and makes no template: its one face is turned away."""
+    faces: tuple[PortraitFace, ...]
 
 
 @dataclass(slots=True)
@@ -235,10 +232,10 @@ class Enroller:
         crowds = work.crowds[person]
         chosen = shared_face([crowd.faces for _, crowd in crowds], known, self._engines)
         for (portrait, crowd), face in zip(crowds, chosen, strict=True):
-            if face is None or crowd.witness:
+            if face is None:
                 work.refused.append((person, portrait.path.name, crowd.sentence))
             else:
-                self._take(register, person, portrait, crowd.faces[face], work)
+                self._take(register, person, portrait, crowd.faces[face].vectors, work)
 
     def _describe(self, portrait: Portrait, lab: Lab) -> str | _Crowd | Mapping[str, Vector]:
         """The vectors of the one usable face, per engine; or of several; or a sentence that says why there is none."""
@@ -248,11 +245,9 @@ class Enroller:
         face = usable_portrait(analysis, tuple(self._weights))
         if not isinstance(face, PortraitRefusal):
             return face.embeddings
-        if face.reason is Refusal.TURNED_AWAY and face.face is not None:
-            return _Crowd(face.sentence, (face.face.embeddings,), witness=True)
-        if face.reason is not Refusal.SEVERAL_FACES:
+        if face.reason not in (Refusal.SEVERAL_FACES, Refusal.TURNED_AWAY):
             return face.sentence
-        return _Crowd(face.sentence, tuple(f.embeddings for f in clear_faces(analysis, tuple(self._weights))))
+        return _Crowd(face.sentence, portrait_faces(analysis, tuple(self._weights)))
 
     def _compare(self, wanted: Mapping[str, Sequence[Portrait]], work: _Work) -> None:
         """Take out portraits that do not show whom the person's others show: photos of two children were swapped."""

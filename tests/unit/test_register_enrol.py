@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from consent_sync.enrol import NO_PORTRAIT, PortraitRefusal, Refusal, plan_enrolment, usable_portrait
-from consent_sync.likeness import shared_face
+from consent_sync.likeness import PortraitFace, shared_face
 from consent_sync.model import Portrait
 from pipeline.match import EngineScale
 from pipeline.types import (
@@ -168,29 +168,68 @@ def _vectors(*weights: float) -> dict[str, Vector]:
     return dict.fromkeys(ENGINES, np.asarray(vector / np.linalg.norm(vector), np.float32))
 
 
-SCALES = {"sface": EngineScale(0.0, 0.1), "dlib": EngineScale(0.0, 0.1, 0.5)}
+SCALES = {"sface": EngineScale(0.0, 0.1), "dlib": EngineScale(0.0, 0.1, 0.5)}  # equal faces score 15
 ANNA, ANNA_TOO, FRIEND, OTHER = _vectors(1), _vectors(1, 0.2), _vectors(0, 1), _vectors(0, 0, 1)
+OLDER = _vectors(0.36, 0, 0, 0.93)
+"""A score of 5.4 with ANNA."""
+
+
+def chosen(*pictures: list[dict[str, Vector] | PortraitFace], known: list[dict[str, Vector]] | None = None) -> list:
+    """What shared_face makes of pictures whose first face is the largest."""
+    faces = [
+        [f if isinstance(f, PortraitFace) else PortraitFace(f, 200 - k) for k, f in enumerate(p)] for p in pictures
+    ]
+    return shared_face(faces, known or [], SCALES)
 
 
 def test_the_face_that_resembles_the_other_portrait_is_the_persons() -> None:
-    assert shared_face([[FRIEND, ANNA_TOO], [OTHER]], [ANNA], SCALES) == [1, None]
-
-
-def test_a_face_that_is_known_needs_less_than_one_that_is_only_shared() -> None:
-    older = _vectors(0.36, 0, 0, 0.93)  # a score of 5.4 with ANNA
-    assert shared_face([[FRIEND, older]], [ANNA], SCALES) == [1]
-    assert shared_face([[FRIEND, older], [ANNA, OTHER]], [], SCALES) == [None, None]
+    assert chosen([FRIEND, ANNA_TOO], [OTHER], known=[ANNA]) == [1, None]
+    assert chosen([FRIEND, OLDER], known=[ANNA]) == [1]
 
 
 def test_the_one_face_that_two_portraits_share_is_the_persons() -> None:
-    assert shared_face([[FRIEND, ANNA], [ANNA_TOO, OTHER]], [], SCALES) == [1, 0]
-    assert shared_face([[FRIEND, ANNA]], [], SCALES) == [None]
+    assert chosen([ANNA, FRIEND], [ANNA_TOO, OTHER]) == [0, 0]
+    assert chosen([OLDER, FRIEND], [ANNA, OTHER]) == [0, 0]
+    assert chosen([ANNA, FRIEND]) == [None]
+
+
+def test_a_third_portrait_follows_the_two_that_share_a_face() -> None:
+    assert chosen([ANNA, FRIEND], [ANNA_TOO, OTHER], [OTHER, ANNA]) == [None, None, None]  # OTHER is in two as well
+    assert chosen([ANNA, FRIEND], [ANNA_TOO, OTHER], [ANNA]) == [0, 0, 0]
+    assert chosen([ANNA, FRIEND], [ANNA_TOO, OTHER], [OLDER]) == [0, 0, 0]
 
 
 def test_friends_who_are_together_in_both_portraits_are_neither() -> None:
-    assert shared_face([[FRIEND, ANNA], [ANNA_TOO, FRIEND]], [], SCALES) == [None, None]
+    assert chosen([FRIEND, ANNA], [ANNA_TOO, FRIEND]) == [None, None]
+    assert chosen([FRIEND, ANNA], [FRIEND, OLDER]) == [None, None]  # the friend is the clearer one: 15 and 5.4
+    faint = _vectors(0.22, 0, 0, 0.98)  # 3.3 with ANNA
+    assert chosen([FRIEND, ANNA], [FRIEND, faint]) == [None, None]
+
+
+def test_a_friend_in_both_is_not_chosen_because_the_person_is_turned_away_in_one() -> None:
+    turned = PortraitFace(OLDER, 150, clear=False)
+    assert chosen([FRIEND, ANNA], [FRIEND, turned]) == [None, None]
+
+
+def test_a_face_that_is_shared_and_smaller_than_another_is_nobodys() -> None:
+    assert chosen([FRIEND, ANNA], [ANNA_TOO, OTHER]) == [None, None]
+
+
+def test_two_pairs_of_portraits_that_each_share_a_face_are_nobodys() -> None:
+    assert chosen([ANNA], [ANNA_TOO], [FRIEND], [FRIEND]) == [None] * 4
+
+
+def test_whoever_the_frame_cuts_off_is_not_whom_the_portraits_were_made_of() -> None:
+    beside = PortraitFace(FRIEND, 300, whole=False)
+    assert chosen([beside, ANNA], [ANNA_TOO, beside]) == [1, 0]
+
+
+def test_a_face_that_is_turned_away_helps_and_makes_no_template() -> None:
+    turned = PortraitFace(OLDER, 150, clear=False)
+    assert chosen([turned], [ANNA, FRIEND]) == [None, 0]
+    assert chosen([turned], known=[ANNA]) == [None]
 
 
 def test_a_twin_beside_the_person_is_not_chosen() -> None:
-    assert shared_face([[ANNA, ANNA_TOO]], [ANNA], SCALES) == [None]
-    assert shared_face([[], [{"sface": ANNA["sface"]}]], [ANNA], SCALES) == [None, None]
+    assert chosen([ANNA, ANNA_TOO], known=[ANNA]) == [None]
+    assert chosen([], [{"sface": ANNA["sface"]}], known=[ANNA]) == [None, None]
