@@ -28,10 +28,17 @@ FAINT = 0.87
 """Score below which what a single look found may be a part of a face, or of two; that of faces is higher."""
 LOOKS = 3
 """Looks whose landmarks agree, from which on a face is certain."""
-EXPLAINED = 0.9
-"""Part of such a finding's box that lies on one or two certain faces."""
+EXPLAINED = 0.8
+"""Part of such a finding's box that lies on two certain faces beside each other..."""
+ON_EACH = 0.2
+"""... and on each of them..."""
+AS_LARGE = 0.7
+"""... whose sizes it has, at least: a smaller face is somebody who looks out between them."""
 BESIDE = 0.45
 """Overlap (IoU) with one certain face, where two faces would hide each other."""
+WIDE = "yunet"
+"""The detector that takes two faces for one between them. Half a face behind another, or a small blurred one, is what
+CenterFace alone finds as unsurely: that stays a face."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +121,15 @@ def _half(face: Detection, other: Detection) -> bool:
 def _explained(groups: Sequence[list[Candidate]]) -> list[list[Candidate]]:
     """The groups, and what a single look alone took for a face joined to the one whose place it is.
 
-    In reduced copies a detector takes two faces side by side for one between them, or one for another a little beside
-    it. Where that is hardly surer than FAINT, and lies on faces that every engine sees and looks agree on, nobody else
-    can be seen there.
+    In reduced copies YuNet takes two faces side by side for one between them, or one for another a little beside it.
+    Where that is less sure than FAINT, and has the place of faces that every engine sees and looks agree on, nobody
+    else can be seen there.
     """
     kept: list[list[Candidate]] = []
     faint: list[list[Candidate]] = []
     for group in groups:
-        (faint if len(group) == 1 and group[0].found.score < FAINT else kept).append(group)
+        alone = len(group) == 1 and group[0].found.engines == (WIDE,) and group[0].found.score < FAINT
+        (faint if alone else kept).append(group)
     sure = [(group, box) for group in kept if faint and (box := _sure(group)) is not None]
     for group in faint:
         found = group[0].found.box
@@ -129,11 +137,20 @@ def _explained(groups: Sequence[list[Candidate]]) -> list[list[Candidate]]:
             ((box.intersection(found), face, box) for face, box in sure if box.intersection(found) > 0),
             key=lambda n: -n[0],
         )[:2]
-        if near and (near[0][2].iou(found) >= BESIDE or found.covered_by(box for _, _, box in near) >= EXPLAINED):
+        if near and (near[0][2].iou(found) >= BESIDE or _between(found, [box for _, _, box in near])):
             near[0][1].extend(group)
         else:
             kept.append(group)
     return kept
+
+
+def _between(box: Box, faces: Sequence[Box]) -> bool:
+    """Whether a box lies on two faces, on each for a good part, and is about as large as they are."""
+    return (
+        len(faces) == 2
+        and all(face.intersection(box) >= ON_EACH * box.area and box.size >= AS_LARGE * face.size for face in faces)
+        and box.covered_by(faces) >= EXPLAINED
+    )
 
 
 def _sure(group: Sequence[Candidate]) -> Box | None:

@@ -338,6 +338,8 @@ def looks(box: Box, *engines: str) -> list[Candidate]:
         (Box(150, 102, 230, 200), 0.85, ("yunet", "centerface"), 3),
         (Box(150, 70, 230, 168), 0.85, ("yunet", "centerface", "yunet"), 3),  # somebody may look out above them
         (Box(60, 60, 320, 300), 0.85, ("yunet", "centerface", "yunet"), 3),  # somebody large in front of them
+        (Box(145, 85, 231, 193), 0.85, ("yunet", "centerface", "yunet"), 2),  # between them, by 85 % on both
+        (Box(110, 81, 186, 191), 0.85, ("yunet", "centerface", "yunet"), 2),  # the same face, a little higher
     ],
 )  # fmt: skip
 def test_what_one_look_takes_for_a_face_where_others_are_certain_is_nobody_else(
@@ -349,6 +351,19 @@ def test_what_one_look_takes_for_a_face_where_others_are_certain_is_nobody_else(
     assert len(found) == faces
     assert any(f.box.hull(phantom) == f.box for f in found), "regions only grow"
     assert all(f.agreed and f.agreed.iou(one if f.box.left < 150 else two) > 0.9 for f in found if f.agreed)
+
+
+@pytest.mark.parametrize(
+    ("behind", "engine"),
+    [
+        (Box(354, 318, 369, 341), "yunet"),  # a man who looks past the ear of the one in front: a quarter of his size
+        (Box(318, 318, 370, 388), "centerface"),  # half a face behind another: seen by CenterFace alone
+    ],
+)
+def test_who_looks_out_behind_somebody_stays_a_face(behind: Box, engine: str) -> None:
+    front = Box(294, 284, 372, 390)
+    alone = Candidate(Detection(behind, 0.39, marks(behind), (engine,)))
+    assert len(fuse([*looks(front, "yunet", "centerface", "yunet"), alone], 700, 700)) == 2
 
 
 def test_a_look_that_is_far_off_makes_the_box_larger_and_leaves_the_place() -> None:
