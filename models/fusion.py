@@ -24,6 +24,9 @@ AGREE = 0.12
 """Landmarks of one face differ by less than this on average, in parts of the smaller box's side: 0.03 is usual, 0.11
 the most in 2,706 faces of `lfw`. What lies further off is a mistake."""
 
+PART = 1 / 3
+"""Least size of what a tile cuts off a face, in parts of the face's: its longer or its shorter side is whole."""
+
 FAINT = 0.87
 """Score below which what a single look found may be a part of a face, or of two; that of faces is higher."""
 LOOKS = 3
@@ -84,14 +87,15 @@ def _same(best: Candidate, other: Candidate) -> bool:
     """Whether two candidates show one face; in doubt they do not.
 
     Boxes of one face at different scales or from different engines overlap by more than half, or by a quarter with
-    landmarks in the same places. A box that a tile cut off belongs to the one that holds most of it. Detectors also
-    find an upright face when it stands on its head, with eyes where the mouth is: there only the middle counts.
+    landmarks in the same places. A box that a tile cut off belongs to the one that holds most of it, unless it is so
+    small that it is somebody's behind. Detectors also find an upright face when it stands on its head, with eyes where
+    the mouth is: there only the middle counts.
     """
     a, b = best.found, other.found
     shared = a.box.intersection(b.box)
     if shared <= 0:
         return False
-    if other.cut and not best.cut:
+    if other.cut and not best.cut and b.box.size > PART * a.box.size:
         return shared > 0.6 * b.box.area
     iou = shared / (a.box.area + b.box.area - shared)
     inside = shared > 0.8 * min(a.box.area, b.box.area)

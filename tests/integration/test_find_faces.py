@@ -366,6 +366,13 @@ def test_who_looks_out_behind_somebody_stays_a_face(behind: Box, engine: str) ->
     assert len(fuse([*looks(front, "yunet", "centerface", "yunet"), alone], 700, 700)) == 2
 
 
+@pytest.mark.parametrize(("small", "faces"), [(Box(352, 316, 366, 334), 2), (Box(300, 340, 345, 380), 1)])
+def test_what_a_tile_cuts_off_is_a_part_of_the_face_unless_it_is_too_small_for_it(small: Box, faces: int) -> None:
+    front = Box(294, 284, 372, 390)
+    part = Candidate(Detection(small, 0.76, marks(small), ("yunet",)), cut=True)
+    assert len(fuse([*looks(front, "yunet", "centerface"), part], 700, 700)) == faces
+
+
 def test_a_look_that_is_far_off_makes_the_box_larger_and_leaves_the_place() -> None:
     """A finding of the photo on its head has the eyes where the mouth is, and now and then twice the size."""
     face = Box(200, 150, 240, 202)
