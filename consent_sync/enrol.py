@@ -129,6 +129,7 @@ def portrait_faces(analysis: Analysis, engines: Collection[str]) -> tuple[Portra
             face.detection.box.size,
             clear=_unclear(face) is None,
             whole=not _cut(face.detection.box, analysis),
+            upright=face.detection.landmarks is not None and abs(pose(face.detection.landmarks)[1]) <= MAX_ROLL,
         )
         for face in _distinct(face for face in analysis.faces if face.detection.score >= MIN_SCORE)
         if face.detection.box.size >= MIN_FACE and engines and all(_described(face, engine) for engine in engines)

@@ -37,13 +37,14 @@ class PortraitFace:
     """A face in a portrait in which it may not be the only one.
 
     `size`: its longer side in pixels. `clear`: it can be a template; one that is turned away or blurred only helps to
-    tell whose face the portraits share. `whole`: the frame does not cut it off.
+    tell whose face the portraits share. `whole`: the frame does not cut it off. `upright`: its eyes are level.
     """
 
     vectors: Mapping[str, Vector]
     size: float
     clear: bool = True
     whole: bool = True
+    upright: bool = True
 
 
 def odd_ones_out(
@@ -93,12 +94,12 @@ def _shared(
 ) -> list[Mapping[str, Vector]]:
     """The one face that pictures share, as it is in the two that are closest; nothing when there is any doubt.
 
-    It is the largest in both, since these are portraits of the person. No other two faces of different pictures may be
-    of one person, nor may there be two groups of pictures that each share another: a friend is together with the
-    person in all of them, and nobody knows who is who. Faces that the frame cuts off do not count.
+    It is the largest upright one in both, since these are portraits of the person. No other two faces of different
+    pictures may be of one person, nor may there be two groups of pictures that each share another: a friend is together
+    with the person in all of them, and nobody knows who is who. Faces that the frame cuts off do not count.
     """
     whole = [[face for face in faces if face.whole] for faces in pictures]
-    first = {max(faces, key=lambda face: face.size) for faces in whole if faces}
+    first = {max(faces, key=lambda face: (face.upright, face.size)) for faces in whole if faces}
     alike = [
         (score, x, y)
         for a, b in combinations(whole, 2)

@@ -215,6 +215,13 @@ def test_a_face_that_is_shared_and_smaller_than_another_is_nobodys() -> None:
     assert chosen([FRIEND, ANNA], [ANNA_TOO, OTHER]) == [None, None]
 
 
+def test_what_lies_on_its_side_is_not_the_largest_face() -> None:
+    """Two faces beside each other are taken for one on its side at times; a baby on an arm is one."""
+    lying = PortraitFace(OTHER, 300, clear=False, upright=False)
+    assert chosen([lying, ANNA], [ANNA_TOO, FRIEND]) == [1, 0]
+    assert chosen([FRIEND, lying], [FRIEND, lying]) == [None, None]
+
+
 def test_two_pairs_of_portraits_that_each_share_a_face_are_nobodys() -> None:
     assert chosen([ANNA], [ANNA_TOO], [FRIEND], [FRIEND]) == [None] * 4
 
