@@ -21,6 +21,7 @@ import numpy as np
 
 from consent_sync.likeness import PortraitFace
 from consent_sync.model import Portrait
+from pipeline.match import YOUNGEST, too_young
 from pipeline.policy import explain, may_match
 from pipeline.types import Analysis, Box, Face, Landmarks, Reason, Register
 
@@ -42,6 +43,7 @@ SAME_FACE = 0.5
 """Boxes that overlap more than this (intersection over union) are one face that two engines saw differently."""
 
 NO_PORTRAIT = "no_portrait"
+TOO_YOUNG = "too_young"
 
 
 class Refusal(StrEnum):
@@ -66,7 +68,7 @@ class PortraitRefusal:
 
 @dataclass(frozen=True, slots=True)
 class NotEnrolled:
-    """Somebody who gets no template: `reason` is a `Reason`, or "no_portrait"."""
+    """Somebody who gets no template: `reason` is a `Reason`, "no_portrait" or "too_young"."""
 
     person_id: str
     reason: str
@@ -139,7 +141,8 @@ def portrait_faces(analysis: Analysis, engines: Collection[str]) -> tuple[Portra
 def plan_enrolment(register: Register, portraits: Mapping[str, Sequence[Portrait]], on: date) -> EnrolmentPlan:
     """Everyone of the register: with the portraits to enrol from, or with the reason why not.
 
-    Enrolled is who may be matched on this day (GDPR art. 9(2)(a), `may_match`) and has at least one portrait.
+    Enrolled is who may be matched on this day (GDPR art. 9(2)(a), `may_match`), is not too young for it, and has at
+    least one portrait.
     """
     enrol: dict[str, tuple[Portrait, ...]] = {}
     refused: list[NotEnrolled] = []
@@ -149,6 +152,9 @@ def plan_enrolment(register: Register, portraits: Mapping[str, Sequence[Portrait
         if permission.reason is not Reason.CONSENT:
             sentence = f"matching: {explain(permission.reason)}"
             refused.append(NotEnrolled(person_id, permission.reason, sentence))
+        elif too_young(register.people[person_id], on):
+            sentence = f"younger than {YOUNGEST} years: likeness says too little at that age, staff give the name"
+            refused.append(NotEnrolled(person_id, TOO_YOUNG, sentence))
         elif not own:
             sentence = f"there is no portrait in portraits/{person_id}/"
             refused.append(NotEnrolled(person_id, NO_PORTRAIT, sentence))

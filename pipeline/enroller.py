@@ -20,7 +20,7 @@ from pipeline.config import Templates
 from pipeline.errors import BeeldwachtError, ChildError, ChildRefused
 from pipeline.keys import Key, KeyProblem, TemplateKeys, seal, unseal
 from pipeline.lab import Lab
-from pipeline.match import EngineScale
+from pipeline.match import EngineScale, too_young
 from pipeline.policy import may_match
 from pipeline.recall import report_due
 from pipeline.store import Store
@@ -159,7 +159,9 @@ class Enroller:
         """Whether a template may be kept."""
         if t.dated != _dated(register, t.person_id):
             return False  # the form was replaced: its date counts from the portrait that came with it
-        return may_match(register, t.person_id, on).allowed and young(t.dated, self._settings.max_age_months, on)
+        if not may_match(register, t.person_id, on).allowed or too_young(register.people[t.person_id], on):
+            return False
+        return young(t.dated, self._settings.max_age_months, on)
 
     def _opened(self, keep: Mapping[str, set[str]]) -> tuple[Key | None, dict[str, list[Template]]]:
         """The key, and the templates that stay. No key is made or asked for when there is nobody to enrol."""

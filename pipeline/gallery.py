@@ -11,7 +11,7 @@ from datetime import date
 from pipeline import policy
 from pipeline.config import Matching
 from pipeline.keys import KeyProblem, TemplateKeys, unseal
-from pipeline.match import MatchSettings, band, match
+from pipeline.match import MatchSettings, band, match, too_young
 from pipeline.store import Store
 from pipeline.triage import SAME_FACE
 from pipeline.types import Box, Check, Event, Face, FaceName, Reason, Register, Sighting, Template, young
@@ -111,7 +111,11 @@ class GalleryCache:
                 self._templates, self._unreadable = self._opened()
                 self._key = None if self._unreadable else key
             templates, unreadable = self._templates, self._unreadable
-        wanted = {p for p in policy.candidates(register, event, on) if policy.may_match(register, p, on).allowed}
+        wanted = {
+            p
+            for p in policy.candidates(register, event, on)
+            if policy.may_match(register, p, on).allowed and not too_young(register.people[p], on)
+        }
         return Gallery(
             [t for t in templates if t.person_id in wanted and young(t.dated, self._max_age_months, on)],
             {p: band(register.people[p], on) for p in wanted},

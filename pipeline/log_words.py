@@ -173,6 +173,7 @@ _PARTS: Mapping[str, Two] = {
     "refusal_vanished": ("a refusal vanished", "een weigering is verdwenen"),
     "protection_vanished": ("a protection vanished", "een bescherming is verdwenen"),
     "no_portrait": ("no portrait", "geen portret"),
+    "too_young": ("too young to be told apart by likeness", "te jong om op gelijkenis te onderscheiden"),
     "no_usable_portrait": ("no portrait can be used", "geen bruikbaar portret"),
     "portrait_too_old": ("the portrait is too old", "het portret is te oud"),
     "no_key": ("the key is not there", "de sleutel is er niet"),

@@ -26,6 +26,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.consent_rules import turns_sixteen
 from pipeline.types import Face, Person, Reason, Sighting, Template
 
 ADULT = "adult"
@@ -37,6 +38,8 @@ LEAST_SIZE = 28.0
 """Pixels: smaller faces are nobody's in any band, and are not even described."""
 ADULT_AGE = 16
 """From the 16th birthday on a person decides alone (GDPR art. 8, UAVG art. 5); the thresholds turn there too."""
+YOUNGEST = 4
+"""Years. How well younger children can be told apart was never measured (bench/children.py): they are always doubt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,14 @@ def band(person: Person, on: date) -> str:
     if born is None:
         return CHILD
     return ADULT if (on.year - born.year, on.month, on.day) >= (ADULT_AGE, born.month, born.day) else CHILD
+
+
+def too_young(person: Person, on: date) -> bool:
+    """Whether somebody is younger than YOUNGEST, and so has no template and is named by people only."""
+    sixteen = turns_sixteen(person)
+    if sixteen is None:
+        return False  # where the age counts, nothing is allowed without one
+    return (on.year + ADULT_AGE - YOUNGEST, on.month, on.day) < (sixteen.year, sixteen.month, sixteen.day)
 
 
 def match(

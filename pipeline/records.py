@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pipeline.config import Settings
-from pipeline.match import BandRule
+from pipeline.match import YOUNGEST, BandRule
 from pipeline.types import JsonObject
 
 Chapters = dict[str, JsonObject]
@@ -62,6 +62,7 @@ def dpia(
     bands: JsonObject = {
         "adult (from the 16th birthday)": _band(m.rules.adult),
         "child, or age unknown": _band(m.rules.child),
+        f"younger than {YOUNGEST} years": "no template; named by people only",
     }
     return {
         "Decision": {

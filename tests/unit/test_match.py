@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.match import ADULT, CHILD, BandRule, EngineScale, MatchSettings, band, match
+from pipeline.match import ADULT, CHILD, BandRule, EngineScale, MatchSettings, band, match, too_young
 from pipeline.types import Box, Detection, Face, Person, Reason, Role, Sighting, Template, Vector
 
 ENGINES = ("one", "two")
@@ -148,6 +148,16 @@ def test_vectors_of_another_length_or_scale_are_not_compared() -> None:
 def test_an_empty_photo_and_an_empty_gallery() -> None:
     assert match([], person("anna", ANNA), ADULTS, SETTINGS) == ()
     assert match([face(7, ANNA)], [], {}, SETTINGS) == (Sighting(7, None, Reason.UNKNOWN_PERSON),)
+
+
+def test_who_is_younger_than_four_is_too_young_to_be_matched() -> None:
+    born = Person("anna", "Anna", Role.PUPIL, (), date(2022, 11, 2))
+    assert too_young(born, date(2026, 11, 1))
+    assert not too_young(born, date(2026, 11, 2))
+    leap = replace(born, birth_date=date(2024, 2, 29))
+    assert too_young(leap, date(2028, 2, 28)) and not too_young(leap, date(2028, 2, 29))
+    assert too_young(replace(born, birth_date=None, sixteen_on=date(2038, 11, 2)), date(2026, 11, 1))
+    assert not too_young(replace(born, birth_date=None), date(2026, 11, 1))
 
 
 def test_the_band_turns_on_the_sixteenth_birthday() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from consent_sync.enrol import NO_PORTRAIT, PortraitRefusal, Refusal, plan_enrolment, usable_portrait
+from consent_sync.enrol import NO_PORTRAIT, TOO_YOUNG, PortraitRefusal, Refusal, plan_enrolment, usable_portrait
 from consent_sync.likeness import PortraitFace, shared_face
 from consent_sync.model import Portrait
 from pipeline.match import EngineScale
@@ -139,10 +139,13 @@ def test_the_plan_holds_those_who_may_be_matched_and_have_a_portrait() -> None:
         "P6": {"signed_by": Signer.PARENT},
         "P7": {},
         "P8": {"answer": Answer.SILENT},
+        "P10": {},
     }
     ids = [*changes, "P9"]  # P9 has no row at all
     people = {i: replace(person, person_id=i) for i in ids}
+    people["P10"] = Person("P10", "N", Role.PUPIL, (), date(2022, 11, 2))  # four years old tomorrow
     rows = {(i, Medium.MATCHING, ""): replace(row, person_id=i, **change) for i, change in changes.items()}  # type: ignore[arg-type]
+    rows["P10", Medium.MATCHING, ""] = replace(row, person_id="P10", signed_by=Signer.PARENT)
     portrait = Portrait(Path("1.jpg"), "cd" * 32, 1000)
     plan = plan_enrolment(Register(1, people, rows), {i: (portrait,) for i in ids if i != "P7"}, ON)
     assert dict(plan.enrol) == {"P1": (portrait,)}
@@ -155,6 +158,7 @@ def test_the_plan_holds_those_who_may_be_matched_and_have_a_portrait() -> None:
         "P7": NO_PORTRAIT,
         "P8": Reason.SILENT,
         "P9": Reason.OUT_OF_SCOPE,
+        "P10": TOO_YOUNG,
     }
     assert all(r.sentence for r in plan.refused)
 
