@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from PIL import Image
 
 from pipeline.app import App
 from pipeline.config import load
+from pipeline.policy import may_match
 from pipeline.redact import likeness
 from pipeline.types import Box
 from tests.e2e.test_main_job import drop, row
@@ -146,6 +148,19 @@ def test_a_portrait_from_the_side_tells_which_of_several_faces_is_the_persons(
     assert loaded["enrolled"] == 1
     (refused,) = loaded["portraits_refused"]
     assert refused["portrait"] == "0.jpg" and "turned away" in refused["why"]
+
+
+def test_the_template_of_a_child_younger_than_four_goes(weights: Path, samples: Path, tmp_path: Path) -> None:
+    school, portraits = Quick(tmp_path / "s"), {"P1": [samples / "obama.jpg"]}
+    assert school.register([{"person_id": "P1"}], portraits)["enrolled"] == 1
+    three = {"role": "pupil", "birth_date": f"{date.today().year - 3}-01-01", "signed_by": "parent"}
+    school.register([{"person_id": "P1", **three}], portraits)
+    a = app(school)
+    assert may_match(a.store.register.current(), "P1", date.today()).allowed  # the answer counts, likeness does not
+    assert a.store.templates.counts() == {"people": 0, "templates": 0}
+    a.close()
+    (*_, told) = (e for e in school.log() if e["kind"] == "register.enrolled")
+    assert told["body"]["not_enrolled"] == {"P1": "too_young"}
 
 
 def test_templates_end_with_the_form_and_with_the_key(school: School) -> None:
