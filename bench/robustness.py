@@ -91,13 +91,14 @@ def load(data: Path, detectors: tuple[Detector, ...]) -> list[Scene]:
     for path, points in truth(data):
         image = photo(path)
         found = find_faces(image, detectors)
-        sizes = [max((f.box.size for f in found if f.box.holds(p)), default=0.0) for p in points]
+        sizes = [max((f.place.size for f in found if f.box.holds(p)), default=0.0) for p in points]
         scenes.append(Scene(image, np.array(points, np.float64).reshape(-1, 2), np.array(sizes)))
     for path in sorted((data / "groups").glob("*.jpg")):
         image = photo(path)
-        sure = [f for f in find_faces(image, detectors) if len(f.engines) > 1 and f.score > 0.7 and f.box.size >= 40]
+        both = [f for f in find_faces(image, detectors) if len(f.engines) > 1 and f.score > 0.7]
+        sure = [f.place for f in both if f.place.size >= 40]  # a look that is off makes the box larger, not the place
         if sure:
-            scenes.append(Scene(image, np.array([f.box.center for f in sure]), np.array([f.box.size for f in sure])))
+            scenes.append(Scene(image, np.array([b.center for b in sure]), np.array([b.size for b in sure])))
     return [Scene(s.image, s.points[s.sizes > 0], s.sizes[s.sizes > 0]) for s in scenes if (s.sizes > 0).any()]
 
 
