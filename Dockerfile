@@ -14,7 +14,7 @@ COPY consent_sync consent_sync
 COPY pipeline pipeline
 COPY docs docs
 COPY inbox/README.md inbox/README.md
-# The weights are the project's own list, each with its SHA-256 (models/weights.toml); nothing else is taken along.
+# The weights are the project's own list, each with its SHA-256 (models/downloads/weights.toml); nothing else is taken along.
 RUN .venv/bin/pip install --no-deps --no-build-isolation --editable . \
     && .venv/bin/beeldwacht models fetch \
     && .venv/bin/beeldwacht models verify \

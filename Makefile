@@ -30,7 +30,7 @@ lint: .venv/ready
 	$(PY) -m compileall -q models consent_sync pipeline
 	@touch $@
 
-models/weights/ready: .venv/ready models/weights.toml models/known.toml pipeline/console/assets.toml
+models/weights/ready: .venv/ready models/downloads/weights.toml models/downloads/known.toml pipeline/console/assets.toml
 	.venv/bin/beeldwacht models fetch
 	@touch $@
 

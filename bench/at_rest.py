@@ -13,9 +13,9 @@ import time
 from pathlib import Path
 
 from pipeline.config import Keys
-from pipeline.keys import source_of
-from pipeline.original_keys import OriginalKeys
-from pipeline.vault import Vault
+from pipeline.files.folders import Vault
+from pipeline.files.original_keys import OriginalKeys
+from pipeline.files.template_keys import source_of
 
 PHOTOS = 200
 PHOTO = 5 << 20

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from models import weights
+from models.downloads import manifest
 
 ROOT = Path(__file__).resolve().parent.parent
 LEFT_OUT = (".*", "__pycache__", "*.egg-info", "weights", "demo", "plots")
@@ -47,8 +47,8 @@ def _chaos(kills: int, *points: str) -> tuple[str, ...]:
 MAIN_JOB = "tests/e2e/test_main_job.py"
 POWER = ("tests/e2e/test_power_loss.py",)
 NO_COVERS: Change = (
-    "pipeline/child.py",
-    "redact.redact(photo.pixels, regions, Style(request[\"style\"]), request[\"seed\"], flat)",
+    "pipeline/reader/main.py",
+    "rendering.redact(photo.pixels, regions, Style(request[\"style\"]), request[\"seed\"], flat)",
     "photo.pixels.copy()",
 )
 WAYS = (
@@ -60,59 +60,59 @@ WAYS = (
     Broken(
         "covers are not drawn, and the checks of the result say that all is well",
         (NO_COVERS,
-         ("pipeline/triage.py", "for c in checks if not c.passed]", "for c in checks if False]")),
+         ("pipeline/redaction/verification.py", "for c in checks if not c.passed]", "for c in checks if False]")),
         (f"{MAIN_JOB}::test_everyone_who_did_not_agree_is_covered_and_who_did_is_shown",),
     ),
     Broken(
         "what one look found is joined to a face that is not certain",
-        (("models/fusion.py", "\nLOOKS = 3\n", "\nLOOKS = 1\n"),),
-        ("tests/integration/test_find_faces.py::"
+        (("models/detection/fusion.py", "\nLOOKS = 3\n", "\nLOOKS = 1\n"),),
+        ("tests/integration/models/test_find_faces.py::"
          "test_what_one_look_takes_for_a_face_where_others_are_certain_is_nobody_else",),
     ),
     Broken(
         "a mosaic that resembles what it covers is left",
-        (("pipeline/child.py", "written, checks = write(alike)", "alike = frozenset()"),),
-        ("tests/integration/test_lab.py",),
+        (("pipeline/reader/main.py", "written, checks = write(alike)", "alike = frozenset()"),),
+        ("tests/integration/sandbox/test_media_client.py",),
     ),
     Broken(
         "a mosaic that resembles a later frame of a film is left",
-        (("pipeline/films/cover.py", "self._flat |= like_it", "return result"),),
-        ("tests/unit/test_film_cover.py",),
+        (("pipeline/reader/film/redaction.py", "self._flat |= like_it", "return result"),),
+        ("tests/unit/reader/test_film_redaction.py",),
     ),
     Broken(
         "a cover gives back the face that it is for",
-        (("pipeline/spare.py", "KEPT = 1.2", "KEPT = 0.7"),),
-        ("tests/unit/test_spare.py", "tests/integration/test_lab.py"),
+        (("pipeline/redaction/neighbour_cutout.py", "KEPT = 1.2", "KEPT = 0.7"),),
+        ("tests/unit/redaction/test_neighbour_cutout.py", "tests/integration/sandbox/test_media_client.py"),
     ),
     Broken(
         "a cover drawn by hand gives way to somebody shown",
-        (("pipeline/mask.py", "_whole(box, width, height, 1))\n",
+        (("pipeline/redaction/regions.py", "_whole(box, width, height, 1))\n",
           "_whole(box, width, height, 1), _whole(box, width, height, 1))\n"),),
-        ("tests/unit/test_spare.py",),
+        ("tests/unit/redaction/test_neighbour_cutout.py",),
     ),
     Broken(
         "landmarks that are a mistake count",
-        (("models/fusion.py", "AGREE = 0.12", "AGREE = 9.0"),),
-        ("tests/integration/test_find_faces.py",),
+        (("models/detection/fusion.py", "AGREE = 0.12", "AGREE = 9.0"),),
+        ("tests/integration/models/test_find_faces.py",),
     ),
     Broken(
         "clear faces need no more than small ones",
-        (("pipeline/match.py", "large_extra=0.3", "large_extra=0.0"),),
-        ("tests/unit/test_match_photos.py",),
+        (("pipeline/recognition/matching.py", "large_extra=0.3", "large_extra=0.0"),),
+        ("tests/unit/recognition/test_matching_photos.py",),
     ),
     Broken(
         "the original stands in the publish folder until its copy is covered",
-        (("pipeline/process.py", "    started = parts.seconds()\n    analysis = lab.analyse(original,",
+        (("pipeline/processing/item.py", "    started = parts.seconds()\n    analysis = lab.analyse(original,",
           "    started = parts.seconds()\n    import shutil\n"
           "    early = parts.vault.publish / 'school' / item.event.name / item.name\n"
           "    early.parent.mkdir(parents=True, exist_ok=True)\n    shutil.copyfile(original, early)\n"
           "    analysis = lab.analyse(original,"),
-         ("pipeline/process.py", "    reach(\"work.sealed\")\n", "    early.unlink()\n    reach(\"work.sealed\")\n")),
+         ("pipeline/processing/item.py", "    reach(\"work.sealed\")\n", "    early.unlink()\n    reach(\"work.sealed\")\n")),
         _chaos(2, "publish.done"),
     ),
     Broken(
         "what is published is written in its place instead of renamed",
-        (("pipeline/vault.py", "        rename_no_replace(source, target)\n        reach(",
+        (("pipeline/files/folders.py", "        rename_no_replace(source, target)\n        reach(",
           "        with target.open('wb') as out:\n            data = source.read_bytes()\n"
           "            out.write(data[: len(data) // 2])\n            out.flush()\n            import time\n"
           "            time.sleep(0.3)\n            out.write(data[len(data) // 2 :])\n        source.unlink()\n"
@@ -121,124 +121,124 @@ WAYS = (
     ),
     Broken(
         "nothing is brought to the disk before its rename",
-        (("pipeline/moves.py", "    with path.open(\"rb\") as f:\n        os.fsync(f.fileno())\n\n\n",
+        (("pipeline/files/rename.py", "    with path.open(\"rb\") as f:\n        os.fsync(f.fileno())\n\n\n",
           "    return\n\n\n"),
-         ("pipeline/media.py", "            os.fsync(file.fileno())\n", ""),
-         ("pipeline/vault.py", "        path = self.work / name\n        with path.open(\"rb\") as f:\n"
+         ("pipeline/reader/photo_codec.py", "            os.fsync(file.fileno())\n", ""),
+         ("pipeline/files/folders.py", "        path = self.work / name\n        with path.open(\"rb\") as f:\n"
           "            os.fsync(f.fileno())\n", "        path = self.work / name\n")),
         POWER,
     ),
     Broken(
         "a folder is not brought to the disk after a rename",
-        (("pipeline/disk.py", "        os.fsync(descriptor)\n", "        pass\n"),),
+        (("pipeline/files/fsync.py", "        os.fsync(descriptor)\n", "        pass\n"),),
         POWER,
     ),
     Broken(
         "a file leaves the inbox before its row is written",
-        (("pipeline/intake.py", "        outcome, item = self._store.items.arrive(",
+        (("pipeline/intake/intake.py", "        outcome, item = self._store.items.arrive(",
           "        self._vault.clear(path, stored.stamp)\n        outcome, item = self._store.items.arrive("),),
         POWER,
     ),
     Broken(
         "a row says published before the files are there",
-        (("pipeline/publish.py", "        reach(\"publish.checked\")\n        try:\n",
+        (("pipeline/publishing/publisher.py", "        reach(\"publish.checked\")\n        try:\n",
           "        try:\n            self._store.items.published(self._clock(), item)\n"
           "            reach(\"publish.checked\")\n"),
-         ("pipeline/publish.py",
+         ("pipeline/publishing/publisher.py",
           "                reach(\"publish.released\")\n            self._store.items.published(self._clock(), item)\n",
           "                reach(\"publish.released\")\n")),
         _chaos(8, "publish.checked", "publish.synced"),
     ),
     Broken(
         "the work of a run that was killed is never taken up again",
-        (("pipeline/service.py", "recovered = parts.store.items.recover(parts.clock(), living=())", "recovered = 0"),
-         ("pipeline/service.py", "if parts.store.items.recover(parts.clock(), owners):", "if False:")),
+        (("pipeline/service/service.py", "recovered = parts.store.items.recover(parts.clock(), living=())", "recovered = 0"),
+         ("pipeline/service/service.py", "if parts.store.items.recover(parts.clock(), owners):", "if False:")),
         ("tests/e2e/test_films.py", "-k", "kill"),
     ),
     Broken(
         "no second look at the register before a file is published",
         (("pipeline/store/items.py", "row.state == State.READY and row.register_version == newest_version(tx)",
           "row.state == State.READY"),),
-        ("tests/integration/test_store.py",),
+        ("tests/integration/store/test_store.py",),
     ),
     Broken(
         "a consent that expired counts",
-        (("pipeline/consent_rules.py", "consent.valid_until < on:", "consent.valid_until < date.min:"),),
-        ("tests/unit/test_policy.py",),
+        (("pipeline/rules/consent.py", "consent.valid_until < on:", "consent.valid_until < date.min:"),),
+        ("tests/unit/rules/test_verdicts.py",),
     ),
     Broken(
         "a consent that was withdrawn counts",
-        (("pipeline/consent_rules.py",
+        (("pipeline/rules/consent.py",
           "    if consent.withdrawn_on is not None and consent.withdrawn_on <= on:\n        return",
           "    if False:\n        return"),),
-        ("tests/unit/test_policy.py",),
+        ("tests/unit/rules/test_verdicts.py",),
     ),
     Broken(
         "somebody is named without being ahead of the next one",
-        (("pipeline/match.py", "not score - rival >= rule.margin", "False"),),
-        ("tests/unit/test_match.py",),
+        (("pipeline/recognition/matching.py", "not score - rival >= rule.margin", "False"),),
+        ("tests/unit/recognition/test_matching.py",),
     ),
     Broken(
         "a score that is no number is a match",
-        (("pipeline/match.py", "elif not score >= threshold:", "elif score < threshold:"),
-         ("pipeline/match.py", "if not size >= rule.smallest:", "if size < rule.smallest:"),
-         ("pipeline/match.py", "not score - rival >= rule.margin", "score - rival < rule.margin"),
-         ("pipeline/match.py", "not score - twin >= rule.margin", "score - twin < rule.margin")),
-        ("tests/unit/test_match.py",),
+        (("pipeline/recognition/matching.py", "elif not score >= threshold:", "elif score < threshold:"),
+         ("pipeline/recognition/matching.py", "if not size >= rule.smallest:", "if size < rule.smallest:"),
+         ("pipeline/recognition/matching.py", "not score - rival >= rule.margin", "score - rival < rule.margin"),
+         ("pipeline/recognition/matching.py", "not score - twin >= rule.margin", "score - twin < rule.margin")),
+        ("tests/unit/recognition/test_matching.py",),
     ),
     Broken(
         "the detectors find nobody",
-        (("models/detect.py", "    return fuse(candidates, image.shape[1], image.shape[0])\n", "    return []\n"),),
-        ("tests/integration/test_find_faces.py", "-k", "six_people or sure"),
+        (("models/detection/find_faces.py", "    return fuse(candidates, image.shape[1], image.shape[0])\n", "    return []\n"),),
+        ("tests/integration/models/test_find_faces.py", "-k", "six_people or sure"),
     ),
     Broken(
         "a detector gets its colours in the wrong order",
-        (("models/yunet.py", "blob = planar(image, 32, backwards=True)", "blob = planar(image, 32)"),),
+        (("models/engines/yunet.py", "blob = planar(image, 32, backwards=True)", "blob = planar(image, 32)"),),
         ("tests/contract/test_known.py", "-k", "as_they_are"),
     ),
     Broken(
         "a recogniser gets its colours in the wrong order",
-        (("models/sface.py", "planar(align(image, face.landmarks))",
+        (("models/engines/sface.py", "planar(align(image, face.landmarks))",
           "planar(align(image, face.landmarks), backwards=True)"),),
         ("tests/contract/test_known.py", "-k", "as_they_are"),
     ),
     Broken(
         "a detector's threshold is 1",
-        (("models/detect.py", "{\"centerface\": 0.35, \"yunet\": 0.6}", "{\"centerface\": 1.0, \"yunet\": 0.6}"),),
+        (("models/detection/find_faces.py", "{\"centerface\": 0.35, \"yunet\": 0.6}", "{\"centerface\": 1.0, \"yunet\": 0.6}"),),
         ("tests/contract/test_known.py", "-k", "as_they_are"),
     ),
     Broken(
         "engines that do not see what they should go on working",
-        (("pipeline/child.py", "        known.prove(self._detectors, self._embedders, ", "        str("),),
+        (("pipeline/reader/main.py", "        self_check.prove(self._detectors, self._embedders, ", "        str("),),
         ("tests/e2e/test_service.py", "-k", "blind"),
     ),
     Broken(
         "what was written is not looked at again",
-        (("pipeline/triage.py", "        if f.detection.box.covered_by(covers) < COVERED_ENOUGH\n",
+        (("pipeline/redaction/verification.py", "        if f.detection.box.covered_by(covers) < COVERED_ENOUGH\n",
           "        if False\n"),),
-        ("tests/unit/test_triage.py",),
+        ("tests/unit/redaction/test_verification.py",),
     ),
     Broken(
         "the comment of the original is written into its copy",
-        (("pipeline/media.py", 'image.save(buffer, "JPEG", quality=90, subsampling=0, icc_profile=SRGB_PROFILE)',
+        (("pipeline/reader/photo_codec.py", 'image.save(buffer, "JPEG", quality=90, subsampling=0, icc_profile=SRGB_PROFILE)',
           'image.save(buffer, "JPEG", quality=90, subsampling=0, icc_profile=SRGB_PROFILE, comment=b"taken by")'),),
-        ("tests/integration/test_media.py", "-k", "what_is_written"),
+        ("tests/integration/reader/test_photo_codec.py", "-k", "what_is_written"),
     ),
     Broken(
         "links are followed",
-        (("pipeline/vault.py",
+        (("pipeline/files/folders.py",
           "            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)\n        except",
           "            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)\n        except"),),
-        ("tests/integration/test_vault.py",),
+        ("tests/integration/files/test_folders.py",),
     ),
     Broken(
         "a file that changes while it is read is taken",
-        (("pipeline/vault.py", "if stamp_of(before) != stamp_of(os.fstat(source.fileno())):", "if False:"),),
-        ("tests/integration/test_vault.py",),
+        (("pipeline/files/folders.py", "if stamp_of(before) != stamp_of(os.fstat(source.fileno())):", "if False:"),),
+        ("tests/integration/files/test_folders.py",),
     ),
     Broken(
         "what cannot be read is not put into quarantine",
-        (("pipeline/aside.py", "        target = self._place(relative, sha256)\n",
+        (("pipeline/files/quarantine.py", "        target = self._place(relative, sha256)\n",
           "        target = self._place(relative, sha256)\n        return target\n"),),
         (f"{MAIN_JOB}::test_what_is_no_photo_goes_to_quarantine_with_a_reason_and_the_rest_goes_on",),
     ),
@@ -246,62 +246,62 @@ WAYS = (
         "two workers may finish one file",
         (("pipeline/store/items.py", "if row.state != State.WORKING or row.lease_owner != owner:",
           "if row.state != State.WORKING:"),),
-        ("tests/integration/test_store.py",),
+        ("tests/integration/store/test_store.py",),
     ),
     Broken(
         "a file that stands in the publish folder is replaced",
-        (("pipeline/moves.py", "os.fsencode(target), _NOREPLACE)", "os.fsencode(target), 0)"),),
-        ("tests/integration/test_vault.py",),
+        (("pipeline/files/rename.py", "os.fsencode(target), _NOREPLACE)", "os.fsencode(target), 0)"),),
+        ("tests/integration/files/test_folders.py",),
     ),
     Broken(
         "a recall is finished although the publish folder is away",
-        (("pipeline/vault.py", "        if not (self.publish / channel).is_dir():\n", "        if False:\n"),),
+        (("pipeline/files/folders.py", "        if not (self.publish / channel).is_dir():\n", "        if False:\n"),),
         ("tests/e2e/test_resources.py", "-k", "share"),
     ),
     Broken(
         "a full disk is the file's fault",
-        (("pipeline/process.py", "or (isinstance(error, OSError) and error.errno in _EVERY_FILE):", "and False:"),
-         ("pipeline/process.py", "    return parts.vault.trouble()\n", "    return ''\n")),
+        (("pipeline/processing/item.py", "or (isinstance(error, OSError) and error.errno in _EVERY_FILE):", "and False:"),
+         ("pipeline/processing/item.py", "    return parts.vault.trouble()\n", "    return ''\n")),
         ("tests/e2e/test_resources.py", "-k", "full"),
     ),
     Broken(
         "a full quarantine is the file's fault",
-        (("pipeline/process.py", "        raise _waits(item, owner, parts, parts.vault.told(e, parts.vault.quarantine)"
+        (("pipeline/processing/item.py", "        raise _waits(item, owner, parts, parts.vault.told(e, parts.vault.quarantine)"
           ", REST) from e\n", "        raise\n"),),
         ("tests/e2e/test_resources.py", "-k", "quarantine"),
     ),
     Broken(
         "what the disk may have lost is synced once more instead of made anew",
-        (("pipeline/publish.py", "if e.errno == errno.EIO:", "if False:"),),
+        (("pipeline/publishing/publisher.py", "if e.errno == errno.EIO:", "if False:"),),
         ("tests/e2e/test_disk_errors.py", "-k", "holds"),
     ),
     Broken(
         "an original that cannot be read is tried without end",
-        (("pipeline/process.py", "isinstance(e, OriginalUnreadable) and item.attempts < work.attempts:",
+        (("pipeline/processing/item.py", "isinstance(e, OriginalUnreadable) and item.attempts < work.attempts:",
           "isinstance(e, OriginalUnreadable):"),),
         ("tests/e2e/test_disk_errors.py", "-k", "original"),
     ),
     Broken(
         "names of files stand in the log",
-        (("pipeline/store/records.py", '''return {"rendition": r.id, "channel": r.channel, "sha256": r.sha256}''',
+        (("pipeline/store/rows.py", '''return {"rendition": r.id, "channel": r.channel, "sha256": r.sha256}''',
           '''return {"rendition": r.id, "channel": r.channel, "sha256": r.sha256, "path": r.path}'''),),
         ("tests/security/test_at_rest.py", "-k", "name"),
     ),
     Broken(
         "an old key of the log signs on",
-        (("pipeline/log_keys.py", "if head.key == key and key in known", "if head.key in known"),
-         ("pipeline/log_keys.py", "_fits(head, known[key])", "_fits(head, known[head.key])")),
-        ("tests/integration/test_log_keys.py",),
+        (("pipeline/log/signing_key.py", "if head.key == key and key in known", "if head.key in known"),
+         ("pipeline/log/signing_key.py", "_fits(head, known[key])", "_fits(head, known[head.key])")),
+        ("tests/integration/log/test_signing_key.py",),
     ),
     Broken(
         "the chain of the log has no signed heads",
-        (("pipeline/log_keys.py", "        return genuine.__contains__\n", "        return lambda _: True\n"),),
-        ("tests/integration/test_log_heads.py",),
+        (("pipeline/log/signing_key.py", "        return genuine.__contains__\n", "        return lambda _: True\n"),),
+        ("tests/integration/log/test_signed_heads.py",),
     ),
     Broken(
         "the chain of the log is not looked at",
-        (("pipeline/audit.py", "        elif e.previous != previous:\n", "        elif False:\n"),),
-        ("tests/unit/test_audit.py",),
+        (("pipeline/log/chain.py", "        elif e.previous != previous:\n", "        elif False:\n"),),
+        ("tests/unit/log/test_chain.py",),
     ),
 )  # fmt: skip
 
@@ -309,7 +309,7 @@ WAYS = (
 def copy_of(project: Path, place: Path) -> Path:
     """The project with an interpreter that finds the copy instead of the original. Returns the interpreter."""
     shutil.copytree(project, place, symlinks=True, ignore=shutil.ignore_patterns(*LEFT_OUT))
-    (place / "models" / "weights").symlink_to(weights.FOLDER.resolve())
+    (place / "models" / "weights").symlink_to(manifest.FOLDER.resolve())
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     packages = place / "python" / "lib" / version / "site-packages"
     # Links, for the reader of media may read nothing outside its own interpreter; without what finds the original.

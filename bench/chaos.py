@@ -5,7 +5,7 @@
 
 A school with a register that changes gets photos, films, broken files and files that come twice, while the service and
 the commands of an officer (names given by hand, files decided anew, recalls) are killed with SIGKILL: at the points of
-`pipeline.faults`, each in turn, and at random times. A process of its own (`bench.chaos_watch`) looks at every file the
+`pipeline.kill_points`, each in turn, and at random times. A process of its own (`bench.chaos_watch`) looks at every file the
 moment it appears in the publish folder. At the end the service may finish, and `bench.chaos_check` reads the disk, the
 database and the log. The exit status is 1 when a promise was broken.
 
@@ -32,13 +32,13 @@ from pathlib import Path
 from typing import Any
 
 import pipeline.cli
-import pipeline.service  # loaded before the forks
+import pipeline.service.service  # loaded before the forks
 from bench.chaos_check import check
 from bench.chaos_media import Media
 from bench.chaos_watch import watch
-from models import weights
-from pipeline.faults import POINTS, VARIABLE
-from tests.school import FORM, School, person
+from models.downloads import manifest
+from pipeline.kill_points import POINTS, VARIABLE
+from tests.support.school import FORM, School, person
 
 PEOPLE = ("P1", "P2", "P3")
 EVENTS = 8
@@ -253,8 +253,8 @@ def main() -> int:
     parser.add_argument("--home", type=Path, help="work here and keep everything")
     parser.add_argument("--json", action="store_true", help="print one JSON object last")
     a = parser.parse_args()
-    weights.fetch(weights.WEIGHTS, weights.FOLDER)
-    weights.fetch(weights.KNOWN, weights.FOLDER / weights.KNOWN_FOLDER)
+    manifest.fetch(manifest.WEIGHTS, manifest.FOLDER)
+    manifest.fetch(manifest.KNOWN, manifest.FOLDER / manifest.KNOWN_FOLDER)
     with tempfile.TemporaryDirectory(prefix="beeldwacht-chaos-") as temporary:
         home = a.home or Path(temporary)
         home.mkdir(parents=True, exist_ok=True)

@@ -14,8 +14,8 @@ from bench.chaos_media import CANARY, Media
 from pipeline.app import App
 from pipeline.config import FILE_NAME, load
 from pipeline.errors import BeeldwachtError
-from pipeline.originals import MARK
-from tests.school import School
+from pipeline.files.originals import MARK
+from tests.support.school import School
 
 ENDS = {"photo": {"published"}, "film": {"published"}, "broken": {"rejected"}}
 CHANNELS = ("personal", "school")

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from models import weights
-from pipeline.films.tools import default_tools
+from models.downloads import manifest
+from pipeline.reader.film.ffmpeg import default_tools
 
 CANARY = "Canary-Zonnebloem-51"
 HEIGHT = 150
@@ -37,8 +37,8 @@ class Media:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True)
-        samples = weights.FOLDER / "samples"
-        weights.fetch(weights.SAMPLES, samples)
+        samples = manifest.FOLDER / "samples"
+        manifest.fetch(manifest.SAMPLES, samples)
         self.portrait = samples / "obama.jpg"
         stranger, agreed = (_high(samples / n) for n in ("biden.jpg", "obama2.jpg"))
         both = Image.new("RGB", (stranger.width + agreed.width, HEIGHT))
@@ -112,8 +112,8 @@ def _into(path: Path, data: bytes) -> None:
 
 
 def _faces(pixels: np.ndarray) -> Boxes:
-    from models.detect import find_faces  # noqa: PLC0415 - in the process that looks
-    from models.engines import load_detectors  # noqa: PLC0415
+    from models.detection.find_faces import find_faces  # noqa: PLC0415 - in the process that looks
+    from models.engines.registry import load_detectors  # noqa: PLC0415
 
-    found = find_faces(pixels, load_detectors(["centerface", "yunet"], weights.FOLDER))
+    found = find_faces(pixels, load_detectors(["centerface", "yunet"], manifest.FOLDER))
     return [(b.left, b.top, b.right, b.bottom) for d in found if d.score > 0.7 for b in [d.box]]

@@ -35,12 +35,12 @@ from PIL import Image
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from models import weights
-from models.base import Detector, Embedder
-from models.detect import DetectSettings, find_faces
-from models.engines import load_detectors, load_embedders
-from pipeline.match import MatchSettings
-from pipeline.types import Detection, RgbImage
+from models.detection.find_faces import DetectSettings, find_faces
+from models.downloads import manifest
+from models.engines.base import Detector, Embedder
+from models.engines.registry import load_detectors, load_embedders
+from pipeline.domain.types import Detection, RgbImage
+from pipeline.recognition.matching import MatchSettings
 
 SIZES = (40, 60, 80, 120, 160)
 BANDS = ((4, 7), (8, 11), (12, 15), (4, 15))
@@ -77,9 +77,9 @@ def main() -> int:
     parser.add_argument("--list", type=int, default=60, help="children on a class list")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     a = parser.parse_args()
-    weights.fetch(weights.WEIGHTS, weights.FOLDER)
-    detectors = load_detectors(["centerface", "yunet"], weights.FOLDER, 1)
-    eyes = Eyes(detectors, load_embedders(["sface", "dlib"], weights.FOLDER, 1))
+    manifest.fetch(manifest.WEIGHTS, manifest.FOLDER)
+    detectors = load_detectors(["centerface", "yunet"], manifest.FOLDER, 1)
+    eyes = Eyes(detectors, load_embedders(["sface", "dlib"], manifest.FOLDER, 1))
     result: dict[str, Any] = {}
     if a.ages:
         result["ages"] = ages(a.ages, eyes, a.draws, a.list)

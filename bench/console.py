@@ -28,17 +28,17 @@ from typing import Any
 import httpx
 from sqlalchemy import insert, update
 
-from pipeline import audit
 from pipeline.config import load
 from pipeline.console.auth import Auth
-from pipeline.db import items, log, log_people, renditions, verdicts
-from pipeline.db_console import film_boards, log_reasons
-from pipeline.film_paths import Board, board_out
-from pipeline.film_types import Stretch
-from pipeline.setup import init
+from pipeline.domain.film import Stretch
+from pipeline.domain.types import Answer, Consent, Medium, Person, Role, Signer
+from pipeline.log import chain
+from pipeline.maintenance.init import init
+from pipeline.redaction.film_timeline import Board, board_out
 from pipeline.store import Store
 from pipeline.store.accounts import AccountRole
-from pipeline.types import Answer, Consent, Medium, Person, Role, Signer
+from pipeline.store.console_tables import film_boards, log_reasons
+from pipeline.store.tables import items, log, log_people, renditions, verdicts
 
 PASSWORD = "four words in a row"  # noqa: S105 - of the bench's own account
 NOW = datetime.now(UTC)
@@ -111,7 +111,7 @@ def fill(home: Path, count: int) -> int:
             at = NOW - timedelta(minutes=4 * (count - n))
             for kind, body, people, reasons in _story(n, hold, rng, rows, at):
                 seq += 1
-                e = audit.seal(seq, at.isoformat(timespec="microseconds"), kind, "service", n, audit.canonical(body),
+                e = chain.seal(seq, at.isoformat(timespec="microseconds"), kind, "service", n, chain.canonical(body),
                                previous)  # fmt: skip
                 previous = e.hash
                 rows[log].append({"seq": seq, "at": e.at, "kind": kind, "actor": "service", "item_id": n,

@@ -18,12 +18,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from pipeline.film_types import FilmLimits
-from pipeline.films.colour import rgb
-from pipeline.films.frames import read_frames
-from pipeline.films.probe import probe
-from pipeline.films.tools import default_tools
-from tests.school import School
+from pipeline.domain.film import FilmLimits
+from pipeline.reader.film.colour import rgb
+from pipeline.reader.film.ffmpeg import default_tools
+from pipeline.reader.film.frames import read_frames
+from pipeline.reader.film.probe import probe
+from tests.support.school import School
 
 FRIENDS = Path(__file__).resolve().parent.parent.parent / "shared" / "data" / "friends"
 PEOPLE = ("Chandler", "Joey", "Monica", "Phoebe", "Rachel", "Ross")

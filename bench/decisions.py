@@ -4,7 +4,7 @@
     python -m bench.decisions --data ../shared/data [--cache DIR] [--photos 100] [--people 60] [--json]
 
 Events of 100 photos with three unknown faces each, of 60 people of `lfw` (their probes, see bench/faces.py; who has few
-photos comes back in the same one), through `pipeline.clusters`, as `beeldwacht event name` does. A decision is one
+photos comes back in the same one), through `pipeline.recognition.clusters`, as `beeldwacht event name` does. A decision is one
 cluster. `mixed` are clusters that hold two people: there the person has to look closely.
 """
 
@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from bench.faces import Seen, lfw
-from pipeline.clusters import Unknown, clusters
-from pipeline.match import MatchSettings
-from pipeline.types import Face
+from pipeline.domain.types import Face
+from pipeline.recognition.clusters import Unknown, clusters
+from pipeline.recognition.matching import MatchSettings
 
 
 def main() -> int:

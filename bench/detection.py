@@ -25,11 +25,11 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from models import weights
-from models.base import Detector
-from models.detect import find_faces
-from models.engines import load_detectors
-from pipeline.types import Detection, Point, RgbImage
+from models.detection.find_faces import find_faces
+from models.downloads import manifest
+from models.engines.base import Detector
+from models.engines.registry import load_detectors
+from pipeline.domain.types import Detection, Point, RgbImage
 
 
 def main() -> int:
@@ -40,8 +40,8 @@ def main() -> int:
     parser.add_argument("--sheets", type=int, default=8, help="sheets of faces to measure (0 for none)")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     arguments = parser.parse_args()
-    weights.fetch(weights.WEIGHTS, weights.FOLDER, arguments.engines.split(","))
-    detectors = load_detectors(arguments.engines.split(","), weights.FOLDER, 1)
+    manifest.fetch(manifest.WEIGHTS, manifest.FOLDER, arguments.engines.split(","))
+    detectors = load_detectors(arguments.engines.split(","), manifest.FOLDER, 1)
 
     result: dict[str, Any] = {"engines": arguments.engines.split(",")}
     for turns in range(4):

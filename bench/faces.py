@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from models import weights
-from models.base import Detector, Embedder
-from models.detect import find_faces
-from models.engines import load_detectors, load_embedders
-from pipeline.types import Box, Detection, RgbImage, Vector
+from models.detection.find_faces import find_faces
+from models.downloads import manifest
+from models.engines.base import Detector, Embedder
+from models.engines.registry import load_detectors, load_embedders
+from pipeline.domain.types import Box, Detection, RgbImage, Vector
 
 ENGINES = ("sface", "dlib")
 SIZES = (72, 110, 160, 220, 300)
@@ -46,9 +46,9 @@ def lfw(data: Path, people: int = 500, cache: Path | None = None) -> tuple[list[
     if kept and kept.exists():
         with np.load(kept) as stored:
             return _rows(stored, "portraits"), _rows(stored, "probes")
-    weights.fetch(weights.WEIGHTS, weights.FOLDER)
-    detectors = load_detectors(["centerface", "yunet"], weights.FOLDER, 1)
-    embedders = load_embedders(list(ENGINES), weights.FOLDER, 1)
+    manifest.fetch(manifest.WEIGHTS, manifest.FOLDER)
+    detectors = load_detectors(["centerface", "yunet"], manifest.FOLDER, 1)
+    embedders = load_embedders(list(ENGINES), manifest.FOLDER, 1)
     rng = np.random.default_rng(_SEED)
     folders = sorted(path for path in (data / "lfw").iterdir() if path.is_dir())
     chosen = sorted(rng.permutation(len(folders))[:people])

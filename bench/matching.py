@@ -5,7 +5,7 @@
 
 Portraits and probes: see bench/faces.py. Two portraits per person make the template; no
 photo is both portrait and probe. First the figures of the fused score over all pairs of people, then whole schools by
-the rules of pipeline/match.py: two classes of twenty and strangers in each photo. `false` are faces that are given
+the rules of pipeline/recognition/matching.py: two classes of twenty and strangers in each photo. `false` are faces that are given
 a name that is not theirs: it must be 0.
 """
 
@@ -23,8 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.faces import SIZES, Seen, lfw, matrix
-from pipeline.match import ADULT, CHILD, BandRule, MatchSettings, match
-from pipeline.types import Face, Template
+from pipeline.domain.types import Face, Template
+from pipeline.recognition.matching import ADULT, CHILD, BandRule, MatchSettings, match
 
 RATES = (1e-3, 1e-4, 1e-5, 1e-6)
 

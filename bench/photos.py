@@ -18,11 +18,11 @@ from typing import Any
 
 from PIL import Image
 
-from models import weights
-from pipeline import mask
-from pipeline.lab import Lab
-from pipeline.lab_options import LabOptions
-from pipeline.types import Style
+from models.downloads import manifest
+from pipeline.domain.types import Style
+from pipeline.redaction import regions as region_planning
+from pipeline.sandbox.client import Lab
+from pipeline.sandbox.options import LabOptions
 
 SIZES = {"2 MP, 8 faces": (1632, 1224, 8), "12 MP, 25 faces": (4000, 3000, 25)}
 
@@ -51,8 +51,8 @@ def sources(folder: Path) -> list[Path]:
     """Face photographs to build sheets of."""
     if folder.is_dir():
         return [sorted(p.glob("*.jpg"))[0] for p in sorted(folder.iterdir()) if p.is_dir()]
-    samples = weights.FOLDER / "samples"
-    weights.fetch(weights.SAMPLES, samples)
+    samples = manifest.FOLDER / "samples"
+    manifest.fetch(manifest.SAMPLES, samples)
     return [samples / n for n in ("obama2.jpg", "biden.jpg", "obama3.jpg")]
 
 
@@ -72,7 +72,7 @@ def sheet(photos: list[Path], width: int, height: int, faces: int) -> Image.Imag
 
 def measure(path: Path, folder: Path, runs: int) -> dict[str, Any]:
     """One child: start it, then analyse (without and with embeddings) and produce, several times."""
-    options = LabOptions(weights.FOLDER, ("centerface", "yunet"), ("sface", "dlib"), 1, 300.0, 4 << 30, 10**8, 10**6)
+    options = LabOptions(manifest.FOLDER, ("centerface", "yunet"), ("sface", "dlib"), 1, 300.0, 4 << 30, 10**8, 10**6)
     lab = Lab(options)
     started = time.monotonic()
     lab.start()
@@ -86,7 +86,7 @@ def measure(path: Path, folder: Path, runs: int) -> dict[str, Any]:
             t.append(time.monotonic())
             analysis = lab.analyse(path, embed=True)
             t.append(time.monotonic())
-            regions = mask.plan_regions(analysis, frozenset())
+            regions = region_planning.plan_regions(analysis, frozenset())
             lab.produce(regions, Style.MOSAIC, run, folder / "out", (), embed=True)
             t.append(time.monotonic())
             found = len(analysis.faces)

@@ -18,12 +18,12 @@ import timeit
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+from consent_sync.changes.safeguards import Brakes
 from consent_sync.loader import Spec
-from consent_sync.settle import Brakes
-from pipeline.policy import judge
-from pipeline.register_sync import sync
+from pipeline.domain.types import Event, Medium, Register, Sighting
+from pipeline.people.register_sync import sync
+from pipeline.rules.verdicts import judge
 from pipeline.store import Store
-from pipeline.types import Event, Medium, Register, Sighting
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 MEDIA = [f"{m}_{c}" for m in ("photo", "film", "sound") for c in ("school", "personal")]

@@ -29,13 +29,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.stats import beta
 
-from models import weights
-from models.base import Embedder
-from models.detect import DetectSettings, find_faces
-from models.engines import load_detectors, load_embedders
-from pipeline.mask import region_of
-from pipeline.redact import redact
-from pipeline.types import Detection, RgbImage, Style
+from models.detection.find_faces import DetectSettings, find_faces
+from models.downloads import manifest
+from models.engines.base import Embedder
+from models.engines.registry import load_detectors, load_embedders
+from pipeline.domain.types import Detection, RgbImage, Style
+from pipeline.redaction.pixels import redact
+from pipeline.redaction.regions import region_of
 
 FRAMES = 10
 
@@ -50,9 +50,9 @@ def main() -> int:
     parser.add_argument("--attacks", nargs="+", default=ATTACKS, choices=ATTACKS)
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     a = parser.parse_args()
-    weights.fetch(weights.WEIGHTS, weights.FOLDER)
-    detectors = load_detectors(["yunet"], weights.FOLDER, 1)
-    engines = load_embedders(["sface", "dlib"], weights.FOLDER, 1)
+    manifest.fetch(manifest.WEIGHTS, manifest.FOLDER)
+    detectors = load_detectors(["yunet"], manifest.FOLDER, 1)
+    engines = load_embedders(["sface", "dlib"], manifest.FOLDER, 1)
 
     def look(path: Path) -> tuple[RgbImage, Detection] | None:
         image = np.asarray(Image.open(path).convert("RGB"))

@@ -27,11 +27,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.detection import photo, truth
-from models import weights
-from models.base import Detector
-from models.detect import DetectSettings, find_faces
-from models.engines import load_detectors
-from pipeline.types import RgbImage
+from models.detection.find_faces import DetectSettings, find_faces
+from models.downloads import manifest
+from models.engines.base import Detector
+from models.engines.registry import load_detectors
+from pipeline.domain.types import RgbImage
 
 SIZES = (8, 10, 12, 16, 24, 32, 48)
 HARD_SIZES = (10, 14, 20, 30)
@@ -56,8 +56,8 @@ def main() -> int:
     parser.add_argument("--crowd-only", action="store_true")
     parser.add_argument("--json", action="store_true", help="print one JSON object as the last line")
     arguments = parser.parse_args()
-    weights.fetch(weights.WEIGHTS, weights.FOLDER, ["centerface", "yunet"])
-    detectors = load_detectors(["centerface", "yunet"], weights.FOLDER, 1)
+    manifest.fetch(manifest.WEIGHTS, manifest.FOLDER, ["centerface", "yunet"])
+    detectors = load_detectors(["centerface", "yunet"], manifest.FOLDER, 1)
     scenes = load(arguments.data, detectors)
     print(f"{sum(len(s.points) for s in scenes)} faces in {len(scenes)} photos", flush=True)
     result: dict[str, Any] = {"crowd": {}, "hard": {}, "changes": {}}

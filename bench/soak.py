@@ -33,8 +33,8 @@ from typing import Any
 import httpx
 from PIL import Image
 
-from models import weights
-from pipeline.films.tools import default_tools
+from models.downloads import manifest
+from pipeline.reader.film.ffmpeg import default_tools
 
 CLI = [sys.executable, "-m", "pipeline.cli"]
 PHOTOS = ("obama.jpg", "obama2.jpg", "obama3.jpg", "biden.jpg")
@@ -92,8 +92,8 @@ def main() -> int:
 def install(home: Path) -> None:
     """An installation with two people, one of whom may be shown."""
     call("init", home, "--dpia-reference", "benchmark", "--decided-by", "benchmark")
-    photos = weights.FOLDER / "samples"
-    weights.fetch(weights.SAMPLES, photos)
+    photos = manifest.FOLDER / "samples"
+    manifest.fetch(manifest.SAMPLES, photos)
     folder = home / "register"
     (folder / "forms").mkdir(parents=True, exist_ok=True)
     (folder / "forms" / "form.pdf").write_bytes(b"%PDF-1.4\n%%EOF\n")
@@ -152,7 +152,7 @@ def soak(home: Path, seconds: float, every: float, films: int) -> tuple[list[Sam
 def photo(folder: Path, number: int, rng: random.Random) -> None:
     """A photo that was never there before: another cut and size of one of the samples."""
     folder.mkdir(exist_ok=True)
-    image = Image.open(weights.FOLDER / "samples" / rng.choice(PHOTOS)).convert("RGB")
+    image = Image.open(manifest.FOLDER / "samples" / rng.choice(PHOTOS)).convert("RGB")
     width, height = image.size
     left, top = rng.randrange(width // 10), rng.randrange(height // 10)
     image = image.crop((left, top, width - rng.randrange(width // 10), height - rng.randrange(height // 10)))

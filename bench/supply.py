@@ -31,7 +31,7 @@ from typing import Any
 
 from packaging.version import Version
 
-from models import weights
+from models.downloads import manifest
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
@@ -173,7 +173,7 @@ def sbom() -> dict[str, Any]:
     components += [
         {"type": "machine-learning-model", "name": w.name, "version": w.version, "bom-ref": f"weights/{w.name}",
          "hashes": [{"alg": "SHA-256", "content": w.sha256}], "licenses": [{"license": {"name": w.licence}}]}
-        for w in weights.items()
+        for w in manifest.items()
     ]  # fmt: skip
     components += [
         {"type": "library", "name": name, "version": version, "bom-ref": f"{inside}/{name}",

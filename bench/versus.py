@@ -33,13 +33,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from bench.robustness import load, packed
-from models import weights
-from models.engines import load_detectors
-from pipeline import mask
-from pipeline.lab import Lab
-from pipeline.lab_options import LabOptions
-from pipeline.match import ADULT, match
-from pipeline.types import Box, Style, Template
+from models.downloads import manifest
+from models.engines.registry import load_detectors
+from pipeline.domain.types import Box, Style, Template
+from pipeline.recognition.matching import ADULT, match
+from pipeline.redaction import regions as region_planning
+from pipeline.sandbox.client import Lab
+from pipeline.sandbox.options import LabOptions
 
 SIZES = (16, 24, 48, 96, 160)
 CHANGED = 6.0
@@ -86,9 +86,9 @@ def main() -> None:
 def photos(data: Path, folder: Path, count: int, least: int) -> dict[str, NDArray[np.float64]]:
     """Write the photos; returns the middle of each face, and its size: rows (x, y, size)."""
     folder.mkdir()
-    weights.fetch(weights.WEIGHTS, weights.FOLDER, ["centerface", "yunet"])
-    weights.fetch(weights.KNOWN, weights.FOLDER / weights.KNOWN_FOLDER)
-    scenes = load(data, load_detectors(["centerface", "yunet"], weights.FOLDER, 1))
+    manifest.fetch(manifest.WEIGHTS, manifest.FOLDER, ["centerface", "yunet"])
+    manifest.fetch(manifest.KNOWN, manifest.FOLDER / manifest.KNOWN_FOLDER)
+    scenes = load(data, load_detectors(["centerface", "yunet"], manifest.FOLDER, 1))
     truth = {}
     for n in range(count):
         order = [scenes[k] for k in np.random.default_rng(n).permutation(len(scenes))]
@@ -103,7 +103,7 @@ def photos(data: Path, folder: Path, count: int, least: int) -> dict[str, NDArra
 
 def ours(home: Path, slots: int) -> tuple[float, dict[str, list[list[float]]]]:
     """Seconds for all photos, without the start of the children, and the boxes found in each."""
-    options = LabOptions(weights.FOLDER, ("centerface", "yunet"), ("sface", "dlib"), 1, 300.0, 4 << 30, 10**8, 10**6)
+    options = LabOptions(manifest.FOLDER, ("centerface", "yunet"), ("sface", "dlib"), 1, 300.0, 4 << 30, 10**8, 10**6)
     labs = [Lab(options) for _ in range(slots)]
     try:
         for lab in labs:
@@ -122,7 +122,7 @@ def ours(home: Path, slots: int) -> tuple[float, dict[str, list[list[float]]]]:
                 sightings = match(analysis.faces, gallery, dict.fromkeys(("Rachel", "Chandler"), ADULT))
                 shown = frozenset(s.face for s in sightings if s.person_id)
                 boxes: list[Box] = [analysis.faces[k].detection.box for k in shown]
-                regions = mask.plan_regions(analysis, shown)
+                regions = region_planning.plan_regions(analysis, shown)
                 lab.produce(regions, Style.MOSAIC, 1, home / f"out{number}", boxes, embed=True)
                 found[path.name] = [
                     [b.left, b.top, b.right, b.bottom] for f in analysis.faces for b in [f.detection.box]

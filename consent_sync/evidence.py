@@ -12,7 +12,7 @@ import stat
 from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 
-from consent_sync.model import Portrait
+from consent_sync.loaded import Portrait
 
 MAX_FORM_BYTES = 50 * 1024 * 1024
 MAX_PORTRAIT_BYTES = 50 * 1024 * 1024

@@ -9,11 +9,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from consent_sync.changes.diff import snapshot
 from consent_sync.evidence import Evidence, EvidenceError
-from consent_sync.join import join
-from consent_sync.merge import snapshot
-from consent_sync.model import LoadedRegister, ParsedRow, Portrait, RawTable, RegisterError, RowProblem
-from consent_sync.rows import (
+from consent_sync.loaded import LoadedRegister, ParsedRow, Portrait, RawTable, RegisterError, RowProblem
+from consent_sync.parsing.join import join
+from consent_sync.parsing.rows import (
     DATE_COLUMNS,
     FORGIVING_WHEN_CUT,
     OPTIONAL_DATES,
@@ -23,10 +23,10 @@ from consent_sync.rows import (
     month_first,
     parse_row,
 )
-from consent_sync.sources import Context, Options, Source, find
-from consent_sync.table import Translation, check, translate
-from pipeline.consent_rules import gather, spread
-from pipeline.types import Answer, Consent, EvidenceState, Medium, Person
+from consent_sync.parsing.table import Translation, check, translate
+from consent_sync.sources.base import Context, Options, Source, find
+from pipeline.domain.types import Answer, Consent, EvidenceState, Medium, Person
+from pipeline.rules.consent import gather, spread
 
 NOT_USED = "the row is not used: this person is covered everywhere"
 
@@ -61,7 +61,7 @@ def load(
     Args:
         path: the register.
         on: today; nobody in it is born later.
-        source: which kind of source it is; see `consent_sync.sources`.
+        source: which kind of source it is; see `consent_sync.sources.base`.
         progress: told the number of people done and of all, while forms and portraits are read.
 
     Raises:

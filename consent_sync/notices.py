@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 
-from pipeline.consent_rules import GUARDIANS, may, spread, turns_sixteen
-from pipeline.types import Answer, At16, Consent, EvidenceState, Medium, Person, Reason, Register, Signer, young
+from pipeline.domain.types import Answer, At16, Consent, EvidenceState, Medium, Person, Reason, Register, Signer, young
+from pipeline.rules.consent import GUARDIANS, may, spread, turns_sixteen
 
 _FORMULA = re.compile(r"^(?= *[=+\-@\t\r\n])|(?<=[;\t\r\n])(?= *[=+\-@])")
 """Where a formula could begin. Also behind a semicolon: where the comma is for decimals, spreadsheets split there."""

@@ -3,7 +3,7 @@
     python -m examples.demo [--watch]
 
 Everything lands under demo/: a school with a register, portraits and signed forms, made of real photographs that
-ship in pinned packages (see models/samples.toml), what was published, and demo/before-after.jpg to look at.
+ship in pinned packages (see models/downloads/samples.toml), what was published, and demo/before-after.jpg to look at.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-from models import weights
-from pipeline.screen import out, say, table
+from models.downloads import manifest
+from pipeline.output import out, say, table
 
 ROOT = Path("demo")
 SCHOOL = ROOT / "school"
@@ -46,7 +46,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--watch", action="store_true", help="leave the service running until Ctrl-C")
     watch = parser.parse_args().watch
-    weights.fetch(manifest=weights.SAMPLES, folder=ROOT / "samples")
+    manifest.fetch(manifest=manifest.SAMPLES, folder=ROOT / "samples")
     shutil.rmtree(SCHOOL, ignore_errors=True)
     beeldwacht("init", str(SCHOOL), "--dpia-reference", "demo: no real school", "--decided-by", "make demo", home=False)
     build_register(ROOT / "samples", SCHOOL / "register")
@@ -170,7 +170,7 @@ def items() -> list[dict[str, Any]]:
     """Every item of the demo school, with its verdicts."""
     from pipeline import config  # noqa: PLC0415
     from pipeline.app import App  # noqa: PLC0415
-    from pipeline.screen import item_json  # noqa: PLC0415
+    from pipeline.output import item_json  # noqa: PLC0415
 
     app = App(config.load(SCHOOL / config.FILE_NAME))
     try:

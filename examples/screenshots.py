@@ -24,8 +24,8 @@ from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 from examples.people import Figure, scene
-from pipeline.films.tools import default_tools
-from pipeline.screen import say
+from pipeline.output import say
+from pipeline.reader.film.ffmpeg import default_tools
 
 OUT = Path("docs/screenshots")
 COMMAND = [sys.executable, "-m", "pipeline.cli"]

@@ -14,38 +14,38 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from consent_sync.changes.safeguards import Brakes
 from consent_sync.evidence import Evidence
+from consent_sync.loaded import RegisterError
 from consent_sync.loader import Spec, configured
-from consent_sync.model import RegisterError
-from consent_sync.settle import Brakes
-from consent_sync.table import Translation
-from models.engines import WEIGHTS_OF
-from models.weights import WEIGHTS, item
-from pipeline import names
-from pipeline.audit import Flaw, Verified
+from consent_sync.parsing.table import Translation
+from models.downloads.manifest import WEIGHTS, item
+from models.engines.registry import WEIGHTS_OF
 from pipeline.config import Settings, Sheet
-from pipeline.enroller import Enroller
-from pipeline.enrolment import Report, load_register
+from pipeline.domain import file_names
+from pipeline.domain.types import Rules
 from pipeline.errors import BeeldwachtError, ChildError, ConfigError, StartupError
-from pipeline.gallery import GalleryCache
-from pipeline.intake import Taken
-from pipeline.keys import TemplateKeys, source_of
-from pipeline.lab import Lab
-from pipeline.log_check import LogCheck
-from pipeline.log_files import LogFiles
-from pipeline.log_heads import Heads, Rhythm
-from pipeline.log_keys import HeadKey
-from pipeline.messenger import places
-from pipeline.original_keys import OriginalKeys
-from pipeline.parts import Parts
-from pipeline.policy import may_match
-from pipeline.reasons import explain
-from pipeline.register_sync import ENROLLED, Outcome, RegisterTimer, portraits_mark, sync
-from pipeline.service import Service, lab_options
+from pipeline.files.folders import Vault
+from pipeline.files.original_keys import OriginalKeys
+from pipeline.files.template_keys import TemplateKeys, source_of
+from pipeline.intake.intake import Taken
+from pipeline.log.chain import Flaw, Verified
+from pipeline.log.files import LogFiles
+from pipeline.log.signed_heads import Heads, Rhythm
+from pipeline.log.signing_key import HeadKey
+from pipeline.monitoring.log_verification import LogCheck
+from pipeline.monitoring.monitor import Rounds, Watchman
+from pipeline.monitoring.notifiers import places
+from pipeline.people.gallery import GalleryCache
+from pipeline.people.register_load import Report, load_register
+from pipeline.people.register_sync import ENROLLED, Outcome, RegisterTimer, portraits_mark, sync
+from pipeline.people.template_enrolment import Enroller
+from pipeline.processing.context import Parts
+from pipeline.rules.reasons import explain
+from pipeline.rules.verdicts import may_match
+from pipeline.sandbox.client import Lab
+from pipeline.service.service import Service, lab_options
 from pipeline.store import Store
-from pipeline.types import Rules
-from pipeline.vault import Vault
-from pipeline.watchman import Rounds, Watchman
 
 logger = logging.getLogger(__name__)
 RESTORED = "restored"
@@ -279,7 +279,7 @@ class App:
         A portrait that cannot be used is not kept. Raises BeeldwachtError when nobody may be enrolled like this.
         """
         register, folder = self.store.register.current(), self.register_folder()
-        if person_id not in register.people or names.safe(person_id) != person_id:
+        if person_id not in register.people or file_names.safe(person_id) != person_id:
             raise BeeldwachtError(f"{person_id} is not in the register.", "Load the register first.")
         if folder is None or not self.settings.matching.enabled:
             raise BeeldwachtError("Portraits are not used here.", "Matching is off, or the register's folder is away.")

@@ -10,10 +10,10 @@ from typing import Annotated
 
 import typer
 
-from consent_sync.model import RegisterError
-from models.base import EngineError
-from models.weights import WeightsError
-from pipeline import screen
+from consent_sync.loaded import RegisterError
+from models.downloads.manifest import WeightsError
+from models.errors import EngineError
+from pipeline import output
 from pipeline.commands import (
     alarms,
     backup,
@@ -62,7 +62,7 @@ app.add_typer(console.app, name="account")
 
 def _version(asked: bool) -> None:
     if asked:
-        screen.say(f"beeldwacht {version('beeldwacht')}")
+        output.say(f"beeldwacht {version('beeldwacht')}")
         raise typer.Exit
 
 
@@ -82,7 +82,7 @@ def main() -> None:
     try:
         app()
     except (BeeldwachtError, RegisterError, EngineError, WeightsError) as e:
-        screen.complain(f"Error: {e}")
+        output.complain(f"Error: {e}")
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

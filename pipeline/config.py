@@ -16,9 +16,9 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from pipeline.domain.types import At16, Style
 from pipeline.errors import ConfigError
-from pipeline.match import MatchSettings
-from pipeline.types import At16, Style
+from pipeline.recognition.matching import MatchSettings
 
 FILE_NAME = "beeldwacht.toml"
 WEIGHTS = Path(__file__).resolve().parent.parent / "models" / "weights"

@@ -91,7 +91,7 @@ class EnginesUnfit(ChildError):
 
 
 class ChildRefused(ChildError):
-    """The child looked at the file and refused it, with a reason code (see pipeline.media)."""
+    """The child looked at the file and refused it, with a reason code (see pipeline.reader.photo_codec)."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)

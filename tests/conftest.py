@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-from models import weights as files
+from models.downloads import manifest as files
 
 ROOT = Path(__file__).resolve().parent.parent
 ONE_SITE = frozenset(f"tests/console/test_{n}.py" for n in ("access", "browser", "by_hand", "films", "officer_pages",

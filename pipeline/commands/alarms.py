@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from pipeline import health, screen, watchman
-from pipeline.alarms import Notice
+from pipeline import output
 from pipeline.app import now
 from pipeline.commands.common import ConfigOption, JsonOption, opened
 from pipeline.errors import BeeldwachtError
+from pipeline.monitoring import health, monitor
+from pipeline.monitoring.alarms import Notice
 
 app = typer.Typer(no_args_is_help=True, help="Tell people when something needs them.")
 
@@ -24,18 +25,18 @@ def check(config_file: ConfigOption = None, json_out: JsonOption = False) -> Non
     """
     with opened(config_file) as application:
         delivered = application.watchman().round(now())
-        facts = watchman.gather(application.store, application.settings, now())
-        wrong = health.conditions(facts, watchman.limits(application.settings))
+        facts = monitor.gather(application.store, application.settings, now())
+        wrong = health.conditions(facts, monitor.limits(application.settings))
         language = application.settings.language
     if json_out:
-        screen.as_json({"wrong": [{"alarm": c.alarm, "count": c.count, "items": list(c.items)} for c in wrong],
+        output.as_json({"wrong": [{"alarm": c.alarm, "count": c.count, "items": list(c.items)} for c in wrong],
                         "delivered": {p: [{"alarm": n.alarm, "state": n.state} for n in ns]
                                       for p, ns in delivered.items()}})  # fmt: skip
     else:
         for c in wrong:
-            screen.say(Notice(c.alarm, "raised", now(), c.count, c.items).text(language), "red")
+            output.say(Notice(c.alarm, "raised", now(), c.count, c.items).text(language), "red")
         if not wrong:
-            screen.say("Nothing is wrong.", "green")
+            output.say("Nothing is wrong.", "green")
     if wrong:
         raise typer.Exit(1)
 
@@ -51,4 +52,4 @@ def test(config_file: ConfigOption = None) -> None:
         if not found.places:
             raise BeeldwachtError("Nobody is told of alarms.", "Name a webhook or mail_to in [alarms].")
         found.test(now())
-    screen.say(f"Taken by: {', '.join(found.places)}.", "green")
+    output.say(f"Taken by: {', '.join(found.places)}.", "green")

@@ -8,14 +8,15 @@ from typing import Annotated
 
 import typer
 
-from pipeline import backup as backups
-from pipeline import config, log_heads, removals, screen
+from pipeline import config, output
 from pipeline.app import App, now, user
 from pipeline.commands.common import ConfigOption, JsonOption, opened
-from pipeline.disk import make_folder
 from pipeline.errors import BackupError, BeeldwachtError
-from pipeline.moves import replace_file
-from pipeline.removals import Removal
+from pipeline.files.fsync import make_folder
+from pipeline.files.rename import replace_file
+from pipeline.log import removals, signed_heads
+from pipeline.log.removals import Removal
+from pipeline.maintenance import backup as backups
 
 
 def backup(
@@ -42,9 +43,9 @@ def backup(
         application.store.journal.note(now(), "service.backed_up", user(), body)
         application.write_log_files()
     if json_out:
-        screen.as_json({"files": len(facts["files"]), "entries": facts["entries"], "at": facts["at"]})
+        output.as_json({"files": len(facts["files"]), "entries": facts["entries"], "at": facts["at"]})
     else:
-        screen.say(f"{len(facts['files'])} files, and the log up to entry {facts['entries']}: {target}.", "green")
+        output.say(f"{len(facts['files'])} files, and the log up to entry {facts['entries']}: {target}.", "green")
 
 
 def restore(
@@ -72,15 +73,15 @@ def restore(
     except OSError as e:
         raise BackupError(f"{e.filename or to}: {e.strerror}.", "Mend that, and restore again.") from e
     if json_out:
-        screen.as_json(asdict(restored))
+        output.as_json(asdict(restored))
         return
-    screen.say(f"The backup of {restored.made_at} is restored: {restored.files} files, the log up to entry "
+    output.say(f"The backup of {restored.made_at} is restored: {restored.files} files, the log up to entry "
                f"{restored.entries}.", "green")  # fmt: skip
     again = f"{len(restored.erased)} people, {restored.recalled} recalls, {restored.originals_deleted} originals"
-    screen.say(f"Taken away again, because they were after the backup was made: {again}.")
+    output.say(f"Taken away again, because they were after the backup was made: {again}.")
     for line in restored.missing:
-        screen.say(f"not in the backup: {line}", "yellow")
-    screen.say("Now load the register: `beeldwacht register load FILE` or `beeldwacht register sync`.", "yellow")
+        output.say(f"not in the backup: {line}", "yellow")
+    output.say("Now load the register: `beeldwacht register load FILE` or `beeldwacht register sync`.", "yellow")
 
 
 def _restore(source: Path, facts: dict[str, object], to: Path, list_of: Path | None, none: bool) -> backups.Restored:
@@ -111,13 +112,13 @@ def _restore(source: Path, facts: dict[str, object], to: Path, list_of: Path | N
 
         laid = backups.lay_down(source, facts, folder_of, gone)
         application.vault.prepare()  # the key is there, and it is the right one: else nothing is gone on with
-        heads = _newest(log_heads.FILE, settings.path("log"), anchor, application.anchor)
+        heads = _newest(signed_heads.FILE, settings.path("log"), anchor, application.anchor)
         list_here = settings.path("log") / removals.FILE
         newest_list = _newest(removals.FILE, settings.path("log"), anchor, application.anchor)
         if newest_list != list_here and newest_list.is_file():
             list_here.unlink(missing_ok=True)
             backups.copy(newest_list, list_here)
-        restored = backups.finish(application, facts, log_heads.read(heads), listed, laid, now(), user())
+        restored = backups.finish(application, facts, signed_heads.read(heads), listed, laid, now(), user())
         application.write_log_files()
         application.store.database.checkpoint()
     finally:
@@ -140,7 +141,7 @@ def _list(source: Path, anchor: Path | None, none: bool) -> list[Removal]:
     place = anchor / removals.FILE if anchor and anchor.is_dir() else anchor
     if place is not None and place.is_file():
         return [*found, *removals.read(place)]
-    if place is not None and place.parent.is_dir() and (place.parent / log_heads.FILE).is_file():
+    if place is not None and place.parent.is_dir() and (place.parent / signed_heads.FILE).is_file():
         return found  # the folder elsewhere is there: nothing was ever taken away
     if none:
         return found

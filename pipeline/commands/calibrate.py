@@ -6,11 +6,11 @@ from typing import Annotated
 
 import typer
 
-from pipeline import screen
+from pipeline import output
 from pipeline.app import now, user
-from pipeline.calibration import calibrate as measure
 from pipeline.commands.common import ConfigOption, JsonOption, opened
 from pipeline.errors import BeeldwachtError
+from pipeline.recognition.calibration import calibrate as measure
 
 KIND = "matching.calibrated"
 
@@ -48,12 +48,12 @@ def calibrate(
         store.journal.note(now(), KIND, user(), {**facts, "pairs": pairs}, people)
         application.write_log_files()
     if json_out:
-        screen.as_json({**facts, "pairs": pairs})
+        output.as_json({**facts, "pairs": pairs})
         return
     for name, value in facts.items():
-        screen.say(f"{name}: {value}")
+        output.say(f"{name}: {value}")
     for band, value in found.proposed.items():
         if value > gallery.settings.rule(band).threshold:
-            screen.say(f"raise the threshold for {band} to {value:.2f} ([matching.rules.{band}])", "yellow")
+            output.say(f"raise the threshold for {band} to {value:.2f} ([matching.rules.{band}])", "yellow")
     for pair in pairs:
-        screen.say(f"{pair['first']} and {pair['second']} come close: {pair['score']}", "yellow")
+        output.say(f"{pair['first']} and {pair['second']} come close: {pair['score']}", "yellow")

@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from pipeline import config, screen
+from pipeline import config, output
 from pipeline.app import App
 from pipeline.errors import BeeldwachtError
-from pipeline.keys import KeySource, VariableSource
+from pipeline.files.template_keys import KeySource, VariableSource
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Default: ./beeldwacht.toml")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
@@ -49,23 +49,23 @@ def progress(quiet: bool) -> Progress:
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        console=screen.err,
-        disable=quiet or not screen.err.is_terminal,
+        console=output.err,
+        disable=quiet or not output.err.is_terminal,
     )
 
 
 def tell_of_key(what: str, count: int, key_id: str, place: KeySource, how: str, json_out: bool) -> None:
     """After an exchange of keys: how many, under which key, and what the operator has left to do."""
     if json_out:
-        screen.as_json({what: count, "key": key_id})
+        output.as_json({what: count, "key": key_id})
         return
-    screen.say(f"{count} {what} are {how} the new key {key_id}.", "green")
+    output.say(f"{count} {what} are {how} the new key {key_id}.", "green")
     tell_of_next(place)
 
 
 def tell_of_next(place: KeySource) -> None:
     """Where only the operator can put a new key in the place of the old one: say so."""
     if isinstance(place, VariableSource):
-        screen.say(
+        output.say(
             f"Now put the value of {place.place}_NEXT into {place.place}, and start the service again.", "yellow"
         )

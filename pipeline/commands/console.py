@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline import screen
+from pipeline import output
 from pipeline.app import App, now, user
 from pipeline.commands.common import ConfigOption, JsonOption, opened
 from pipeline.console.auth import Auth, roles_of
@@ -41,10 +41,10 @@ def start(application: App) -> Server:
     from pipeline.console.server import Server  # noqa: PLC0415 - slow to load, and most commands do without
 
     server = Server(application)
-    screen.say(f"The console: {server.address}", "green")
+    output.say(f"The console: {server.address}", "green")
     if code := server.first_code():
         link = f"{server.address}/welcome?code={code}"
-        screen.say(f"There is no administrator yet. Open {link} within an hour.", "yellow")
+        output.say(f"There is no administrator yet. Open {link} within an hour.", "yellow")
     return server
 
 
@@ -84,7 +84,7 @@ def account_roles(name: str, role: RolesOption, config_file: ConfigOption = None
     with opened(config_file) as application:
         application.store.accounts.set_roles(now(), user(), name, roles_of(role))
         application.write_log_files()
-    screen.say("Done.", "green")
+    output.say("Done.", "green")
 
 
 @app.command("lock")
@@ -100,7 +100,7 @@ def account_lock(
     with opened(config_file) as application:
         application.store.accounts.lock(now(), user(), name, not unlock)
         application.write_log_files()
-    screen.say("Done.", "green")
+    output.say("Done.", "green")
 
 
 @app.command("list")
@@ -112,12 +112,12 @@ def account_list(config_file: ConfigOption = None, json_out: JsonOption = False)
     with opened(config_file) as application:
         found = application.store.accounts.all()
     if json_out:
-        screen.as_json([{"name": a.name, "roles": sorted(a.roles), "outside": a.outside, "locked_at": a.locked_at,
+        output.as_json([{"name": a.name, "roles": sorted(a.roles), "outside": a.outside, "locked_at": a.locked_at,
                          "password": a.password is not None} for a in found])  # fmt: skip
         return
     rows = [[a.name, ", ".join(sorted(a.roles)), "school" if a.outside else "password" if a.password else "invited",
              (a.locked_at or "")[:10]] for a in found]  # fmt: skip
-    screen.table("accounts", ["name", "roles", "signs in with", "locked since"], rows)
+    output.table("accounts", ["name", "roles", "signs in with", "locked since"], rows)
 
 
 def _auth(application: App) -> Auth:
@@ -129,6 +129,6 @@ def _show(application: App, name: str, code: str, json_out: bool) -> None:
     address = c.address.rstrip("/") or f"http{'s' if c.tls_certificate else ''}://{c.host}:{c.port}"
     link = f"{address}/welcome?code={code}"
     if json_out:
-        screen.as_json({"name": name, "code": code, "link": link})
+        output.as_json({"name": name, "code": code, "link": link})
     else:
-        screen.say(f"{name} chooses a password within an hour at {link}", "green")
+        output.say(f"{name} chooses a password within an hour at {link}", "green")

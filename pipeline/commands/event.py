@@ -9,13 +9,13 @@ from typing import Annotated
 
 import typer
 
-from pipeline import screen
+from pipeline import output
 from pipeline.app import App, now
 from pipeline.commands.common import ConfigOption, JsonOption, opened, progress, who
 from pipeline.errors import BeeldwachtError
-from pipeline.event_faces import Cluster, contact_sheet, gather, name_cluster
-from pipeline.lab import Lab
-from pipeline.service import lab_options
+from pipeline.officer.event_faces import Cluster, contact_sheet, gather, name_cluster
+from pipeline.sandbox.client import Lab
+from pipeline.service.service import lab_options
 
 app = typer.Typer(no_args_is_help=True, help="One event: its unknown faces.")
 
@@ -58,9 +58,9 @@ def event_name(
             application.write_log_files()
     faces = sum(a[1] for a in answers)
     if json_out:
-        screen.as_json({"clusters": len(found), "decisions": len(answers), "faces": faces})
+        output.as_json({"clusters": len(found), "decisions": len(answers), "faces": faces})
     else:
-        screen.say(f"{len(found)} different faces, {len(answers)} named in {faces} places.", "green")
+        output.say(f"{len(found)} different faces, {len(answers)} named in {faces} places.", "green")
 
 
 def _ask(
@@ -87,13 +87,13 @@ def _ask(
                 leave = [int(x) for x in said[1:]]
                 named, refused = name_cluster(parts, cluster, said[0], by, redo, leave)
             except ValueError:
-                screen.complain("Answer with an id, and the numbers of faces to leave out.")
+                output.complain("Answer with an id, and the numbers of faces to leave out.")
             except BeeldwachtError as e:
-                screen.complain(str(e))
+                output.complain(str(e))
             else:
                 answers.append((said[0], named))
                 for why in refused:
-                    screen.complain(why)
+                    output.complain(why)
                 break
         if said == ["q"]:
             break

@@ -6,14 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline import review, screen
+from pipeline import output
 from pipeline.app import App
 from pipeline.commands.common import ConfigOption, JsonOption, opened, who
+from pipeline.domain.json_forms import box_in
+from pipeline.domain.lifecycle import State
 from pipeline.errors import BeeldwachtError
-from pipeline.lifecycle import State
-from pipeline.marks import MarkKind
-from pipeline.report import reason_text, sound_line, verdict_line
-from pipeline.wire import box_in
+from pipeline.log.sentences import reason_text, sound_line, verdict_line
+from pipeline.officer import actions
+from pipeline.redaction.manual_marks import MarkKind
 
 app = typer.Typer(no_args_is_help=True, help="One photo, film or recording: its faces, and who they are.")
 ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so; it is logged.")]
@@ -32,19 +33,19 @@ def item_show(item: int, config_file: ConfigOption = None, json_out: JsonOption 
         facts = _facts(application, item)
         language = application.settings.language
     if json_out:
-        screen.as_json(facts)
+        output.as_json(facts)
         return
-    screen.say(f"item {item} {facts['event']}/{facts['name']}: {facts['state']}")
+    output.say(f"item {item} {facts['event']}/{facts['name']}: {facts['state']}")
     for reason in facts["reasons"]:
-        screen.say(reason_text(reason, language), "yellow")
+        output.say(reason_text(reason, language), "yellow")
     for verdict in facts["verdicts"]:
-        screen.say("  " + verdict_line(verdict, verdict["channel"], language))
+        output.say("  " + verdict_line(verdict, verdict["channel"], language))
     for channel, plan in facts["sound"].items():
-        screen.say("  " + sound_line(plan, channel, language))
+        output.say("  " + sound_line(plan, channel, language))
     for name in facts["names"]:
-        screen.say(f"  named by hand: {name['person']} by {name['by']} on {name['at'][:10]}")
+        output.say(f"  named by hand: {name['person']} by {name['by']} on {name['at'][:10]}")
     if facts["speakers"] is not None:
-        screen.say(f"  can be heard, said by hand: {', '.join(facts['speakers']) or 'nobody'}")
+        output.say(f"  can be heard, said by hand: {', '.join(facts['speakers']) or 'nobody'}")
 
 
 @app.command("name")
@@ -62,7 +63,7 @@ def item_name(
     Example: beeldwacht item name 12 3 P0042 --by "M. Bakker"
     """
     with opened(config_file) as application:
-        state = review.name_face(application.parts, item, face, person, who(application, by), redo)
+        state = actions.name_face(application.parts, item, face, person, who(application, by), redo)
         application.write_log_files()
     _report(item, state, redo, json_out)
 
@@ -83,7 +84,7 @@ def item_unname(
     Example: beeldwacht item unname 12 3 --by "M. Bakker"
     """
     with opened(config_file) as application:
-        state = review.unname_face(application.parts, item, face, who(application, by), redo)
+        state = actions.unname_face(application.parts, item, face, who(application, by), redo)
         application.write_log_files()
     _report(item, state, redo or state is State.QUEUED, json_out)
 
@@ -111,7 +112,7 @@ def item_speakers(
         raise BeeldwachtError("Say who can be heard: ids of the register, or --nobody.", "See `beeldwacht item show`.")
     with opened(config_file) as application:
         actor = who(application, by)
-        state, recalled = review.say_speakers(application.parts, item, named, actor, why, redo)
+        state, recalled = actions.say_speakers(application.parts, item, named, actor, why, redo)
         application.write_log_files()
     _report(item, state, redo or recalled, json_out)
 
@@ -126,7 +127,7 @@ def item_redo(item: int, by: ByOption, config_file: ConfigOption = None, json_ou
         found = application.store.items.get(item)
         if found is None or found.state is not State.PUBLISHED:
             raise BeeldwachtError(f"Item {item} is not published.", "Only a published item can be shown anew.")
-        state = review.decide_anew(application.parts, item, found.state, who(application, by), True)
+        state = actions.decide_anew(application.parts, item, found.state, who(application, by), True)
         application.write_log_files()
     _report(item, state, True, json_out)
 
@@ -147,10 +148,10 @@ def item_cancel(
         state = application.store.items.cancel(application.parts.clock(), item, who(application, by), why)
         application.write_log_files()
     if json_out:
-        screen.as_json({"item": item, "state": str(state), "cancel_asked": True})
+        output.as_json({"item": item, "state": str(state), "cancel_asked": True})
         return
     when = "in a moment" if state is State.WORKING else "when it is next taken up"
-    screen.say(f"Asked. The work on item {item} is given up {when}; dropping the file again takes it up anew.", "green")
+    output.say(f"Asked. The work on item {item} is given up {when}; dropping the file again takes it up anew.", "green")
 
 
 WhyOption = Annotated[str, typer.Option("--why", metavar="TEXT", help="Why; it is logged.")]
@@ -165,7 +166,7 @@ def item_deny(
     Example: beeldwacht item deny 12 3 --by "M. Bakker" --why "that is her sister"
     """
     with opened(config_file) as application:
-        state = review.deny(application.parts, item, face, who(application, by), why)
+        state = actions.deny(application.parts, item, face, who(application, by), why)
         application.write_log_files()
     _report(item, state, False, json_out)
 
@@ -187,8 +188,8 @@ def item_cover(
     """
     kind = MarkKind.FIGURE if figure else MarkKind.WIDEN if wider else MarkKind.COVER
     with opened(config_file) as application:
-        box = box_in(review.face_of(application.parts, item, face)["box"])
-        state = review.cover(application.parts, item, kind, box, who(application, by), why)
+        box = box_in(actions.face_of(application.parts, item, face)["box"])
+        state = actions.cover(application.parts, item, kind, box, who(application, by), why)
         application.write_log_files()
     _report(item, state, False, json_out)
 
@@ -202,7 +203,7 @@ def item_approve(
     Example: beeldwacht item approve 12 --by "M. Bakker" --why "the teacher allowed it on 3 June"
     """
     with opened(config_file) as application:
-        state = review.approve(application.parts, item, who(application, by), why)
+        state = actions.approve(application.parts, item, who(application, by), why)
         application.write_log_files()
     _report(item, state, False, json_out)
 
@@ -216,28 +217,28 @@ def item_reject(
     Example: beeldwacht item reject 12 --by "M. Bakker" --why "a child in distress"
     """
     with opened(config_file) as application:
-        state = review.reject(application.parts, item, who(application, by), why)
+        state = actions.reject(application.parts, item, who(application, by), why)
         application.write_log_files()
     _report(item, state, False, json_out)
 
 
 def _report(item: int, state: State, redo: bool, json_out: bool) -> None:
     if json_out:
-        screen.as_json({"item": item, "state": str(state), "published_anew": redo and state is State.QUEUED})
+        output.as_json({"item": item, "state": str(state), "published_anew": redo and state is State.QUEUED})
     elif state is State.PUBLISHED:
-        screen.say(
+        output.say(
             f"Noted. Item {item} is published and stays as it is; --redo decides and publishes it anew.", "yellow"
         )
     else:
-        screen.say(f"Noted. Item {item} is {state}: the running service, or `beeldwacht process`, decides it.", "green")
+        output.say(f"Noted. Item {item} is {state}: the running service, or `beeldwacht process`, decides it.", "green")
 
 
 def _facts(application: App, item: int) -> dict[str, Any]:
-    found = review.item_of(application.parts, item)
+    found = actions.item_of(application.parts, item)
     names, _ = application.store.naming.names(item)
     said = application.store.naming.speakers(item)
     return {
-        **screen.item_json(found, application.store.items.verdict_rows(item)),
+        **output.item_json(found, application.store.items.verdict_rows(item)),
         "names": [{"box": [n.box.left, n.box.top, n.box.right, n.box.bottom], "person": n.person_id, "by": n.named_by,
                    "at": n.named_at} for n in names],
         "speakers": None if said is None else [*sorted(said.people), *["(erased)"] * said.unknown],

@@ -10,13 +10,13 @@ from typing import Annotated
 
 import typer
 
-from pipeline import screen
-from pipeline.audit import Verified, to_line
+from pipeline import output
 from pipeline.commands.common import ConfigOption, JsonOption, opened, tell_of_next, who
+from pipeline.domain.types import JsonObject
 from pipeline.errors import BeeldwachtError
-from pipeline.replay import replay
-from pipeline.report import sentences
-from pipeline.types import JsonObject
+from pipeline.log.chain import Verified, to_line
+from pipeline.log.replay import replay
+from pipeline.log.sentences import sentences
 
 app = typer.Typer(invoke_without_command=True, help="Read and verify the log of decisions.")
 
@@ -44,9 +44,9 @@ def log(
                 continue
             head, *rest = sentences(entry, application.settings.language)
             about = f" item {entry.item_id}" if entry.item_id else ""
-            screen.say(f"{entry.at[:19]}Z #{entry.seq} {entry.kind}{about} by {entry.actor}: {head}")
+            output.say(f"{entry.at[:19]}Z #{entry.seq} {entry.kind}{about} by {entry.actor}: {head}")
             for line in rest:
-                screen.say(f"    {line}")
+                output.say(f"    {line}")
 
 
 @app.command("verify")
@@ -72,15 +72,15 @@ def log_verify(
                  "signed_until": found.signed_until, "signed_at": found.signed_at,
                  "not_signed_yet": found.entries - found.signed_until,
                  "anchored_until": found.anchored_until}  # fmt: skip
-        screen.as_json(facts)
+        output.as_json(facts)
     else:
         if not found.flaws:
-            screen.say(f"The log is whole: {found.entries} entries.", "green")
+            output.say(f"The log is whole: {found.entries} entries.", "green")
         for flaw in found.flaws:
-            screen.complain(f"entry {flaw.seq}: {flaw.kind}: {flaw.what}")
+            output.complain(f"entry {flaw.seq}: {flaw.kind}: {flaw.what}")
         for note in found.notes:
-            screen.say(note, "yellow")
-        screen.say(_reach(found))
+            output.say(note, "yellow")
+        output.say(_reach(found))
     if found.flaws:
         raise typer.Exit(1)
 
@@ -102,9 +102,9 @@ def log_rotate_key(
         key_id = application.exchange_log_key(who(application, by))
         place = application.head_key.source
     if json_out:
-        screen.as_json({"key": key_id})
+        output.as_json({"key": key_id})
         return
-    screen.say(f"From now on the log is signed with the new key {key_id}.", "green")
+    output.say(f"From now on the log is signed with the new key {key_id}.", "green")
     tell_of_next(place)
 
 
@@ -139,17 +139,17 @@ def log_replay(
     if not done:
         raise BeeldwachtError("No decision is recorded.", "See `beeldwacht log --item NUMBER`.")
     if json_out:
-        screen.as_json({"decisions": done})
+        output.as_json({"decisions": done})
     for fact in done if not json_out else []:
         head = f"#{fact['seq']} {str(fact['at'])[:19]}Z item {fact['item']}, register {fact['register_version']}"
         if not fact["replayed"]:
-            screen.say(f"{head}: recorded by an earlier version: not enough to replay it", "yellow")
+            output.say(f"{head}: recorded by an earlier version: not enough to replay it", "yellow")
         elif not fact["differences"]:
-            screen.say(f"{head}: {fact['verdicts']} verdicts, all the same again", "green")
+            output.say(f"{head}: {fact['verdicts']} verdicts, all the same again", "green")
         else:
-            screen.complain(f"{head}: NOT the same again")
+            output.complain(f"{head}: NOT the same again")
         for d in fact["differences"]:
-            screen.complain(f"    {d['where']}: recorded {d['recorded']}; replayed {d['replayed']}")
+            output.complain(f"    {d['where']}: recorded {d['recorded']}; replayed {d['replayed']}")
     if not all(f["replayed"] for f in done) or any(f["differences"] for f in done):
         raise typer.Exit(1)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import typer
 
-from models import weights
-from pipeline import config, screen
+from models.downloads import manifest
+from pipeline import config, output
 from pipeline.commands.common import ConfigOption, JsonOption
-from pipeline.console.pages.door import ASSETS, FETCHED
+from pipeline.console.pages.sign_in import ASSETS, FETCHED
 
 app = typer.Typer(no_args_is_help=True, help="The weights of the detectors and recognisers.")
 
@@ -22,12 +22,12 @@ def models_list(config_file: ConfigOption = None, json_out: JsonOption = False) 
     """
     folder = _weights_folder(config_file)
     rows = [{"name": i.name, "file": i.file, "from": i.requirement, "licence": i.licence, "source": i.source,
-             "sha256": i.sha256, "here": (folder / i.file).is_file()} for i in weights.items()]  # fmt: skip
+             "sha256": i.sha256, "here": (folder / i.file).is_file()} for i in manifest.items()]  # fmt: skip
     if json_out:
-        screen.as_json(rows)
+        output.as_json(rows)
         return
     columns = ("name", "file", "from", "licence", "sha256", "here")
-    screen.table("weights", columns, [[str(r[c]) for c in columns] for r in rows])
+    output.table("weights", columns, [[str(r[c]) for c in columns] for r in rows])
 
 
 @app.command("fetch")
@@ -37,9 +37,9 @@ def models_fetch(config_file: ConfigOption = None) -> None:
     Example: beeldwacht models fetch
     """
     folder = _weights_folder(config_file)
-    known_photographs = weights.fetch(weights.KNOWN, folder / weights.KNOWN_FOLDER)
-    for path in (*weights.fetch(folder=folder), *known_photographs, *weights.fetch(ASSETS, FETCHED)):
-        screen.say(f"{path}: right")
+    known_photographs = manifest.fetch(manifest.KNOWN, folder / manifest.KNOWN_FOLDER)
+    for path in (*manifest.fetch(folder=folder), *known_photographs, *manifest.fetch(ASSETS, FETCHED)):
+        output.say(f"{path}: right")
 
 
 @app.command("verify")
@@ -49,8 +49,8 @@ def models_verify(config_file: ConfigOption = None) -> None:
     Example: beeldwacht models verify
     """
     folder = _weights_folder(config_file)
-    for path in (*weights.verify(folder=folder), *weights.verify(weights.KNOWN, folder / weights.KNOWN_FOLDER)):
-        screen.say(f"{path}: right")
+    for path in (*manifest.verify(folder=folder), *manifest.verify(manifest.KNOWN, folder / manifest.KNOWN_FOLDER)):
+        output.say(f"{path}: right")
 
 
 def _weights_folder(file: Path | None) -> Path:

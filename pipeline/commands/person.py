@@ -8,11 +8,12 @@ from typing import Annotated
 
 import typer
 
-from pipeline import rights, screen
+from pipeline import output
 from pipeline.app import App, user
 from pipeline.commands.common import ConfigOption, JsonOption, opened, who
-from pipeline.lab import Lab
-from pipeline.service import lab_options
+from pipeline.officer import person_rights
+from pipeline.sandbox.client import Lab
+from pipeline.service.service import lab_options
 
 app = typer.Typer(no_args_is_help=True, help="The rights of one person: access and erasure.")
 FolderOption = Annotated[
@@ -44,18 +45,18 @@ def export(
         try:
             actor = who(application, by) if by else user()
             folder = _folder(application, register)
-            facts = rights.export(person, to, application.parts, lab, folder, chosen, actor)
+            facts = person_rights.export(person, to, application.parts, lab, folder, chosen, actor)
         finally:
             lab.close()
         application.write_log_files()
     if json_out:
-        screen.as_json(facts)
+        output.as_json(facts)
         return
-    screen.say(
+    output.say(
         f"Wrote {facts['folder']} and {facts['zip']}: {facts['pictures']} pictures, {facts['forms']} forms.", "green"
     )
     if facts["not_rendered"]:
-        screen.say(f"{facts['not_rendered']} pictures could not be made safe and are not in it; the letter names them.",
+        output.say(f"{facts['not_rendered']} pictures could not be made safe and are not in it; the letter names them.",
                    "yellow")  # fmt: skip
 
 
@@ -78,20 +79,20 @@ def erase(
     with opened(config_file) as application:
         actor = who(application, by)
         folder = _folder(application, register)
-        receipt = rights.erase(person, confirm, application.parts, folder, keep_files, actor)
+        receipt = person_rights.erase(person, confirm, application.parts, folder, keep_files, actor)
         application.write_log_files()
         flaws = application.log_flaws()
     if json_out:
-        screen.as_json({**asdict(receipt), "log_whole": not flaws})
+        output.as_json({**asdict(receipt), "log_whole": not flaws})
     else:
         rows = [[what.replace("_", " "), str(n)] for what, n in receipt.rows.items()]
         rows.append(["published items recalled", str(len(receipt.recalled))])
         rows.append(["files deleted", str(len(receipt.files))])
         rows.append([f"left after the search of {receipt.searched} files", str(sum(receipt.left.values()))])
-        screen.table(f"receipt of the erasure of {person}", ["what", "count"], rows)
+        output.table(f"receipt of the erasure of {person}", ["what", "count"], rows)
         for line in (*receipt.kept, *receipt.remarks, *(f"left in {f}: {n}" for f, n in receipt.left.items())):
-            screen.say(line, "yellow")
-        screen.say("The log is whole." if not flaws else "The log is NOT whole: run `beeldwacht log verify`.")
+            output.say(line, "yellow")
+        output.say("The log is whole." if not flaws else "The log is NOT whole: run `beeldwacht log verify`.")
     if receipt.left or flaws:
         raise typer.Exit(1)
 

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from pipeline import screen
+from pipeline import output
 from pipeline.app import App, now
 from pipeline.commands.common import ConfigOption, JsonOption, opened, who
 from pipeline.errors import BeeldwachtError
-from pipeline.patrol import patrol
+from pipeline.files.publish_audit import patrol
 
 app = typer.Typer(no_args_is_help=True, help="Where published files went.")
 ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so; it is logged.")]
@@ -37,9 +37,9 @@ def note(
         )
         application.write_log_files()
     if json_out:
-        screen.as_json({"note": number, "item": item, "channel": of_channel, "sha256": sha256})
+        output.as_json({"note": number, "item": item, "channel": of_channel, "sha256": sha256})
     else:
-        screen.say(f"Noted as {number}: item {item}, {of_channel or 'any channel'}, at {where}.", "green")
+        output.say(f"Noted as {number}: item {item}, {of_channel or 'any channel'}, at {where}.", "green")
 
 
 @app.command("done")
@@ -53,9 +53,9 @@ def done(task: int, by: ByOption, config_file: ConfigOption = None, json_out: Js
         left = len(application.store.recall.places(open_only=True))
         application.write_log_files()
     if json_out:
-        screen.as_json({"task": place.id, "item": place.item_id, "state": place.state, "still_open": left})
+        output.as_json({"task": place.id, "item": place.item_id, "state": place.state, "still_open": left})
     else:
-        screen.say(f"Task {place.id} is done. {left} tasks are open.", "green")
+        output.say(f"Task {place.id} is done. {left} tasks are open.", "green")
 
 
 @app.command("check")
@@ -70,14 +70,14 @@ def check(config_file: ConfigOption = None, json_out: JsonOption = False) -> Non
     with opened(config_file) as application:
         found = patrol(application.vault.publish, application.store.recall.standing, thorough=True)
     if json_out:
-        screen.as_json(asdict(found))
+        output.as_json(asdict(found))
     else:
         for said, paths in (("nobody decided on it", found.foreign), ("it was changed", found.changed),
                             ("it is gone", found.missing)):  # fmt: skip
             for path in paths:
-                screen.complain(f"{path}: {said}")
+                output.complain(f"{path}: {said}")
         if not found.count:
-            screen.say("The publish folder holds what was decided, and nothing else.", "green")
+            output.say("The publish folder holds what was decided, and nothing else.", "green")
     if found.count:
         raise typer.Exit(1)
 
@@ -95,13 +95,13 @@ def list_(
     with opened(config_file) as application:
         places = application.store.recall.places(open_only)
     if json_out:
-        screen.as_json([{"id": p.id, "item": p.item_id, "channel": p.channel, "sha256": p.sha256, "place": p.place,
+        output.as_json([{"id": p.id, "item": p.item_id, "channel": p.channel, "sha256": p.sha256, "place": p.place,
                          "state": p.state, "noted_by": p.noted_by, "noted_at": p.noted_at, "open_since": p.open_since,
                          "done_by": p.done_by, "done_at": p.done_at} for p in places])  # fmt: skip
         return
     rows = [[str(p.id), str(p.item_id), p.channel, p.place, p.state, (p.open_since or "")[:10], p.done_by or ""]
             for p in places]  # fmt: skip
-    screen.table("places", ["number", "item", "channel", "place", "state", "open since", "done by"], rows)
+    output.table("places", ["number", "item", "channel", "place", "state", "open since", "done by"], rows)
 
 
 def _find(application: App, target: str, channel: str) -> tuple[int, str, str]:

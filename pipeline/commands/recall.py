@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from pipeline import screen
+from pipeline import output
 from pipeline.app import now, user
 from pipeline.commands.common import ConfigOption, JsonOption, opened, who
-from pipeline.recall import carry_out, could_redo, due, take_back
-from pipeline.store.recall import Showing
-from pipeline.types import Medium
+from pipeline.domain.types import Medium
+from pipeline.publishing.recall import carry_out, could_redo, due, take_back
+from pipeline.store.publications import Showing
 
 
 def recall(
@@ -56,19 +56,19 @@ def recall(
                   for t in tasks],
     }  # fmt: skip
     if json_out:
-        screen.as_json(facts)
+        output.as_json(facts)
         return
     _tell(found, applied, could)
     for t in tasks:
         then = f"beeldwacht publication done {t.id} --by NAME"
-        screen.say(f"task {t.id}: take item {t.item_id} down at {t.place}; then: {then}", "yellow")
+        output.say(f"task {t.id}: take item {t.item_id} down at {t.place}; then: {then}", "yellow")
 
 
 def say_due(found: Sequence[Showing]) -> None:
     """After a register was loaded: how many published files show somebody who may not be shown any more."""
     if found:
         files, people = len({(s.channel, s.path) for s in found}), len({s.person_id for s in found})
-        screen.say(
+        output.say(
             f"{files} published files show {people} people who may not be shown any more: beeldwacht recall", "red"
         )
 
@@ -88,7 +88,7 @@ def _tell(found: Sequence[Showing], applied: Sequence[int], could: bool) -> None
     rows = [[str(s.item_id), s.channel, s.path, s.published_at[:10], s.person_id, _how(s),
              s.sha256[:16]] for s in found]  # fmt: skip
     title = "could be shown anew (beeldwacht item redo ITEM --by NAME)" if could else "published files"
-    screen.table(title, ["item", "channel", "path", "published", "person", "visible", "SHA-256"], rows)
+    output.table(title, ["item", "channel", "path", "published", "person", "visible", "SHA-256"], rows)
     if applied:
-        screen.say(f"{len(applied)} items left the publish folder: {', '.join(map(str, applied))}. Their replacements "
+        output.say(f"{len(applied)} items left the publish folder: {', '.join(map(str, applied))}. Their replacements "
                    "are made by the running service, or by `beeldwacht process`.", "green")  # fmt: skip

@@ -6,10 +6,11 @@ import json
 
 import typer
 
-from pipeline import records, screen
+from pipeline import output
 from pipeline.app import App
 from pipeline.commands.common import ConfigOption, JsonOption, opened
-from pipeline.types import JsonObject
+from pipeline.domain.types import JsonObject
+from pipeline.officer import processing_record
 
 app = typer.Typer(no_args_is_help=True, help="The record of processing and the facts for an impact assessment.")
 
@@ -21,7 +22,7 @@ def art30(config_file: ConfigOption = None, json_out: JsonOption = False) -> Non
     Example: beeldwacht records art30 > record.md
     """
     with opened(config_file) as application:
-        chapters = records.art30(application.settings, _counts(application))
+        chapters = processing_record.art30(application.settings, _counts(application))
     _show("Record of processing activities (GDPR art. 30)", chapters, json_out)
 
 
@@ -43,7 +44,7 @@ def dpia(config_file: ConfigOption = None, json_out: JsonOption = False) -> None
         if calibration:
             calibration["pairs"] = len(calibration["pairs"])
         engines = application.parts.engines
-        chapters = records.dpia(application.settings, _counts(application), engines, starts, calibration)
+        chapters = processing_record.dpia(application.settings, _counts(application), engines, starts, calibration)
     _show("Facts for the impact assessment (GDPR art. 35)", chapters, json_out)
 
 
@@ -58,8 +59,8 @@ def _counts(application: App) -> dict[str, int]:
     }  # fmt: skip
 
 
-def _show(title: str, chapters: records.Chapters, json_out: bool) -> None:
+def _show(title: str, chapters: processing_record.Chapters, json_out: bool) -> None:
     if json_out:
-        screen.as_json(chapters)
+        output.as_json(chapters)
     else:
-        print(records.markdown(title, chapters))
+        print(processing_record.markdown(title, chapters))

@@ -12,20 +12,20 @@ from typing import Annotated, Any
 import typer
 from rich.progress import Progress, TaskID
 
-from consent_sync.cells import parse_date
+from consent_sync.changes.safeguards import Settled, Wait
 from consent_sync.notices import SENTENCES, as_csv, notices
-from consent_sync.settle import Settled, Wait
-from pipeline import screen
+from consent_sync.parsing.cells import parse_date
+from pipeline import output
 from pipeline.app import now
 from pipeline.commands.common import ConfigOption, JsonOption, opened, who
 from pipeline.commands.common import progress as progress_bar
 from pipeline.commands.recall import say_due
 from pipeline.commands.register_what_if import register_what_if
-from pipeline.consent_rules import may_in, spread, turns_sixteen
+from pipeline.domain.types import Consent
 from pipeline.errors import BeeldwachtError
-from pipeline.reasons import explain
-from pipeline.recall import due
-from pipeline.types import Consent
+from pipeline.publishing.recall import due
+from pipeline.rules.consent import may_in, spread, turns_sixteen
+from pipeline.rules.reasons import explain
 
 ConfirmOption = Annotated[
     str | None, typer.Option("--confirm", metavar="NAME", help="Who answers for the changes that a brake stopped.")
@@ -62,26 +62,26 @@ def register_load(
         **(_held_json(report.settled) if report.settled else {}),
     }  # fmt: skip
     if json_out:
-        screen.as_json(facts)
+        output.as_json(facts)
         return
-    screen.say(f"Register version {report.version}: {facts['people']} people from {facts['rows']} rows; "
+    output.say(f"Register version {report.version}: {facts['people']} people from {facts['rows']} rows; "
                + ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in counts.items()), "green")  # fmt: skip
-    screen.say(f"{len(report.enrolled)} people can be recognised; the log says for everyone else why not.")
+    output.say(f"{len(report.enrolled)} people can be recognised; the log says for everyone else why not.")
     for p in report.loaded.problems:
-        screen.say(f"row {p.row}, {p.column}: expected {p.expected}", "yellow")
+        output.say(f"row {p.row}, {p.column}: expected {p.expected}", "yellow")
     for person, portrait, why in report.portraits_refused:
-        screen.say(f"{person}, {portrait}: {why}", "yellow")
+        output.say(f"{person}, {portrait}: {why}", "yellow")
     for x in report.alike:
-        screen.say(
+        output.say(
             f"{x.first} and {x.second} look alike (score {x.score:.1f}): siblings, or a swapped photo?", "yellow"
         )
     if report.templates_problem:
-        screen.say(report.templates_problem, "red")
+        output.say(report.templates_problem, "red")
     if report.settled:
         _say_held(report.settled)
     say_due(report.due)
     if not report.enrolled:
-        screen.say("Nobody can be recognised: every face will be covered. Is [matching] enabled?", "yellow")
+        output.say("Nobody can be recognised: every face will be covered. Is [matching] enabled?", "yellow")
 
 
 @app.command("sync")
@@ -111,16 +111,16 @@ def register_sync(
         "problems": [{"row": p.row, "column": p.column, "expected": p.expected} for p in outcome.loaded.problems],
     }  # fmt: skip
     if json_out:
-        screen.as_json(facts)
+        output.as_json(facts)
     else:
         counted = ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in wanted.summary()["counts"].items() if n)
         what = "would change" if dry_run else f"register version {outcome.version}"
-        screen.say(f"{what}: {counted or 'nothing new'}", "green")
+        output.say(f"{what}: {counted or 'nothing new'}", "green")
         for part, ids in wanted.summary().items():
             if dry_run and part != "counts":
-                screen.say(f"  {part.replace('_', ' ')}: {', '.join(ids)}")
+                output.say(f"  {part.replace('_', ' ')}: {', '.join(ids)}")
         for p in outcome.loaded.problems:
-            screen.say(f"row {p.row}, {p.column}: expected {p.expected}", "yellow")
+            output.say(f"row {p.row}, {p.column}: expected {p.expected}", "yellow")
         _say_held(outcome.settled)
         say_due(concerned)
     if outcome.stopped:
@@ -168,11 +168,11 @@ def register_show(
         "guardians": list(found.guardians) if found.guardians is not None else None, "consents": rows,
     }  # fmt: skip
     if json_out:
-        screen.as_json(facts)
+        output.as_json(facts)
         return
     head = f"{person} ({found.name}), {found.role}, groups {', '.join(found.groups) or '-'}"
-    screen.say(f"{head}; register version {register.version}, on {day}" + ("; PROTECTED" if found.protected else ""))
-    screen.table("consents", ["medium", "channel", "may be shown", "why", "evidence"], [
+    output.say(f"{head}; register version {register.version}, on {day}" + ("; PROTECTED" if found.protected else ""))
+    output.table("consents", ["medium", "channel", "may be shown", "why", "evidence"], [
         [str(r["medium"]), str(r["channel"]) or "-", "YES" if r["allowed"] else "no",
          f"{r['why']} [{r['article']}]", "\n".join(_evidence(s) for s in r["statements"])]
         for r in rows
@@ -206,15 +206,15 @@ def register_notices(
         except OSError as e:
             raise BeeldwachtError(f"{csv_file}: cannot be written ({e.strerror}).", "Name another file.") from e
     if json_out:
-        screen.as_json([{"notice": str(n.kind), "person": n.person_id, "day": n.day.isoformat() if n.day else None,
+        output.as_json([{"notice": str(n.kind), "person": n.person_id, "day": n.day.isoformat() if n.day else None,
                          "about": list(n.about), "signed_by": list(n.signers)} for n in found])  # fmt: skip
     elif found:
-        screen.table("notices", ["person", "day", "what", "about", "signed by"], [
+        output.table("notices", ["person", "day", "what", "about", "signed by"], [
             [n.person_id, n.day.isoformat() if n.day else "", SENTENCES[n.kind], ", ".join(n.about),
              ", ".join(n.signers)] for n in found
         ])  # fmt: skip
     else:
-        screen.say(f"Nothing to do within {within} days.", "green")
+        output.say(f"Nothing to do within {within} days.", "green")
 
 
 def _shown(bar: Progress) -> Callable[[str, int, int], None]:
@@ -242,12 +242,12 @@ _WAITS = {
 
 def _say_held(settled: Settled) -> None:
     for sentence in settled.stopped:
-        screen.say(f"STOPPED: {sentence}", "red")
+        output.say(f"STOPPED: {sentence}", "red")
     for reason, text in _WAITS.items():
         ids = [p for p, w in settled.waiting.items() if w is reason]
         if ids:
             some = ", ".join(ids[:20]) + (f" and {len(ids) - 20} more" if len(ids) > 20 else "")
-            screen.say(f"{len(ids)} people wait ({text}): {some}", "yellow")
+            output.say(f"{len(ids)} people wait ({text}): {some}", "yellow")
 
 
 def _statement_json(s: Consent) -> dict[str, Any]:

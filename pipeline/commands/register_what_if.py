@@ -9,15 +9,15 @@ from typing import Annotated
 
 import typer
 
+from consent_sync.changes.safeguards import recorded
 from consent_sync.loader import load
-from consent_sync.settle import recorded
-from pipeline import screen
+from pipeline import output
 from pipeline.app import now
 from pipeline.commands.common import ConfigOption, JsonOption, opened
-from pipeline.lifecycle import State
-from pipeline.match import ADULT, CHILD, MatchSettings
-from pipeline.types import At16, Medium, Rules
-from pipeline.what_if import Past, what_if
+from pipeline.domain.lifecycle import State
+from pipeline.domain.types import At16, Medium, Rules
+from pipeline.log.what_if import Past, what_if
+from pipeline.recognition.matching import ADULT, CHILD, MatchSettings
 
 
 def register_what_if(
@@ -50,14 +50,14 @@ def register_what_if(
         ]  # fmt: skip
         changes = what_if(past, current, then, day, shift)
     if json_out:
-        screen.as_json({"looked_at": len(past), "items": len({c.item_id for c in changes}),
+        output.as_json({"looked_at": len(past), "items": len({c.item_id for c in changes}),
                         "changes": [asdict(c) for c in changes]})  # fmt: skip
         return
-    screen.say(
+    output.say(
         f"{len({c.item_id for c in changes})} of {len(past)} published and held files would be decided otherwise."
     )
     if changes:
-        screen.table("what if", ["item", "state", "channel", "face", "person", "now", "then"], [
+        output.table("what if", ["item", "state", "channel", "face", "person", "now", "then"], [
             [str(c.item_id), c.state, c.channel or "-", str(c.face) if c.face >= 0 else "-", c.person_id or "-",
              _said(c.before, c.shown_before), _said(c.after, c.shown_after)] for c in changes
         ])  # fmt: skip

@@ -8,18 +8,22 @@ from typing import Annotated
 
 import typer
 
-from pipeline import doctor, names, screen, setup, watch
+from pipeline import output
 from pipeline.app import App
 from pipeline.commands.common import ConfigOption, JsonOption, opened, progress
 from pipeline.commands.console import start
 from pipeline.config import Settings
+from pipeline.domain import file_names
+from pipeline.domain.lifecycle import SETTLED_STATES, State
+from pipeline.domain.progress import line
 from pipeline.errors import BeeldwachtError
-from pipeline.intake import Taken
-from pipeline.lifecycle import SETTLED_STATES, State
-from pipeline.progress import line
-from pipeline.report import reason_text
-from pipeline.sd_notify import ALIVE, READY, STOPPING, Notifier
-from pipeline.service import Service, walk
+from pipeline.intake import watch
+from pipeline.intake.intake import Taken
+from pipeline.log.sentences import reason_text
+from pipeline.maintenance import doctor
+from pipeline.maintenance import init as installation
+from pipeline.maintenance.systemd import ALIVE, READY, STOPPING, Notifier
+from pipeline.service.service import Service, walk
 
 app = typer.Typer()
 
@@ -36,13 +40,13 @@ def init(
 
     Example: beeldwacht init /srv/school --dpia-reference "DPIA 2026-03" --decided-by "A. de Boer, director"
     """
-    written = setup.init(folder, dpia_reference, decided_by)
-    screen.say(f"Wrote {written}.")
-    screen.say(
+    written = installation.init(folder, dpia_reference, decided_by)
+    output.say(f"Wrote {written}.")
+    output.say(
         f"Next: beeldwacht register load REGISTER.csv --config {written}, then beeldwacht run --config {written}"
     )
     if not dpia_reference:
-        screen.say("Matching is off: every face will be covered. See [matching] in the file.", "yellow")
+        output.say("Matching is off: every face will be covered. See [matching] in the file.", "yellow")
 
 
 @app.command()
@@ -57,14 +61,14 @@ def run(config_file: ConfigOption = None) -> None:
         def on_taken(taken: Taken) -> None:
             name, said = _of(taken)
             if taken.outcome in {"refused", "later"}:
-                screen.say(f"{name}: {taken.outcome}: {said}", "yellow")
+                output.say(f"{name}: {taken.outcome}: {said}", "yellow")
             elif taken.outcome == "duplicate" and taken.item:
-                screen.say(f"{name}: the same bytes as item {taken.item.id}; nothing to do")
+                output.say(f"{name}: the same bytes as item {taken.item.id}; nothing to do")
 
         def on_done(item_id: int) -> None:
             item = application.store.items.get(item_id)
             if item and item.state in SETTLED_STATES:
-                screen.item_line(item, application.store.items.verdict_rows(item_id), language)
+                output.item_line(item, application.store.items.verdict_rows(item_id), language)
 
         systemd = Notifier()
         service = application.service(on_taken, on_done, lambda: systemd.say(ALIVE))
@@ -83,7 +87,7 @@ def run(config_file: ConfigOption = None) -> None:
             rounds.stop()
             if server:
                 server.close()
-            screen.say("Stopping; the files in work are finished first.")
+            output.say("Stopping; the files in work are finished first.")
             service.close(application.settings.work.deadline_seconds * 2)
 
 
@@ -132,22 +136,22 @@ def status(config_file: ConfigOption = None, json_out: JsonOption = False) -> No
     with opened(config_file) as application:
         facts = doctor.status(application)
     if json_out:
-        screen.as_json(facts)
+        output.as_json(facts)
         return
     service = facts["service"]
-    screen.say(f"service: {service['summary']}", "green" if service["running"] else "yellow")
+    output.say(f"service: {service['summary']}", "green" if service["running"] else "yellow")
     if files := service.get("broken_off_files"):
-        screen.table(f"uploads that were broken off ({service['broken_off']}): finish or delete them",
+        output.table(f"uploads that were broken off ({service['broken_off']}): finish or delete them",
                      ["file", "untouched since"], [[f["file"], f["since"]] for f in files])  # fmt: skip
     for film in service.get("progress", ()):
-        screen.say(f"  {line(film)}")
+        output.say(f"  {line(film)}")
     register = facts["register"]
-    screen.say(f"register: {register['summary']}")
-    screen.table("files", ["state", "files"], [[s, str(n)] for s, n in facts["files"].items()])
+    output.say(f"register: {register['summary']}")
+    output.table("files", ["state", "files"], [[s, str(n)] for s, n in facts["files"].items()])
     if facts["attention"]:
         rows = [[str(i["id"]), f"{i['event']}/{i['name']}", i["state"],
                  "; ".join(reason_text(r) for r in i["reasons"])] for i in facts["attention"]]  # fmt: skip
-        screen.table("need a look (newest 20)", ["item", "file", "state", "why"], rows)
+        output.table("need a look (newest 20)", ["item", "file", "state", "why"], rows)
 
 
 @app.command("doctor")
@@ -158,10 +162,10 @@ def doctor_command(config_file: ConfigOption = None, json_out: JsonOption = Fals
     """
     findings = doctor.examine(config_file)
     if json_out:
-        screen.as_json([{"part": f.part, "ok": f.ok, "what": f.what, "remedy": f.remedy} for f in findings])
+        output.as_json([{"part": f.part, "ok": f.ok, "what": f.what, "remedy": f.remedy} for f in findings])
     else:
         for f in findings:
-            screen.say(f"{'ok  ' if f.ok else 'BAD '} {f.part}: {f.what}" + (f" -> {f.remedy}" if f.remedy else ""),
+            output.say(f"{'ok  ' if f.ok else 'BAD '} {f.part}: {f.what}" + (f" -> {f.remedy}" if f.remedy else ""),
                        "" if f.ok else "red")  # fmt: skip
     if not all(f.ok for f in findings):
         raise typer.Exit(1)
@@ -172,10 +176,10 @@ def doctor_command(config_file: ConfigOption = None, json_out: JsonOption = Fals
 
 def _of(taken: Taken) -> tuple[str, str]:
     """The name of what was taken, and what is said of it. A journal keeps what is printed there: no names."""
-    if screen.out.is_terminal:
-        return names.shown(taken.relative), taken.problem
+    if output.out.is_terminal:
+        return file_names.shown(taken.relative), taken.problem
     said = taken.problem
-    for name in (names.shown(taken.relative), names.shown(Path(taken.relative).name)):
+    for name in (file_names.shown(taken.relative), file_names.shown(Path(taken.relative).name)):
         said = said.removeprefix(f"{name}: ")
     return "a file in the inbox", said
 
@@ -192,13 +196,13 @@ def _stop_on_signals(service: Service) -> None:
 def _announce(application: App) -> None:
     settings = application.settings
     version = application.store.register.current().version
-    screen.say(
+    output.say(
         f"Watching {settings.path('inbox')}; covered copies go to {settings.path('publish')}. Ctrl-C stops.", "green"
     )
     if not settings.matching.enabled:
-        screen.say("Matching is off: every face is covered.", "yellow")
+        output.say("Matching is off: every face is covered.", "yellow")
     elif not version:
-        screen.say("No register is loaded: every face is covered. Run `beeldwacht register load FILE`.", "yellow")
+        output.say("No register is loaded: every face is covered. Run `beeldwacht register load FILE`.", "yellow")
 
 
 def _feed(service: Service, settings: Settings, paths: list[Path], event: str, taken: list[Taken]) -> None:
@@ -217,9 +221,9 @@ def _feed(service: Service, settings: Settings, paths: list[Path], event: str, t
             service.take(below)
             continue
         base = path if path.is_dir() else path.parent
-        name = names.safe(event or (path.name if path.is_dir() else ""), names.UNSORTED)
+        name = file_names.safe(event or (path.name if path.is_dir() else ""), file_names.UNSORTED)
         for file in walk(path):
-            folder = "/".join(names.safe(p, "folder") for p in file.relative_to(base).parent.parts)
+            folder = "/".join(file_names.safe(p, "folder") for p in file.relative_to(base).parent.parts)
             taken.append(service.intake.from_elsewhere(file, name, folder))
 
 
@@ -230,15 +234,15 @@ def _summary(application: App, taken: list[Taken], done: list[int], json_out: bo
     verdicts = {i.id: store.items.verdict_rows(i.id) for i in items}
     refused = [t for t in taken if t.item is None]
     if json_out:
-        screen.as_json({"items": [screen.item_json(i, verdicts[i.id]) for i in items],
-                        "refused": [{"file": names.shown(t.relative), "why": t.problem} for t in refused]})  # fmt: skip
+        output.as_json({"items": [output.item_json(i, verdicts[i.id]) for i in items],
+                        "refused": [{"file": file_names.shown(t.relative), "why": t.problem} for t in refused]})  # fmt: skip
     else:
         rows = []
         for i in items:
-            what, why = screen.outcome(i, verdicts[i.id], language)
+            what, why = output.outcome(i, verdicts[i.id], language)
             rows.append([str(i.id), f"{i.event.name}/{i.name}", str(i.state), what, why, f"{i.seconds or 0:.1f} s"])
-        screen.table("files", ["item", "file", "state", "what", "why covered or kept back", "time"], rows)
+        output.table("files", ["item", "file", "state", "what", "why covered or kept back", "time"], rows)
         for t in refused:
-            screen.say(f"{names.shown(t.relative)}: {t.problem}", "yellow")
+            output.say(f"{file_names.shown(t.relative)}: {t.problem}", "yellow")
     if refused or any(i.state is not State.PUBLISHED for i in items):
         raise typer.Exit(1)

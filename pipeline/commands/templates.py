@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from pipeline import keys, screen
+from pipeline import output
 from pipeline.app import now, user
 from pipeline.commands.common import ConfigOption, JsonOption, opened, tell_of_key, who
+from pipeline.domain.types import SealedTemplate
 from pipeline.errors import BeeldwachtError
-from pipeline.types import SealedTemplate
+from pipeline.files import template_keys
 
 app = typer.Typer(no_args_is_help=True, help="Templates of faces, and their key.")
 
@@ -27,8 +28,8 @@ def list_(config_file: ConfigOption = None, json_out: JsonOption = False) -> Non
             if found:
                 key = application.keys.current()
                 for t in found:
-                    keys.unseal(t, key)
-        except keys.KeyProblem as e:
+                    template_keys.unseal(t, key)
+        except template_keys.KeyProblem as e:
             problem = str(e)
         place = application.keys.source.place
     people: dict[str, list[SealedTemplate]] = {}
@@ -38,11 +39,11 @@ def list_(config_file: ConfigOption = None, json_out: JsonOption = False) -> Non
               "engines": sorted({t.engine for t in own}), "dated": min(t.dated for t in own).isoformat()}
              for p, own in sorted(people.items())]  # fmt: skip
     if json_out:
-        screen.as_json({"key": place, "problem": problem, "people": facts})
+        output.as_json({"key": place, "problem": problem, "people": facts})
     else:
         rows = [[str(f["person"]), str(f["portraits"]), str(f["dated"])] for f in facts]
-        screen.table("templates", ["person", "portraits", "portrait of"], rows)
-        screen.say(problem or f"The key is at {place}.", "red" if problem else "")
+        output.table("templates", ["person", "portraits", "portrait of"], rows)
+        output.say(problem or f"The key is at {place}.", "red" if problem else "")
     if problem:
         raise typer.Exit(1)
 
@@ -62,12 +63,12 @@ def lookalikes(
     with opened(config_file) as application:
         pairs = application.store.templates.lookalikes(person or None)
     if json_out:
-        screen.as_json([{"first": p.first, "second": p.second, "score": round(p.score, 2),
+        output.as_json([{"first": p.first, "second": p.second, "score": round(p.score, 2),
                          "engine_scores": dict(p.engine_scores)} for p in pairs])  # fmt: skip
         return
     rows = [[p.first, p.second, f"{p.score:.2f}", ", ".join(f"{k} {v:.3f}" for k, v in p.engine_scores.items())]
             for p in pairs]  # fmt: skip
-    screen.table("people who look alike", ["person", "and", "score", "similarity"], rows)
+    output.table("people who look alike", ["person", "and", "score", "similarity"], rows)
 
 
 @app.command("prune")
@@ -79,7 +80,7 @@ def prune(config_file: ConfigOption = None, json_out: JsonOption = False) -> Non
     with opened(config_file) as application:
         count = application.enroller(None, user()).prune(application.store.register.current())
         application.write_log_files()
-    screen.as_json({"deleted": count}) if json_out else screen.say(f"{count} templates were deleted.")
+    output.as_json({"deleted": count}) if json_out else output.say(f"{count} templates were deleted.")
 
 
 @app.command("rotate-key")
@@ -89,7 +90,7 @@ def rotate_key(config_file: ConfigOption = None, json_out: JsonOption = False) -
     Example: beeldwacht templates rotate-key
     """
     with opened(config_file) as application:
-        count, key_id = keys.rotate(application.keys, application.store.templates.reseal, now(), user())
+        count, key_id = template_keys.rotate(application.keys, application.store.templates.reseal, now(), user())
         place = application.keys.source
         application.write_log_files()
     tell_of_key("templates", count, key_id, place, "sealed with", json_out)
@@ -110,16 +111,16 @@ def new_key(
     with opened(config_file) as application:
         try:
             application.keys.current()
-        except keys.KeyMissing:
+        except template_keys.KeyMissing:
             pass
         else:
             raise BeeldwachtError("The key is there and right.", "To exchange it: beeldwacht templates rotate-key.")
         count = application.store.templates.forget_key(now(), who(application, by))
         application.write_log_files()
     if json_out:
-        screen.as_json({"deleted": count})
+        output.as_json({"deleted": count})
     else:
-        screen.say(f"{count} templates were deleted. Load the register again: everyone is enrolled anew.", "green")
+        output.say(f"{count} templates were deleted. Load the register again: everyone is enrolled anew.", "green")
 
 
 @app.command("make-key")
@@ -128,4 +129,4 @@ def make_key() -> None:
 
     Example: beeldwacht templates make-key > /run/keys/beeldwacht && chmod 0400 /run/keys/beeldwacht
     """
-    print(keys.fresh())
+    print(template_keys.fresh())

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from pipeline import screen
+from pipeline import output
 from pipeline.app import now, user
 from pipeline.commands.common import ConfigOption, JsonOption, opened, tell_of_key
-from pipeline.retention import expire
+from pipeline.publishing.retention import expire
 
 app = typer.Typer(no_args_is_help=True, help="Originals at rest, and their key.")
 
@@ -22,7 +22,7 @@ def expire_now(config_file: ConfigOption = None, json_out: JsonOption = False) -
         days = application.settings.retention.originals_days
         count = expire(application.store, application.vault, now(), days, user())
         application.write_log_files()
-    screen.as_json({"deleted": count}) if json_out else screen.say(f"{count} originals were deleted.")
+    output.as_json({"deleted": count}) if json_out else output.say(f"{count} originals were deleted.")
 
 
 @app.command("rotate-key")

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
@@ -16,14 +16,22 @@ from jinja2.runtime import Context
 from pipeline.console import i18n
 from pipeline.console.auth import csrf_of
 from pipeline.errors import BeeldwachtError
-from pipeline.log_words import note_text
-from pipeline.report import clock, reason_text
+from pipeline.log.sentences import clock, reason_text
+from pipeline.log.vocabulary import note_text
 from pipeline.store.accounts import AccountRole
 
-if TYPE_CHECKING:
-    from pipeline.console.routing import Call
-
 TEMPLATES = Path(__file__).with_name("templates")
+
+
+class Caller(Protocol):
+    """What a template needs of the request it answers."""
+
+    language: str
+    token: str
+
+    @property
+    def query(self) -> Mapping[str, str]:
+        """What stands after the question mark."""
 
 
 class Pages:
@@ -40,7 +48,7 @@ class Pages:
         """A message in a language."""
         return self._texts[language].gettext(message) if message else ""
 
-    def render(self, call: Call, template: str, **values: Any) -> str:
+    def render(self, call: Caller, template: str, **values: Any) -> str:
         """A template for a call."""
         return self._environments[call.language].get_template(template).render(
             call=call, csrf=csrf_of(call.token), said=self._told(call.query), **values

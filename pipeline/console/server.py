@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from datetime import date
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -16,13 +15,9 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline.app import App
-from pipeline.console.alike import Memory
-from pipeline.console.auth import Auth
-from pipeline.console.darkroom import Darkroom
-from pipeline.console.oidc_client import OidcClient
-from pipeline.console.render import Pages
-from pipeline.console.routing import Declared, routes
-from pipeline.console.table import TABLE
+from pipeline.console.request import Declared, routes
+from pipeline.console.routes import TABLE
+from pipeline.console.state import Console
 from pipeline.errors import StartupError
 
 logger = logging.getLogger(__name__)
@@ -32,28 +27,6 @@ CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
-
-
-class Console:
-    """Everything that a page may use."""
-
-    def __init__(self, app: App) -> None:
-        self.app = app
-        self.parts = app.parts
-        self.store = app.store
-        self.clock = app.parts.clock
-        self.auth = Auth(app.store, app.parts.clock, app.settings.console)
-        self.pages = Pages(app.settings.school)
-        self.darkroom = Darkroom(app.parts)
-        self.memory = Memory(self.darkroom)
-        self.counted: tuple[date, dict[str, dict[str, int]]] | None = None
-        """The charts of the days before this one."""
-        oidc = app.settings.console.oidc
-        self.outside = OidcClient(oidc, app.parts.clock) if oidc.issuer else None
-
-    def close(self) -> None:
-        """Let go of the child processes that decode pictures for the pages."""
-        self.darkroom.close()
 
 
 def build(console: Console, table: tuple[Declared, ...] = TABLE) -> Starlette:

@@ -3,22 +3,22 @@
 Every method that changes something is one transaction and writes the log entry of what it did in it.
 """
 
+from pipeline.domain.types import Rules
 from pipeline.store.accounts import AccountStore
-from pipeline.store.base import Database
+from pipeline.store.database import Database
+from pipeline.store.hand_names import NamingStore
 from pipeline.store.items import ItemStore
-from pipeline.store.journal import Journal
-from pipeline.store.naming import NamingStore
-from pipeline.store.operation import OperationStore
-from pipeline.store.recall import RecallStore
+from pipeline.store.log import Journal
+from pipeline.store.metrics import OperationStore
+from pipeline.store.publications import RecallStore
+from pipeline.store.read_models import Views
 from pipeline.store.register import RegisterStore
 from pipeline.store.retention import RetentionStore
 from pipeline.store.review import ReviewStore
 from pipeline.store.rights import RightsStore
-from pipeline.store.spot import SpotStore
+from pipeline.store.spot_checks import SpotStore
 from pipeline.store.templates import TemplateStore
 from pipeline.store.uploads import UploadStore
-from pipeline.store.views import Views
-from pipeline.types import Rules
 
 __all__ = ["Database", "ItemStore", "Journal", "RegisterStore", "Store", "TemplateStore"]
 

@@ -14,10 +14,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, select, update
 
-from pipeline.db_console import accounts, failures, sessions, sign_in_codes
 from pipeline.errors import BeeldwachtError
-from pipeline.store.base import Database, stamp, to_json
-from pipeline.store.journal import Journal
+from pipeline.store.console_tables import accounts, failures, sessions, sign_in_codes
+from pipeline.store.database import Database, stamp, to_json
+from pipeline.store.log import Journal
 
 FREE_TRIES = 5
 FIRST_WAIT = timedelta(seconds=30)

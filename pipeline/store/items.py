@@ -1,4 +1,4 @@
-"""Items: one row per original, its lease, and its way through the states (pipeline.lifecycle)."""
+"""Items: one row per original, its lease, and its way through the states (pipeline.domain.lifecycle)."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, update
 
-from pipeline import lifecycle, names
-from pipeline.db import heartbeats, items, renditions, verdicts
+from pipeline.domain import file_names, lifecycle
+from pipeline.domain.lifecycle import State
+from pipeline.domain.types import JsonObject
 from pipeline.errors import BeeldwachtError, Cancelled, LeaseLost, RefusedFile
-from pipeline.faults import reach
-from pipeline.lifecycle import State
-from pipeline.store import decided, naming
-from pipeline.store.base import Database, newest_version, stamp, to_json
-from pipeline.store.journal import Journal, last_entry
-from pipeline.store.placing import Placing
-from pipeline.store.records import (
+from pipeline.kill_points import reach
+from pipeline.store import decisions, hand_names
+from pipeline.store.database import Database, newest_version, stamp, to_json
+from pipeline.store.log import Journal, last_entry
+from pipeline.store.publish_paths import Placing
+from pipeline.store.rows import (
     Arrival,
     Decision,
     Item,
@@ -30,7 +30,7 @@ from pipeline.store.records import (
     item_in,
     rendition_logged,
 )
-from pipeline.types import JsonObject
+from pipeline.store.tables import heartbeats, items, renditions, verdicts
 
 SERVICE = "service"
 LONGEST_REST = 60.0
@@ -118,7 +118,7 @@ class ItemStore:
         """Bring back what a dead owner held, or what is past its lease. Returns how many.
 
         The death of the service is not the file's fault: the attempt is given back and an interruption counted.
-        Files with many interruptions are failed when they are next claimed (see pipeline.process).
+        Files with many interruptions are failed when they are next claimed (see pipeline.processing.item).
         """
         orphan = or_(items.c.lease_owner.is_(None), items.c.lease_owner.not_in(list(living)))
         lost = and_(items.c.state == State.WORKING, or_(orphan, items.c.lease_until < now.timestamp()))
@@ -192,12 +192,12 @@ class ItemStore:
             if row.cancel_requested_by:
                 raise Cancelled(row.cancel_requested_by)
             self._same_register(tx, decision.register_version)
-            if naming.mark(tx, item.id) != decision.names_mark:
+            if hand_names.mark(tx, item.id) != decision.names_mark:
                 changed = "The name of a face changed meanwhile, or that of a voice, or a cover made by hand."
                 raise LeaseLost(changed, "The item is decided again.")
             revision = row.revision + 1
             tx.execute(delete(renditions).where(renditions.c.item_id == item.id, renditions.c.state == State.READY))
-            concerned = decided.write(tx, item.id, revision, decision)
+            concerned = decisions.write(tx, item.id, revision, decision)
             state = State.HELD if decision.hold else State.READY
             if state is State.READY:
                 for draft in decision.drafts:
@@ -236,7 +236,7 @@ class ItemStore:
             item = tx.execute(select(items).where(items.c.id == rendition.item_id)).one()
             path = self._placing.free_path(tx, item, rendition.channel, rendition.path.rsplit(".", 1)[1])
             tx.execute(
-                update(renditions).where(renditions.c.id == rendition.id).values(path=path, path_key=names.key(path))
+                update(renditions).where(renditions.c.id == rendition.id).values(path=path, path_key=file_names.key(path))
             )
         return replace(rendition, path=path)
 

@@ -11,12 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, or_, select, update
 
-from pipeline.consent_rules import gather, spread
-from pipeline.db import consents, guardians, log, people, register_versions
-from pipeline.faults import reach
-from pipeline.store.base import Database, newest_version, stamp, to_json
-from pipeline.store.journal import Journal
-from pipeline.types import (
+from pipeline.domain.types import (
     Answer,
     Consent,
     EvidenceState,
@@ -29,6 +24,11 @@ from pipeline.types import (
     Rules,
     Signer,
 )
+from pipeline.kill_points import reach
+from pipeline.rules.consent import gather, spread
+from pipeline.store.database import Database, newest_version, stamp, to_json
+from pipeline.store.log import Journal
+from pipeline.store.tables import consents, guardians, log, people, register_versions
 
 _MOST_ROWS = 50_000
 

@@ -7,12 +7,12 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, select, update
 
-from pipeline.db import items
-from pipeline.lifecycle import State
-from pipeline.store.base import Database, stamp
-from pipeline.store.journal import Journal
-from pipeline.store.records import Item, item_in
-from pipeline.types import JsonObject
+from pipeline.domain.lifecycle import State
+from pipeline.domain.types import JsonObject
+from pipeline.store.database import Database, stamp
+from pipeline.store.log import Journal
+from pipeline.store.rows import Item, item_in
+from pipeline.store.tables import items
 
 _OVER = (State.PUBLISHED, State.WITHDRAWN, State.REJECTED, State.FAILED)
 """Held files wait for a person: their originals stay until somebody has decided."""

@@ -10,19 +10,19 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, insert, or_, select, update
 
-from pipeline import lifecycle
-from pipeline.db import items, log, verdicts
-from pipeline.db_console import incidents, marks
+from pipeline.domain import lifecycle
+from pipeline.domain.film import Stretch
+from pipeline.domain.json_forms import box_in, box_out
+from pipeline.domain.lifecycle import State
+from pipeline.domain.types import Box, JsonObject
 from pipeline.errors import BeeldwachtError
-from pipeline.film_types import Stretch
-from pipeline.lifecycle import State
-from pipeline.marks import Mark, MarkKind
-from pipeline.reasons import HoldReason
-from pipeline.store.base import Database, stamp, to_json
-from pipeline.store.journal import Journal, last_of, unchanged
-from pipeline.store.naming import again
-from pipeline.types import Box, JsonObject
-from pipeline.wire import box_in, box_out
+from pipeline.redaction.manual_marks import Mark, MarkKind
+from pipeline.rules.reasons import HoldReason
+from pipeline.store.console_tables import incidents, marks
+from pipeline.store.database import Database, stamp, to_json
+from pipeline.store.hand_names import again
+from pipeline.store.log import Journal, last_of, unchanged
+from pipeline.store.tables import items, log, verdicts
 
 REFUSED = "refused_by_officer"
 ONE_LOOK = timedelta(minutes=5)

@@ -8,7 +8,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Table, delete, func, insert, or_, select, update
 
-from pipeline.db import (
+from pipeline.domain.json_forms import box_in
+from pipeline.domain.neutral_names import names_of, path_of
+from pipeline.domain.types import Box, JsonObject
+from pipeline.store.console_tables import marks, uploads
+from pipeline.store.database import Database, newest_version, stamp, to_json
+from pipeline.store.log import Journal
+from pipeline.store.tables import (
     consents,
     face_names,
     guardians,
@@ -23,12 +29,6 @@ from pipeline.db import (
     templates,
     verdicts,
 )
-from pipeline.db_console import marks, uploads
-from pipeline.neutral import names_of, path_of
-from pipeline.store.base import Database, newest_version, stamp, to_json
-from pipeline.store.journal import Journal
-from pipeline.types import Box, JsonObject
-from pipeline.wire import box_in
 
 _ERASED = "erasure"
 

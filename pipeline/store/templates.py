@@ -1,4 +1,4 @@
-"""Templates of faces (GDPR art. 9): a table of their own, apart from the register, and sealed (pipeline.keys).
+"""Templates of faces (GDPR art. 9): a table of their own, apart from the register, and sealed (pipeline.files.template_keys).
 
 Whatever deletes a template empties the write-ahead log afterwards: nothing of it is left on the disk.
 """
@@ -12,11 +12,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
-from pipeline.db import lookalikes, template_keys, templates
+from pipeline.domain.types import JsonObject, LookAlike, SealedTemplate
 from pipeline.errors import StoreError
-from pipeline.store.base import Database, stamp, to_json
-from pipeline.store.journal import Journal
-from pipeline.types import JsonObject, LookAlike, SealedTemplate
+from pipeline.store.database import Database, stamp, to_json
+from pipeline.store.log import Journal
+from pipeline.store.tables import lookalikes, template_keys, templates
 
 
 class TemplateStore:

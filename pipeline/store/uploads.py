@@ -8,10 +8,10 @@ from typing import Any
 
 from sqlalchemy import Row, delete, func, insert, select, update
 
-from pipeline.db_console import uploads
 from pipeline.errors import BeeldwachtError
-from pipeline.store.base import Database, stamp
-from pipeline.store.journal import Journal
+from pipeline.store.console_tables import uploads
+from pipeline.store.database import Database, stamp
+from pipeline.store.log import Journal
 
 MOST_OPEN = 50
 """Unfinished uploads of one account: pieces of them lie on the disk for days."""

@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
-from models import weights as files
-from pipeline.console.pages.door import ASSETS, FETCHED
+from models.downloads import manifest as files
+from pipeline.console.pages.sign_in import ASSETS, FETCHED
 from tests.console.browsing import CHROMIUM, FLAGS
 from tests.console.site import Site
 from tests.e2e.test_films import film
-from tests.films import make
-from tests.school import School
+from tests.support.films import make
+from tests.support.school import School
 
 NAME = "Kim <b>Jansen</b><script>alert(1)</script>"
 TITLE = "<script>alert('title')</script>"

@@ -13,14 +13,14 @@ from typing import Any
 
 import httpx
 
-from pipeline.audit import to_line
 from pipeline.config import Console
 from pipeline.console.auth import Auth
-from pipeline.lifecycle import SETTLED_STATES
-from pipeline.screen import item_json
+from pipeline.domain.lifecycle import SETTLED_STATES
+from pipeline.log.chain import to_line
+from pipeline.output import item_json
 from pipeline.store import Store
 from pipeline.store.accounts import AccountRole
-from tests.school import School
+from tests.support.school import School
 
 ROLES = ("uploader", "communicator", "officer", "administrator")
 PASSWORD = "a long enough sentence"  # noqa: S105 - of a test's own accounts

@@ -12,8 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pipeline.console.routing import ANYBODY, Declared
-from pipeline.console.table import TABLE
+from pipeline.console.request import ANYBODY, Declared
+from pipeline.console.routes import TABLE
 from pipeline.store.accounts import AccountRole
 from tests.console.conftest import NAME, TITLE
 from tests.console.site import PASSWORD, ROLES, Site

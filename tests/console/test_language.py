@@ -10,17 +10,17 @@ import pytest
 from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 
+from consent_sync.changes.safeguards import Wait
 from consent_sync.notices import Kind
-from consent_sync.settle import Wait
 from pipeline.console import i18n
 from pipeline.console.pages.audit import KINDS as ENTRIES
 from pipeline.console.pages.upload import KINDS
-from pipeline.lifecycle import State
-from pipeline.marks import MarkKind
-from pipeline.reasons import HoldReason
+from pipeline.domain.lifecycle import State
+from pipeline.domain.types import Answer, EvidenceState, Medium, Reason, Role, Signer
+from pipeline.redaction.manual_marks import MarkKind
+from pipeline.rules.reasons import HoldReason
 from pipeline.store.accounts import AccountRole
-from pipeline.store.spot import MARKS
-from pipeline.types import Answer, EvidenceState, Medium, Reason, Role, Signer
+from pipeline.store.spot_checks import MARKS
 
 CONSOLE = Path(i18n.__file__).parent
 PIPELINE = CONSOLE.parent

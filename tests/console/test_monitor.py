@@ -13,10 +13,12 @@ from anyio.from_thread import start_blocking_portal
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 
-from pipeline import config, setup
+from pipeline import config
 from pipeline.app import App
-from pipeline.console.server import Console, build
-from pipeline.service import HEARTBEAT
+from pipeline.console.server import build
+from pipeline.console.state import Console
+from pipeline.maintenance import init
+from pipeline.service.service import HEARTBEAT
 from tests.console.conftest import FILE, NAME, TITLE
 from tests.console.site import Site
 
@@ -72,7 +74,7 @@ def console(tmp_path: Path, more: dict[str, object], client: str = "127.0.0.1") 
     """The console on a new installation."""
     file = tmp_path / "beeldwacht.toml"
     if not file.exists():
-        setup.init(tmp_path)
+        init.init(tmp_path)
         (tmp_path / "token").write_text(TOKEN + "\n")
     app = App(config.load(file, more))
     one = Console(app)

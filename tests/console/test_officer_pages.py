@@ -14,7 +14,7 @@ from typing import Any
 
 from PIL import Image
 
-from pipeline.calibration import Calibration
+from pipeline.recognition.calibration import Calibration
 from tests.console.conftest import FILE, NAME
 from tests.console.site import Site
 

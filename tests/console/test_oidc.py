@@ -15,7 +15,7 @@ import pytest
 
 from tests.console import provider
 from tests.console.site import Site, Visitor
-from tests.school import School
+from tests.support.school import School
 
 
 @pytest.fixture(scope="module")

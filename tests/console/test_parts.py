@@ -18,17 +18,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from pipeline.console.alike import closest, resemblance
-from pipeline.console.dossier import pdf
 from pipeline.console.pages.gallery import zip_of
-from pipeline.console.words import sentence
+from pipeline.console.pdf import pdf
+from pipeline.console.sentences import sentence
+from pipeline.console.similar_faces import closest, resemblance
+from pipeline.domain.types import Box, Consent, Detection, Face, Medium, Person, Role
 from pipeline.errors import ChildRefused
-from pipeline.match import MatchSettings
-from pipeline.sampling import wilson
+from pipeline.recognition.matching import MatchSettings
+from pipeline.rules.spot_check_rate import wilson
 from pipeline.store import Store
+from pipeline.store.read_models import Search
 from pipeline.store.uploads import MOST_OPEN, UploadError
-from pipeline.store.views import Search
-from pipeline.types import Box, Consent, Detection, Face, Medium, Person, Role
 from tests.console.site import PASSWORD, Site
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -153,9 +153,9 @@ def test_likeness_needs_every_engine_and_tells_one_from_another() -> None:
 
 
 def test_a_child_that_ended_is_started_again(weights: Path, samples: Path, tmp_path: Path) -> None:
-    from pipeline.console.darkroom import _asked
-    from pipeline.lab import Lab
-    from pipeline.lab_options import LabOptions
+    from pipeline.console.previews import _asked
+    from pipeline.sandbox.client import Lab
+    from pipeline.sandbox.options import LabOptions
 
     lab = Lab(LabOptions(weights, ("yunet",), (), 1, 60.0, 4 << 30, 50_000_000, 100))
     started = threading.Thread(target=lab.start)  # the child ends with this thread

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.console.browsing import NEEDED, opened
 from tests.console.site import Site
-from tests.school import School
+from tests.support.school import School
 
 pytestmark = NEEDED
 

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from pipeline.config import Console, Oidc
 from tests.console.site import Site
-from tests.school import School
+from tests.support.school import School
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models import weights as files
-from models.base import Detector, EngineError
-from models.engines import WEIGHTS_OF, load_detectors
-from pipeline.types import RgbImage
+from models.downloads import manifest as files
+from models.engines.base import Detector
+from models.engines.registry import WEIGHTS_OF, load_detectors
+from models.errors import EngineError
+from pipeline.domain.types import RgbImage
 
 ENGINES = ("centerface", "yunet")
 

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models import weights as files
-from models.base import Embedder, EngineError
-from models.detect import find_faces
-from models.engines import WEIGHTS_OF, load_detectors, load_embedders
-from pipeline.types import Box, Detection, RgbImage
+from models.detection.find_faces import find_faces
+from models.downloads import manifest as files
+from models.engines.base import Embedder
+from models.engines.registry import WEIGHTS_OF, load_detectors, load_embedders
+from models.errors import EngineError
+from pipeline.domain.types import Box, Detection, RgbImage
 
 ENGINES = ("sface", "dlib")
 
@@ -125,9 +126,9 @@ def test_finding_faces_needs_nothing_of_recognition(weights: Path, tmp_path: Pat
         (tmp_path / file).write_bytes((weights / file).read_bytes())
     script = (
         "import sys\nfrom pathlib import Path\n"
-        "from models.engines import load_detectors\n"
+        "from models.engines.registry import load_detectors\n"
         "load_detectors(['centerface', 'yunet'], Path(sys.argv[1]))\n"
-        "assert not {'models.sface', 'models.dlib_resnet', 'models.dlib_chips', 'onnx'} & set(sys.modules)\n"
+        "assert not {'models.engines.sface', 'models.engines.dlib_resnet', 'models.engines.dlib_alignment', 'onnx'} & set(sys.modules)\n"
     )
     root = Path(files.__file__).resolve().parent.parent
     done = subprocess.run(

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models import known
-from models.base import Detector, Embedder
-from models.engines import load_detectors, load_embedders
-from models.known import Unfit, prove
-from pipeline.types import Detection, RgbImage, Vector
+from models.detection import self_check
+from models.detection.self_check import Unfit, prove
+from models.engines.base import Detector, Embedder
+from models.engines.registry import load_detectors, load_embedders
+from pipeline.domain.types import Detection, RgbImage, Vector
 
 DETECTORS, EMBEDDERS = ("centerface", "yunet"), ("sface", "dlib")
 
@@ -77,7 +77,7 @@ def test_weights_that_give_nothing_are_noticed(
 def test_a_threshold_of_one_is_noticed(
     name: str, engines: dict[str, Any], weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(known, "PLAIN", replace(known.PLAIN, thresholds={name: 1.0}))
+    monkeypatch.setattr(self_check, "PLAIN", replace(self_check.PLAIN, thresholds={name: 1.0}))
     with pytest.raises(Unfit, match="0 of the 3 faces"):
         asked(engines[name], weights)
 
@@ -94,7 +94,7 @@ def test_two_people_who_look_alike_to_a_recogniser_are_noticed(engines: dict[str
 def test_an_engine_without_known_figures_is_not_fit(engines: dict[str, Any], weights: Path) -> None:
     other = Swapped(engines["yunet"])
     other.engine_id = "new"
-    with pytest.raises(Unfit, match=r"models/known\.py does not say"):
+    with pytest.raises(Unfit, match=r"models/detection/self_check\.py does not say"):
         prove([other], [], weights)
 
 

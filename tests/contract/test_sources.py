@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 
+from consent_sync.loaded import RegisterError
 from consent_sync.loader import Spec, load, load_spec, read_table
-from consent_sync.model import RegisterError
-from consent_sync.rows import REQUIRED_COLUMNS
-from consent_sync.sources import find, names
-from consent_sync.table import Translation
-from pipeline.policy import may_in
-from pipeline.types import Answer, Medium, Role, Signer
+from consent_sync.parsing.rows import REQUIRED_COLUMNS
+from consent_sync.parsing.table import Translation
+from consent_sync.sources.base import find, names
+from pipeline.domain.types import Answer, Medium, Role, Signer
+from pipeline.rules.verdicts import may_in
 
 ON = date(2026, 11, 1)
 HEADER = (*REQUIRED_COLUMNS, "photo_school", "sound_personal")
@@ -64,7 +64,7 @@ def write_sql(folder: Path, table: Table) -> Spec:
 
 WRITERS: dict[str, Callable[[Path, Table], Spec]] = {"csv": write_csv, "xlsx": write_xlsx, "sql": write_sql}
 PEOPLE_ONLY = {"oneroster_csv", "oneroster_rest"}
-"""Sources that need a consent sheet beside them: tests/integration/test_oneroster.py."""
+"""Sources that need a consent sheet beside them: tests/integration/consent_sync/test_oneroster.py."""
 
 
 @pytest.fixture(params=sorted(WRITERS))

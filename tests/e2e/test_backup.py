@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from pipeline import review
 from pipeline.app import App
 from pipeline.config import load
-from tests.school import School, person
-from tests.vaults import original
+from pipeline.officer import actions
+from tests.support.school import School, person
+from tests.support.vaults import original
 
 pytestmark = pytest.mark.attack
 
@@ -41,12 +41,12 @@ def made(tmp_path_factory: pytest.TempPathFactory, weights: Path, samples: Path)
     school.run("backup", str(root / "backup"))
     application = App(load(config))
     recalled, forgotten = before["items"][0], before["items"][1]
-    review.report_problem(application.parts, recalled["id"], "officer", "a face is not covered")
+    actions.report_problem(application.parts, recalled["id"], "officer", "a face is not covered")
     application.close()
     school.run("person", "erase", "P2", "--confirm", "Name of P2", "--by", "officer")
     application = App(load(config))
     item = application.store.items.get(forgotten["id"])
-    from pipeline.retention import forget
+    from pipeline.publishing.retention import forget
 
     assert item
     now = datetime.now(UTC)

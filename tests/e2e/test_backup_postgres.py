@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 from sqlalchemy import create_engine, text
 
-from pipeline import review
 from pipeline.app import App
 from pipeline.config import load
+from pipeline.officer import actions
 from tests.e2e.test_backup import items_of
-from tests.school import School, person
-from tests.vaults import original
+from tests.support.school import School, person
+from tests.support.vaults import original
 
 pytestmark = [pytest.mark.attack, pytest.mark.slow]
 
@@ -70,7 +70,7 @@ def test_with_pg_dump_nothing_is_lost_on_an_empty_machine_and_nothing_taken_away
     school.run("backup", str(tmp_path / "backup"), "--without-database")
 
     application = App(load(school.home / "beeldwacht.toml"))  # afterwards a file is recalled, and a person erased
-    review.report_problem(application.parts, items[0]["id"], "officer", "a face is not covered")
+    actions.report_problem(application.parts, items[0]["id"], "officer", "a face is not covered")
     application.close()
     school.run("person", "erase", "P2", "--confirm", "Name of P2", "--by", "officer")
 

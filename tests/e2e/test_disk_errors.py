@@ -16,7 +16,7 @@ import pytest
 
 from tests.e2e.test_recall import Quick
 from tests.e2e.test_resources import all_is_well, drop, summary
-from tests.school import School, until
+from tests.support.school import School, until
 
 pytestmark = [pytest.mark.attack, pytest.mark.slow]
 

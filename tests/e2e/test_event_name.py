@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.school import COMMAND, School
+from tests.support.school import COMMAND, School
 
 
 @pytest.fixture(scope="module")

@@ -15,17 +15,17 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from pipeline.film_types import FilmFacts
-from pipeline.films.colour import rgb
-from pipeline.films.pcm import BLOCKS, levels
-from pipeline.films.probe import probe
-from pipeline.redact import likeness
-from pipeline.types import Box, RgbImage
-from tests import films
+from pipeline.domain.film import FilmFacts
+from pipeline.domain.types import Box, RgbImage
+from pipeline.reader.film.colour import rgb
+from pipeline.reader.film.pcm import BLOCKS, levels
+from pipeline.reader.film.probe import probe
+from pipeline.redaction.pixels import likeness
 from tests.e2e.test_main_job import row
 from tests.e2e.test_recall import Quick
-from tests.films import tools
-from tests.school import School, person, until
+from tests.support import films
+from tests.support.films import tools
+from tests.support.school import School, person, until
 
 RATE, WIDTH, HEIGHT, STEP = 10, 640, 360, 2
 BEEP, SPEECH = (0.1, 0.7), (1.3, 2.9)

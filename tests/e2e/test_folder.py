@@ -14,7 +14,7 @@ from PIL import Image
 
 from tests.e2e.test_recall import Quick
 from tests.e2e.test_resources import says
-from tests.school import COMMAND, School, until
+from tests.support.school import COMMAND, School, until
 
 pytestmark = pytest.mark.attack
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.redact import likeness
-from pipeline.types import Box
-from tests.school import School
+from pipeline.domain.types import Box
+from pipeline.redaction.pixels import likeness
+from tests.support.school import School
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.films.inspect_mp4 import scan_film
-from pipeline.inspect_output import scan_output
-from tests.school import School
-from tests.vaults import original
+from pipeline.reader.film.output_scan_mp4 import scan_film
+from pipeline.reader.photo_output_scan import scan_output
+from tests.support.school import School
+from tests.support.vaults import original
 
 pytestmark = pytest.mark.attack
 

@@ -8,8 +8,8 @@ import socket
 import time
 from pathlib import Path
 
-from tests.integration.test_watchman import Receiver, receiver
-from tests.school import School
+from tests.integration.monitoring.test_monitor import Receiver, receiver
+from tests.support.school import School
 
 __all__ = ["receiver"]
 

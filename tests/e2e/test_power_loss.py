@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests import school as installation
-from tests.school import School
+from tests.support import school as installation
+from tests.support.school import School
 
 pytestmark = pytest.mark.attack
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.redact import likeness
-from pipeline.types import Box
+from pipeline.domain.types import Box
+from pipeline.redaction.pixels import likeness
 from tests.e2e.test_main_job import drop, row
-from tests.school import School, until
+from tests.support.school import School, until
 
 ROWS = [{"person_id": "P1"}, {"person_id": "P2", "photo_personal": "no"}, {"person_id": "P3", "matching": "no"}]
 

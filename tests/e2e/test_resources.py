@@ -18,7 +18,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from tests.e2e.test_recall import Quick
-from tests.school import School, until
+from tests.support.school import School, until
 
 pytestmark = pytest.mark.attack
 

@@ -11,12 +11,12 @@ from PIL import Image
 
 from pipeline.app import App
 from pipeline.config import load
-from pipeline.policy import may_match
-from pipeline.redact import likeness
-from pipeline.types import Box
+from pipeline.domain.types import Box
+from pipeline.redaction.pixels import likeness
+from pipeline.rules.verdicts import may_match
 from tests.e2e.test_main_job import drop, row
 from tests.e2e.test_recall import Quick
-from tests.school import School
+from tests.support.school import School
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def test_only_who_agreed_has_templates_and_nothing_else_is_anywhere_in_the_datab
     files = {p.name: p.read_bytes() for p in (school.home / "data").iterdir()}
     data = b"".join(files.values())
     key = a.keys.current()
-    from pipeline.keys import unseal
+    from pipeline.files.template_keys import unseal
 
     for t in sealed:
         assert t.sealed in data and unseal(t, key).vector.tobytes()[:16] not in data

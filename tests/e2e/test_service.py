@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pipeline import config, doctor
+from pipeline import config
 from pipeline.app import App
-from pipeline.health import Condition, conditions
+from pipeline.maintenance import doctor
+from pipeline.monitoring.health import Condition, conditions
+from pipeline.monitoring.monitor import gather, limits
 from pipeline.store import Store
-from pipeline.watchman import gather, limits
-from tests.school import School
+from tests.support.school import School
 
 
 @pytest.fixture

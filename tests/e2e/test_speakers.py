@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.films.pcm import levels
-from pipeline.films.probe import probe
+from pipeline.reader.film.pcm import levels
+from pipeline.reader.film.probe import probe
 from tests.e2e.test_recall import Quick
-from tests.films import LIMITS, tools
-from tests.school import School, person
+from tests.support.films import LIMITS, tools
+from tests.support.school import School, person
 
 BY = ("--by", "M. Bakker", "--why", "I made the recording")
 

@@ -22,7 +22,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def serve(options: dict[str, Any], source: TextIO, sink: TextIO) -> None:
-    """Stands in for `pipeline.child.serve`: greets, and answers one request with what every attempt came to."""
+    """Stands in for `pipeline.reader.main.serve`: greets, and answers one request with what every attempt came to."""
     sink.write(json.dumps({"ok": {"confined": options["confined"]}}) + "\n")
     sink.flush()
     for line in source:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from tests.school import School, person, until
+from tests.support.school import School, person, until
 
 pytestmark = pytest.mark.attack
 
@@ -52,7 +52,7 @@ def processes(parent: int) -> Iterator[tuple[str, bytes]]:
                 continue
             below.add(int(folder.name))
             command = (folder / "cmdline").read_bytes()  # until its exec a child is the service still
-            kind = "child" if b"pipeline.child" in command else "service"
+            kind = "child" if b"pipeline.reader.main" in command else "service"
             yield f"{kind} command", command
             yield f"{kind} variables", (folder / "environ").read_bytes()
         except (OSError, IndexError):  # it ended meanwhile
@@ -145,7 +145,7 @@ def test_no_name_of_a_file_or_event_stands_in_the_log_and_each_entry_leads_to_it
 
 def test_no_secret_is_in_a_command_and_none_reaches_a_child(school: Watched) -> None:
     assert set(school.seen) == {f"{k} {w}" for k in ("service", "child") for w in ("command", "variables")}
-    assert b"pipeline.child" in school.seen["child command"]
+    assert b"pipeline.reader.main" in school.seen["child command"]
     for what, found in school.seen.items():
         for secret in [*secrets_of(school), NAME.encode(), b"beeldwacht-key-1"]:
             given = secret in {OIDC.encode(), ADDRESS.encode()} and what == "service variables"  # by whoever started it

@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import config, conversation, isolation, landlock, seccomp
+from pipeline import config
 from pipeline.app import App
-from pipeline.lab import Lab
-from pipeline.service import lab_options
-from tests.school import School
+from pipeline.reader import confinement, landlock, seccomp
+from pipeline.sandbox import process
+from pipeline.sandbox.client import Lab
+from pipeline.service.service import lab_options
+from tests.support.school import School
 
 HOSTILE = Path(__file__).with_name("hostile.py")
 KERNEL = landlock.version() >= 6 and os.uname().machine == "x86_64"
@@ -63,12 +65,12 @@ def test_hostile_code_in_the_child_gets_nothing(
     before = {name: path.read_bytes() for name, path in targets.items()}
     # The real start of the child, up to the limits; then the hostile code instead of the reader of media.
     program = f"import runpy; from pipeline import child; child.serve = runpy.run_path({str(HOSTILE)!r})['serve']"
-    monkeypatch.setattr(conversation, "_CHILD", ("-c", f"{program}; child.main()"))
+    monkeypatch.setattr(process, "_CHILD", ("-c", f"{program}; child.main()"))
     child = Lab(lab_options(application.parts))
     stack.callback(child.close)
     with stack:
         child.start()
-        assert set(isolation.WANTED) <= set(child.confined)
+        assert set(confinement.WANTED) <= set(child.confined)
         addresses = stack.enter_context(listeners(tmp_path))
         request = {"op": "x", "targets": {n: str(p) for n, p in targets.items()}, **addresses}
         found = child._ask_about(samples / "obama2.jpg", request, seconds=120)
@@ -87,7 +89,7 @@ def test_the_limits_are_named_and_missing_ones_are_told(tmp_path: Path, weights:
     school = School(tmp_path / "school", matching=False)
     lines = {f["part"]: f for f in school.json("doctor", ok=False)}
     line = lines["reader of media"]
-    assert line["ok"] == all(name in line["what"] for name in isolation.WANTED)
+    assert line["ok"] == all(name in line["what"] for name in confinement.WANTED)
     assert line["ok"] or line["remedy"]
 
 

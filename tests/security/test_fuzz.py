@@ -22,8 +22,8 @@ def test_the_harness_sees_what_it_looks_for(tmp_path: Path, monkeypatch: pytest.
     """A reader that forgets one kind of error is found, within the same inputs."""
     import tomllib
 
-    from pipeline import event_file
-    from pipeline.types import Event
+    from pipeline.domain.types import Event
+    from pipeline.intake import event_file
 
     def careless(name: str, text: str) -> Event:
         tomllib.loads(text)
@@ -39,7 +39,7 @@ def test_a_zip_with_a_member_without_a_name_is_read(tmp_path: Path) -> None:
     import io
     import zipfile
 
-    from consent_sync.archive import Archive
+    from consent_sync.sources.zip_archive import Archive
 
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as file:

@@ -1,6 +1,6 @@
 """Secret marks in every place of every format, through the real service: nothing of them is in what is published.
 
-tests/integration/test_media_carriers.py does the same for each carrier of a photo alone. Here tools that others wrote
+tests/integration/reader/test_photo_carriers.py does the same for each carrier of a photo alone. Here tools that others wrote
 put the marks in (exiftool, ffmpeg, Pillow), and tools that others wrote look for them (exiftool, ffprobe, mat2).
 """
 
@@ -19,9 +19,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.films import ffmpeg, tools
-from tests.integration.test_media_carriers import CARRIERS, SECRET, every_byte, film, segment
-from tests.school import School
+from tests.integration.reader.test_photo_carriers import CARRIERS, SECRET, every_byte, film, segment
+from tests.support.films import ffmpeg, tools
+from tests.support.school import School
 
 pytestmark = pytest.mark.attack
 

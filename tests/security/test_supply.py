@@ -11,10 +11,10 @@ import pytest
 from packaging.requirements import Requirement
 
 from bench import supply
-from models import weights as files
-from models.base import EngineError
-from models.engines import WEIGHTS_OF, load_detectors, load_embedders
-from models.weights import WeightsError
+from models.downloads import manifest as files
+from models.downloads.manifest import WeightsError
+from models.engines.registry import WEIGHTS_OF, load_detectors, load_embedders
+from models.errors import EngineError
 
 SEEDED = (("pillow", "9.5.0", "CVE-2023-44271"), ("jinja2", "2.11.2", "CVE-2020-28493"), ("urllib3", "1.26.5", "CVE-"))
 
@@ -95,6 +95,6 @@ def test_the_wheel_built_twice_has_the_same_bytes_and_is_whole(tmp_path: Path) -
     assert one.read_bytes() == another.read_bytes()
     with zipfile.ZipFile(one) as wheel:
         inside = set(wheel.namelist())
-    wanted = {"models/weights.toml", "models/known.toml", "pipeline/child.py", "pipeline/console/static/console.js"}
+    wanted = {"models/downloads/weights.toml", "models/downloads/known.toml", "pipeline/reader/main.py", "pipeline/console/static/console.js"}
     assert wanted <= inside
     assert not [n for n in inside if n.endswith((".onnx", ".dat", ".jpg", ".png", ".pyc"))]

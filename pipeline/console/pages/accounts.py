@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from pipeline.console.auth import roles_of
-from pipeline.console.routing import Call, Refused
+from pipeline.console.request import Call, Refused
 from pipeline.errors import BeeldwachtError
 from pipeline.store.accounts import AccountRole, plain
 

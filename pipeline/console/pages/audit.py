@@ -14,18 +14,18 @@ from urllib.parse import urlencode
 from starlette.responses import Response
 
 from consent_sync.notices import plain
-from pipeline import review
-from pipeline.audit import Entry, to_line
-from pipeline.console.dossier import pdf
-from pipeline.console.routing import Call, NotFound, Refused, whole
-from pipeline.console.words import evidence, sentence
+from pipeline.console.pdf import pdf
+from pipeline.console.request import Call, NotFound, Refused, whole
+from pipeline.console.sentences import evidence, sentence
+from pipeline.domain.lifecycle import State
+from pipeline.domain.types import Reason
 from pipeline.errors import BeeldwachtError
-from pipeline.lifecycle import State
-from pipeline.reasons import HoldReason
-from pipeline.report import check_lines, sentences, sound_line
-from pipeline.sampling import wilson
-from pipeline.store.views import PAGE, Search
-from pipeline.types import Reason
+from pipeline.log.chain import Entry, to_line
+from pipeline.log.sentences import check_lines, sentences, sound_line
+from pipeline.officer import actions
+from pipeline.rules.reasons import HoldReason
+from pipeline.rules.spot_check_rate import wilson
+from pipeline.store.read_models import PAGE, Search
 
 MOST_EXPORTED = 10_000
 _FIELDS = ("person", "item", "file", "event", "reason", "actor", "kind", "since", "until")
@@ -66,7 +66,7 @@ def entry(c: Call) -> Response:
 
 def item(c: Call) -> Response:
     """Before and after: the original beside what was published, and every entry about it."""
-    found = review.item_of(c.console.parts, c.number("item"))
+    found = actions.item_of(c.console.parts, c.number("item"))
     store = c.console.store
     entries = store.views.search(Search(item=found.id), 500)
     out = [r for r in store.items.renditions(found.id) if r.state is State.PUBLISHED]

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
-from pipeline import review
-from pipeline.console.film_view import NEAR, media_type
-from pipeline.console.routing import Call, NotFound, Refused
-from pipeline.film_paths import Board
-from pipeline.film_types import Stretch
-from pipeline.store.records import Rendition
+from pipeline.console.film_player import NEAR, media_type
+from pipeline.console.request import Call, NotFound, Refused
+from pipeline.domain.film import Stretch
+from pipeline.officer import actions
+from pipeline.redaction.film_timeline import Board
+from pipeline.store.rows import Rendition
 
 NEVER_KEPT = "no-store, private"
 
@@ -34,7 +34,7 @@ def film(c: Call) -> Response:
 
     Nothing decodes it here. It is sent only under the type that it was found to have, which is no document.
     """
-    found = review.item_of(c.console.parts, c.number("item"))
+    found = actions.item_of(c.console.parts, c.number("item"))
     board = c.console.store.views.board(found.id)
     media = media_type(board) if board else ""
     if not media:

@@ -15,10 +15,10 @@ from urllib.parse import quote
 
 from starlette.responses import FileResponse, Response, StreamingResponse
 
-from pipeline import review
-from pipeline.console.routing import Call, NotFound, whole
+from pipeline.console.request import Call, NotFound, whole
 from pipeline.errors import BeeldwachtError, ChildError
-from pipeline.store.views import PAGE, Published
+from pipeline.officer import actions
+from pipeline.store.read_models import PAGE, Published
 
 MOST_AT_ONCE = 500
 _LARGE = 1400
@@ -94,7 +94,7 @@ def place(c: Call) -> Response:
 def report(c: Call) -> Response:
     """A problem with a published file: it is withdrawn at once, on every channel, and an incident is opened."""
     found = _file(c)
-    review.report_problem(c.console.parts, found.item_id, c.account.actor, c.form.get("what", ""))
+    actions.report_problem(c.console.parts, found.item_id, c.account.actor, c.form.get("what", ""))
     c.console.app.write_log_files()
     return c.go("/gallery/withdrawn", c._("Withdrawn. The privacy officer has an incident to look at."))
 
@@ -115,7 +115,7 @@ def done(c: Call) -> Response:
 
 def close_incident(c: Call) -> Response:
     """How an incident ended."""
-    outcome = review.reason(c.form.get("outcome", ""))
+    outcome = actions.reason(c.form.get("outcome", ""))
     c.console.store.review.close_incident(c.console.clock(), c.account.actor, c.number("incident"), outcome)
     c.console.app.write_log_files()
     return c.go("/gallery/withdrawn", c._("The incident is closed."))

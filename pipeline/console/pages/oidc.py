@@ -5,8 +5,8 @@ from __future__ import annotations
 from starlette.responses import RedirectResponse, Response
 
 from pipeline.console.oidc_client import OidcError
-from pipeline.console.pages.door import signed_in
-from pipeline.console.routing import Call, NotFound
+from pipeline.console.pages.sign_in import signed_in
+from pipeline.console.request import Call, NotFound
 from pipeline.errors import BeeldwachtError
 
 

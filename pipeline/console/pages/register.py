@@ -13,17 +13,17 @@ from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
 
 from consent_sync.notices import as_csv, notices
-from pipeline import rights
-from pipeline.consent_rules import may_in, spread, turns_sixteen
-from pipeline.console.routing import Call, NotFound, whole
+from pipeline.console.request import Call, NotFound, whole
+from pipeline.domain.types import Medium, Person, Register
 from pipeline.errors import BeeldwachtError
-from pipeline.lab import Lab
-from pipeline.policy import may_match
-from pipeline.reasons import explain
-from pipeline.recall import due
-from pipeline.register_sync import HEARTBEAT
-from pipeline.service import lab_options
-from pipeline.types import Medium, Person, Register
+from pipeline.officer import person_rights
+from pipeline.people.register_sync import HEARTBEAT
+from pipeline.publishing.recall import due
+from pipeline.rules.consent import may_in, spread, turns_sixteen
+from pipeline.rules.reasons import explain
+from pipeline.rules.verdicts import may_match
+from pipeline.sandbox.client import Lab
+from pipeline.service.service import lab_options
 
 _PAGE = 100
 _SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/heic": ".heic"}
@@ -107,7 +107,7 @@ def export(c: Call) -> Response:
     folder = Path(tempfile.mkdtemp(prefix="export-", dir=c.console.app.settings.path("data")))
     lab = Lab(replace(lab_options(parts), embedders=()))
     try:
-        facts = rights.export(person_id, folder, parts, lab, c.console.app.register_folder(), c.language,
+        facts = person_rights.export(person_id, folder, parts, lab, c.console.app.register_folder(), c.language,
                               c.account.actor)  # fmt: skip
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -122,7 +122,7 @@ def export(c: Call) -> Response:
 
 def erase(c: Call) -> Response:
     """Erase a person, with the name typed as the register has it, and show the receipt (GDPR art. 17)."""
-    receipt = rights.erase(c.request.path_params["person"], c.form.get("confirm", ""), c.console.parts,
+    receipt = person_rights.erase(c.request.path_params["person"], c.form.get("confirm", ""), c.console.parts,
                            c.console.app.register_folder(), False, c.account.actor)  # fmt: skip
     c.console.app.write_log_files()
     return c.page("erased.html", receipt=receipt)

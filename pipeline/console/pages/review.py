@@ -10,21 +10,21 @@ from typing import Any
 
 from starlette.responses import Response
 
-from pipeline import review
-from pipeline.console.alike import MOST_ITEMS
-from pipeline.console.darkroom import FILM_SECOND
-from pipeline.console.film_view import best_second, view
+from pipeline.console.film_player import best_second, view
 from pipeline.console.pages.film import NEVER_KEPT, seconds_of, source_of, span_of
-from pipeline.console.routing import Call, NotFound, Refused, whole
-from pipeline.console.words import evidence, sentence
+from pipeline.console.previews import FILM_SECOND
+from pipeline.console.request import Call, NotFound, Refused, whole
+from pipeline.console.sentences import evidence, sentence
+from pipeline.console.similar_faces import MOST_ITEMS
+from pipeline.domain.json_forms import box_in
+from pipeline.domain.lifecycle import State
+from pipeline.domain.types import Box, JsonObject, Medium
 from pipeline.errors import BeeldwachtError, ChildError, Conflict, KeyUnknown, OriginalGone
-from pipeline.lifecycle import State
-from pipeline.marks import MarkKind
-from pipeline.policy import may_in
-from pipeline.reasons import HoldReason
-from pipeline.store.records import Item
-from pipeline.types import Box, JsonObject, Medium
-from pipeline.wire import box_in
+from pipeline.officer import actions
+from pipeline.redaction.manual_marks import MarkKind
+from pipeline.rules.reasons import HoldReason
+from pipeline.rules.verdicts import may_in
+from pipeline.store.rows import Item
 
 _MOST_FOUND = 12
 _MOST_TOLD = 5
@@ -62,15 +62,15 @@ def item(c: Call) -> Response:
 
 def original(c: Call) -> Response:
     """The original, for the eyes of an officer: logged, and cached by nobody. Of a film, one moment of it."""
-    found = review.item_of(c.console.parts, c.number("item"))
+    found = actions.item_of(c.console.parts, c.number("item"))
     c.console.store.review.viewed(c.console.clock(), c.account.actor, found.id)
     return _jpeg(c, found, second=seconds_of(c.query.get("at", ""), FILM_SECOND))
 
 
 def face(c: Call) -> Response:
     """One face of the original, larger."""
-    found = review.item_of(c.console.parts, c.number("item"))
-    verdict = review.face_of(c.console.parts, found.id, c.number("face"))
+    found = actions.item_of(c.console.parts, c.number("item"))
+    verdict = actions.face_of(c.console.parts, found.id, c.number("face"))
     c.console.store.review.viewed(c.console.clock(), c.account.actor, found.id)
     board = c.console.store.views.board(found.id)
     second = best_second(verdict, board) if board else FILM_SECOND
@@ -80,7 +80,7 @@ def face(c: Call) -> Response:
 def people(c: Call) -> Response:
     """People of the register whose name or id holds what was typed; those of the event's groups first."""
     number = c.number("item")
-    found = review.item_of(c.console.parts, number)
+    found = actions.item_of(c.console.parts, number)
     face = _int(c.query.get("face", "0"))
     wanted = " ".join(c.query.get(f"person-{face}", "").split()).casefold()
     register = c.console.store.register.current()
@@ -118,7 +118,7 @@ def act(c: Call) -> Response:
 def alike(c: Call) -> Response:
     """Faces of the same event that resemble this one; looks for a few seconds, and says how much is left."""
     parts, settings = c.console.parts, c.console.app.settings
-    found, face = review.item_of(parts, c.number("item")), c.number("face")
+    found, face = actions.item_of(parts, c.number("item")), c.number("face")
     version = c.console.store.review.version
     if not settings.matching.enabled:
         return c.page("review_alike.html", item=found, face=face, found=[], left=0, off=True, version=version)
@@ -131,14 +131,14 @@ def alike(c: Call) -> Response:
 
 def together(c: Call) -> Response:
     """Give the faces that were ticked one name; what changed meanwhile is left alone, and said."""
-    person, why = _who(c, c.form.get("person", "")), review.reason(c.form.get("why", ""))
+    person, why = _who(c, c.form.get("person", "")), actions.reason(c.form.get("why", ""))
     done, not_done = 0, []
     for ticked in c.many.get("face", [])[:MOST_ITEMS]:
         number, face, seen = [*map(_int, ticked.split(":")), -1, -1][:3]
         try:
-            found = review.item_of(c.console.parts, number)
+            found = actions.item_of(c.console.parts, number)
             redo = found.state is State.PUBLISHED
-            review.name_face(c.console.parts, found.id, face, person, c.account.actor, redo, why, seen)
+            actions.name_face(c.console.parts, found.id, face, person, c.account.actor, redo, why, seen)
             done += 1
         except BeeldwachtError as e:
             not_done.append(c.say(e))
@@ -153,29 +153,29 @@ def _act(c: Call, number: int, what: str) -> str:
     seen = _int(c.form.get("seen", "-1"))
     verb, _, rest = what.partition(":")
     if verb in {"cover", "widen", "figure"}:
-        box = box_in(review.face_of(parts, number, _int(rest))["box"])
-        review.cover(parts, number, MarkKind(verb), box, by, why, seen)
+        box = box_in(actions.face_of(parts, number, _int(rest))["box"])
+        actions.cover(parts, number, MarkKind(verb), box, by, why, seen)
     elif verb == "region":
-        review.cover(parts, number, MarkKind.REGION, _drawn(c), by, why, seen, span_of(c))
+        actions.cover(parts, number, MarkKind.REGION, _drawn(c), by, why, seen, span_of(c))
     elif verb == "speakers":
         typed = [] if rest == "nobody" else [t for t in re.split("[,;]", c.form.get("speakers", "")) if t.strip()]
         if not typed and rest != "nobody":
             raise Refused(400, c._("Type who can be heard, or choose nobody."))
         said = [_who(c, t) for t in typed]
-        review.say_speakers(parts, number, said, by, review.reason(why), _published(c, number), seen)
+        actions.say_speakers(parts, number, said, by, actions.reason(why), _published(c, number), seen)
     elif verb == "deny":
-        review.deny(parts, number, _int(rest), by, why, seen)
+        actions.deny(parts, number, _int(rest), by, why, seen)
     elif verb == "name":
         face, _, person = rest.partition(":")
         person = person or _who(c, c.form.get(f"person-{face}", ""))
-        review.name_face(parts, number, _int(face), person, by, _published(c, number), review.reason(why), seen)
+        actions.name_face(parts, number, _int(face), person, by, _published(c, number), actions.reason(why), seen)
     elif verb == "unname":
-        review.reason(why)
-        review.unname_face(parts, number, _int(rest), by, _published(c, number), seen)
+        actions.reason(why)
+        actions.unname_face(parts, number, _int(rest), by, _published(c, number), seen)
     elif verb == "unmark":
-        review.uncover(parts, number, _int(rest), by, why, seen)
+        actions.uncover(parts, number, _int(rest), by, why, seen)
     elif verb in {"approve", "reject", "retry"}:
-        {"approve": review.approve, "reject": review.reject, "retry": review.retry}[verb](parts, number, by, why, seen)
+        {"approve": actions.approve, "reject": actions.reject, "retry": actions.retry}[verb](parts, number, by, why, seen)
     else:
         raise Refused(400, c._("This is not known."))
     return {
@@ -198,7 +198,7 @@ def _who(c: Call, typed: str) -> str:
 
 
 def _published(c: Call, number: int) -> bool:
-    return review.item_of(c.console.parts, number).state is State.PUBLISHED
+    return actions.item_of(c.console.parts, number).state is State.PUBLISHED
 
 
 def _drawn(c: Call) -> Box:

@@ -14,13 +14,14 @@ from pathlib import Path
 
 from starlette.responses import JSONResponse, Response
 
-from pipeline import event_file, names
-from pipeline.console.routing import Call, NotFound, Refused, whole
+from pipeline.console.request import Call, NotFound, Refused, whole
+from pipeline.domain import file_names
+from pipeline.domain.file_names import EVENT_FILE
+from pipeline.domain.lifecycle import State
+from pipeline.domain.types import Event
 from pipeline.errors import BeeldwachtError
-from pipeline.lifecycle import State
-from pipeline.names import EVENT_FILE
+from pipeline.intake import event_file
 from pipeline.store.uploads import Upload, UploadError
-from pipeline.types import Event
 
 PIECE = 4 << 20
 KINDS = ("excursion", "celebration", "sports", "lesson", "other")
@@ -43,12 +44,12 @@ def mine(c: Call) -> Response:
 
 def begin(c: Call) -> Response:
     """A new upload, or the unfinished one of the same file; says from where to go on."""
-    name = names.safe(c.form.get("name", ""), "file")
+    name = file_names.safe(c.form.get("name", ""), "file")
     size = whole(c.form.get("size", "")) or 0
     most = c.console.app.settings.work.max_file_mib << 20
     if not 0 < size <= most:
         raise Refused(413, c._("A file has at most {} MiB, and something in it.").format(most >> 20))
-    if names.ignored(name):
+    if file_names.ignored(name):
         raise Refused(400, c._("A file of this name is not taken: {}").format(name))
     event = _event(c)
     for key in c.console.store.uploads.abandoned(c.console.clock() - _KEPT):
@@ -127,7 +128,7 @@ def _event(c: Call) -> str:
     groups = [g for g in c.many.get("groups", []) if g in known]
     if not title or kind not in KINDS:
         raise Refused(400, c._("Say what the occasion was, and of which kind."))
-    name = names.safe(f"{day.isoformat()} {title}", names.UNSORTED)
+    name = file_names.safe(f"{day.isoformat()} {title}", file_names.UNSORTED)
     facts = {"title": title, "date": day.isoformat(), "kind": kind, "groups": groups, "uploader": c.account.name,
              "permission": permission}  # fmt: skip
     # JSON's strings and lists are TOML's too; anything that is not, the parse below refuses.

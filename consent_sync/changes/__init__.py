@@ -1,0 +1,1 @@
+"""What changed in the register, and which changes wait for a person. Pure."""

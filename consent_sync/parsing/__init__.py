@@ -1,0 +1,1 @@
+"""Cells, rows and tables: from text to people and consents. Pure."""

@@ -1,0 +1,1 @@
+"""Running detectors over a photo: scales, zoom and fusion."""

@@ -1,0 +1,1 @@
+"""Face detectors and recognisers, one file for each."""

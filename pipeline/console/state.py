@@ -1,0 +1,34 @@
+"""What the pages of one running console share: the application, sign-ins, templates, previews."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pipeline.app import App
+from pipeline.console.auth import Auth
+from pipeline.console.oidc_client import OidcClient
+from pipeline.console.previews import Darkroom
+from pipeline.console.render import Pages
+from pipeline.console.similar_faces import Memory
+
+
+class Console:
+    """Everything that a page may use."""
+
+    def __init__(self, app: App) -> None:
+        self.app = app
+        self.parts = app.parts
+        self.store = app.store
+        self.clock = app.parts.clock
+        self.auth = Auth(app.store, app.parts.clock, app.settings.console)
+        self.pages = Pages(app.settings.school)
+        self.darkroom = Darkroom(app.parts)
+        self.memory = Memory(self.darkroom)
+        self.counted: tuple[date, dict[str, dict[str, int]]] | None = None
+        """The charts of the days before this one."""
+        oidc = app.settings.console.oidc
+        self.outside = OidcClient(oidc, app.parts.clock) if oidc.issuer else None
+
+    def close(self) -> None:
+        """Let go of the child processes that decode pictures for the pages."""
+        self.darkroom.close()

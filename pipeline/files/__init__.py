@@ -1,0 +1,1 @@
+"""Every move, rename, seal and deletion on disk, and the keys."""

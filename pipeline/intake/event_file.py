@@ -1,0 +1,75 @@
+"""event.toml: what staff say about an occasion. Written by people, so every mistake in it is a message, not a stop."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.domain.file_names import EVENT_FILE
+from pipeline.domain.types import Event
+
+_MAX_BYTES = 64 * 1024
+_TEXTS = ("title", "kind", "uploader", "permission")
+
+
+def parse(name: str, text: str) -> Event:
+    """The event that the text describes. What is wrong ends up in `problem`; then the files wait for a person."""
+    try:
+        facts = tomllib.loads(text)
+    except (ValueError, RecursionError) as e:  # also numbers of thousands of digits, and brackets within brackets
+        return Event(name, problem=f"event.toml is not valid TOML: {e}")
+    problems = [f"unknown key {k!r}" for k in facts if k not in {*_TEXTS, "date", "groups"}]
+    for key in _TEXTS:
+        if not isinstance(facts.get(key, ""), str):
+            problems.append(f"{key} must be text in quotes")
+        elif not facts.get(key, "").isprintable():
+            problems.append(f"{key} must be one line without control characters")
+    day, groups = _day(facts.get("date")), facts.get("groups", [])
+    if "date" in facts and day is None:
+        problems.append("date must be a day such as 2026-11-01")
+    if not (isinstance(groups, list) and all(isinstance(g, str) and g.strip() and g.isprintable() for g in groups)):
+        problems.append('groups must be a list of class names, such as ["1A", "2B"]')
+    if problems:
+        return Event(name, problem="event.toml: " + "; ".join(problems))
+    title, kind, uploader, permission = (facts.get(k, "") for k in _TEXTS)
+    return Event(name, title, day, kind, tuple(groups), uploader, permission)
+
+
+def read(inbox: Path, event: str, file: Path) -> Event:
+    """The event of a file in the inbox: the nearest event.toml between it and the event's folder."""
+    folder = file.parent
+    while folder != inbox and inbox in folder.parents:
+        path = folder / EVENT_FILE
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except FileNotFoundError:
+            folder = folder.parent
+            continue
+        except OSError as e:
+            return Event(event, problem=f"event.toml cannot be read ({e.strerror})")
+        try:
+            with os.fdopen(fd, "rb") as f:
+                data = f.read(_MAX_BYTES + 1)
+        except OSError as e:
+            return Event(event, problem=f"event.toml cannot be read ({e.strerror})")
+        if len(data) > _MAX_BYTES:
+            return Event(event, problem="event.toml is larger than 64 KiB")
+        try:
+            return parse(event, data.decode("utf-8-sig"))
+        except UnicodeDecodeError:
+            return Event(event, problem="event.toml is not UTF-8 text")
+    return Event(event)
+
+
+def _day(value: Any) -> date | None:
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""The decision log: its chain, signed copies, sentences and replay."""

@@ -1,0 +1,126 @@
+"""What the log says of people: the register, enrolment, accounts, access and erasure. Pure; people by their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from pipeline.log.vocabulary import Body, Lines, Say, part
+
+_ROLES = {"communicator": "communicatie", "officer": "privacyfunctionaris", "administrator": "beheerder"}
+
+
+def _loaded(b: Body, say: Say, language: str) -> Iterator[str]:
+    counts = ", ".join(f"{n} {part(k, language)}" for k, n in b["diff"]["counts"].items() if n)
+    yield say(f"register version {b['version']}: {b['rows']} rows; {counts or 'no change'}",
+              f"registerversie {b['version']}: {b['rows']} rijen; {counts or 'geen verandering'}")  # fmt: skip
+    yield from (say(f"row {p['row']}, {p['column']}: expected {p['expected']}",
+                    f"rij {p['row']}, {p['column']}: deze waarde is niet te lezen") for p in b["problems"])  # fmt: skip
+
+
+def _enrolled(b: Body, say: Say, language: str) -> Iterator[str]:
+    if "enrolled" not in b:
+        yield say(f"templates of register version {b['version']}: {b['kept']} people keep theirs",
+                  f"sjablonen van registerversie {b['version']}: {b['kept']} personen houden het hunne")  # fmt: skip
+        return
+    n = len(b["enrolled"])
+    yield say(f"register version {b['version']}: {n} people have a template",
+              f"registerversie {b['version']}: {n} personen hebben een sjabloon")  # fmt: skip
+    yield from (say(f"{p} has none", f"{p} heeft er geen") + f": {part(w, language)}"
+                for p, w in b["not_enrolled"].items())  # fmt: skip
+    yield from (say(f"portrait of {r['person']} refused: {r['why']}", f"portret van {r['person']} geweigerd")
+                for r in b["portraits_refused"])  # fmt: skip
+    yield from (say(f"{a['first']} and {a['second']} look alike", f"{a['first']} en {a['second']} lijken op elkaar")
+                + f" (score {a['score']:.2f})" for a in b.get("alike", ()))  # fmt: skip
+    if b.get("problem"):
+        yield say(f"nobody could be enrolled: {b['problem']}", "niemand kon worden opgenomen")
+
+
+def _templates_deleted(b: Body, say: Say, _: str) -> Iterator[str]:
+    people = ", ".join(b["people"])
+    yield say(f"{b['deleted']} templates deleted of {people}: consent, person or portrait has ended",
+              f"{b['deleted']} sjablonen gewist van {people}: toestemming, persoon of portret is vervallen")
+
+
+def _calibrated(b: Body, say: Say, _: str) -> Iterator[str]:
+    low, high = b["95 % interval"]
+    wrong, strangers = b["named wrongly"], b["portraits compared as strangers"]
+    right, guests = b["named rightly"], b["portraits compared as guests"]
+    rate = b["wrong shows per 1,000 photos"]
+    yield say(
+        f"calibrated on {b['people']} people: {wrong} of {strangers} strangers named, {rate} wrong shows per 1,000 "
+        f"photos ({low} to {high}), {right} of {guests} guests named",
+        f"geijkt op {b['people']} personen: {wrong} van {strangers} vreemden benoemd, {rate} keer ten onrechte "
+        f"zichtbaar per 1.000 foto's ({low} tot {high}), {right} van {guests} gasten benoemd",
+    )
+    yield from (say(f"{p['first']} and {p['second']} come close", f"{p['first']} en {p['second']} lijken op elkaar")
+                + f" (score {p['score']:.2f})" for p in b["pairs"])  # fmt: skip
+
+
+def _account(english: str, dutch: str) -> Callable[[Body, Say, str], Iterator[str]]:
+    def describe(b: Body, say: Say, _: str) -> Iterator[str]:
+        name = b["account"]
+        who = say(name, "de eerste beheerder" if name == "the first administrator" else name)
+        roles = ", ".join(say(r, _ROLES.get(r, r)) for r in b.get("roles", ()))
+        yield say(english, dutch).format(who) + (f" ({roles})" if roles else "")
+
+    return describe
+
+
+def _signed_in(b: Body, say: Say, _: str) -> Iterator[str]:
+    how = {"password": "wachtwoord", "one-time code": "eenmalige code"}.get(b["how"], b["how"])
+    yield say(f"signed in to the console by {b['how']}", f"aangemeld bij de console met {how}")
+
+
+def _blocked(b: Body, say: Say, __: str) -> Iterator[str]:
+    what, _, which = b["key"].partition(":")
+    dutch = {"name": "naam", "address": "adres"}.get(what, what)
+    yield say(f"{b['failures']} failed sign-ins of {what} {which}: it waits {b['wait_seconds']} seconds",
+              f"{b['failures']} mislukte aanmeldingen van {dutch} {which}: wacht {b['wait_seconds']} seconden")
+
+
+def _erased(b: Body, say: Say, language: str) -> Iterator[str]:
+    rows = ", ".join(f"{n} {part(what, language)}" for what, n in b["rows"].items() if n)
+    yield say(f"{b['person']} was erased: {rows or 'nothing was left'}; {b['files']} files deleted",
+              f"{b['person']} is gewist: {rows or 'er was niets meer'}; {b['files']} bestanden weggehaald")  # fmt: skip
+
+
+def _exported(b: Body, say: Say, _: str) -> Iterator[str]:
+    yield say(
+        f"everything held of {b['person']} was written out: {b['pictures']} pictures, {b['forms']} forms",
+        f"alles van {b['person']} is uitgeschreven: {b['pictures']} afbeeldingen, {b['forms']} formulieren",
+    )
+
+
+def _register_held(b: Body, say: Say, language: str) -> Iterator[str]:
+    count = len(b.get("waiting", {}))
+    yield say(f"changes of {count} people wait for a confirmation (`beeldwacht register sync --confirm NAME`)",
+              f"wijzigingen van {count} personen wachten op een bevestiging")  # fmt: skip
+    if language != "nl":
+        yield from b.get("stopped", [])
+    elif b.get("stopped"):
+        yield "een rem hield de wijzigingen tegen"
+    yield from (f"{person}: {part(why, language)}" for person, why in b.get("waiting", {}).items())
+
+
+def _register_refused(b: Body, say: Say, _: str) -> Iterator[str]:
+    yield say(f"the register was not taken over; the one before stays in force: {b['why']}",
+              "het register is niet overgenomen; het vorige blijft gelden")  # fmt: skip
+
+
+def _notices_taken(b: Body, say: Say, _: str) -> Iterator[str]:
+    yield say(f"{b['notices']} notices were taken along", f"{b['notices']} berichten zijn meegenomen")
+
+
+PEOPLE: Lines = {
+    "register.loaded": _loaded, "register.enrolled": _enrolled, "register.held": _register_held,
+    "register.refused": _register_refused, "register.notices_taken": _notices_taken,
+    "templates.deleted": _templates_deleted, "matching.calibrated": _calibrated,
+    "account.added": _account("account {} was made", "account {} is gemaakt"),
+    "account.invited": _account("a one-time code for {} was made", "een eenmalige code voor {} is gemaakt"),
+    "account.password": _account("{} has a new password", "{} heeft een nieuw wachtwoord"),
+    "account.roles": _account("the roles of {} changed", "de rollen van {} zijn gewijzigd"),
+    "account.locked": _account("account {} was locked", "account {} is geblokkeerd"),
+    "account.unlocked": _account("account {} was unlocked", "account {} is weer open"),
+    "account.signed_in": _signed_in, "account.blocked": _blocked, "person.erased": _erased,
+    "person.exported": _exported,
+}  # fmt: skip

@@ -1,0 +1,1 @@
+"""Doctor, backup, setup and the service manager."""

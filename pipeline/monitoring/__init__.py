@@ -1,0 +1,1 @@
+"""Facts, alarms, metrics, and the verification of the log."""

@@ -1,0 +1,1 @@
+"""The register in force, portraits, templates, and the gallery of an event."""

@@ -1,0 +1,201 @@
+"""From the school's source to the register in force: read, hold back what has to wait, apply, log.
+
+What hides comes into force at once; what shows more may be stopped by a brake until somebody confirms it by name
+(`consent_sync.changes.safeguards`). Log entries and outcomes hold ids and counts, never names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from consent_sync.changes.safeguards import Brakes, Settled, Wait, counts, recorded, settle
+from consent_sync.loaded import LoadedRegister, RegisterError
+from consent_sync.loader import Spec, load_spec
+from pipeline.domain.types import JsonObject
+from pipeline.store import Store
+
+HEARTBEAT = "register"
+ENROLLED = "register.enrolled"
+_DAY = 86400.0
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What reading a register led to. `version` is the one in force afterwards, `applied` whether it is a new one."""
+
+    loaded: LoadedRegister
+    settled: Settled
+    version: int
+    applied: bool
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a brake held something back."""
+        return bool(self.settled.stopped)
+
+    @property
+    def waiting(self) -> Mapping[str, Wait]:
+        """Of whom something waits, and why."""
+        return self.settled.waiting
+
+
+def plan(
+    store: Store, loaded: LoadedRegister, now: datetime, brakes: Brakes, confirmed: bool, max_age_days: float = 0
+) -> Settled:
+    """What of a register that was read would come into force now. Changes nothing."""
+    old = store.register.current()
+    new = recorded(old, loaded.register(old.version + 1), loaded.hashed)
+    new = replace(new, rules=store.register.rules)
+    doubt = ""
+    if max_age_days and loaded.modified is not None:
+        age = (now.timestamp() - loaded.modified) / _DAY
+        if age > max_age_days:
+            doubt = (
+                f"{loaded.file} was written {age:.0f} days ago (max_age_days is {max_age_days:g}): nobody is granted"
+            )
+    return settle(
+        old, new, now.date(), unclear=loaded.unclear, brakes=brakes, doubt=doubt, confirmed=confirmed
+    )  # fmt: skip
+
+
+def apply(
+    store: Store, loaded: LoadedRegister, settled: Settled, now: datetime, actor: str, confirmed_by: str = ""
+) -> int:
+    """Make what was settled the register, in one transaction with its log entry. Returns the version."""
+    body: JsonObject = {
+        "diff": settled.applied.summary(),
+        "problems": [{"row": p.row, "column": p.column, "expected": p.expected} for p in loaded.problems],
+        "remarks": list(loaded.remarks), **held_facts(settled),
+    }  # fmt: skip
+    return store.register.replace(
+        now, actor, loaded.file, loaded.source_sha256, loaded.row_count, settled.register.people,
+        settled.register.consents.values(), body, confirmed_by,
+    )  # fmt: skip
+
+
+def portraits_mark(version: int, loaded: LoadedRegister) -> str:
+    """A short text that changes with the register's version and with any portrait: what was enrolled from what."""
+    parts = [str(version), *(f"{p}:{x.sha256}" for p, xs in sorted(loaded.portraits.items()) for x in xs)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def held_facts(settled: Settled) -> JsonObject:
+    """What waits, and which brakes stopped it, for the log."""
+    if not settled.waiting and not settled.stopped:
+        return {}
+    return {"waiting": {p: str(w) for p, w in settled.waiting.items()}, "waiting_counts": counts(settled.waiting),
+            "stopped": list(settled.stopped)}  # fmt: skip
+
+
+def sync(
+    spec: Spec,
+    store: Store,
+    now: datetime,
+    actor: str,
+    *,
+    brakes: Brakes,
+    max_age_days: float = 0,
+    confirmed_by: str = "",
+    dry_run: bool = False,
+    progress: Progress = lambda *_: None,
+) -> Outcome:
+    """Read the configured source once and bring the register in line with it; `dry_run` changes and logs nothing.
+
+    A new version is made only when something changed. What is held back is logged when it differs from the last time.
+
+    Raises:
+        RegisterError: when the source cannot be trusted as a whole: then nothing changes, and that is logged.
+    """
+    try:
+        loaded = load_spec(spec, on=now.date(), progress=lambda done, of: progress("reading forms", done, of))
+    except RegisterError as e:
+        if not dry_run:
+            _beat(store, now, actor, "register.refused", {"why": str(e)})
+        raise
+    settled = plan(store, loaded, now, brakes, bool(confirmed_by), max_age_days)
+    version, applied = store.register.current().version, False
+    if dry_run:
+        return Outcome(loaded, settled, version, applied)
+    if not settled.applied.empty or version == 0 or (confirmed_by and not settled.wanted.empty):
+        version, applied = apply(store, loaded, settled, now, actor, confirmed_by), True
+    kind = "register.held" if settled.waiting or settled.stopped else ""
+    facts = held_facts(settled) | {"problems": len(loaded.problems), "sha256": loaded.source_sha256}
+    _beat(store, now, actor, kind, facts, logged=applied, version=version)
+    return Outcome(loaded, settled, version, applied)
+
+
+def _beat(
+    store: Store, now: datetime, actor: str, kind: str, facts: JsonObject, logged: bool = False, version: int = 0
+) -> None:
+    """Remember how the last reading went; log it when it is news and no other entry holds it."""
+    last = store.items.heartbeat(HEARTBEAT)
+    news = last is None or last[1].get("facts") != facts or last[1].get("kind") != kind
+    if kind and news and not logged:
+        store.journal.note(now, kind, actor, facts)
+    read = {"read_at": now.isoformat()} if kind != "register.refused" else {"read_at": last and last[1].get("read_at")}
+    store.items.beat(now, HEARTBEAT, {"kind": kind, "facts": facts, "version": version, **read})
+
+
+class RegisterTimer(threading.Thread):
+    """Reads the register again every so often, and when its files changed and stand still. Ends with `stop`.
+
+    `run_once` does the work and handles its own errors; `seconds` is a clock that only moves forward.
+    """
+
+    def __init__(
+        self,
+        files: tuple[Path, ...],
+        every_seconds: float,
+        settle_seconds: float,
+        seconds: Callable[[], float],
+        run_once: Callable[[], None],
+    ) -> None:
+        super().__init__(name="register", daemon=True)
+        self._files = files
+        self._every = every_seconds
+        self._settle = settle_seconds
+        self._seconds = seconds
+        self._run_once = run_once
+        self._stopping = threading.Event()
+        self._seen: object = None
+        self._since = 0.0
+        self._done: object = None
+        self._next = 0.0
+
+    def run(self) -> None:
+        """Look until told to stop."""
+        while not self._stopping.is_set():
+            if self.due():
+                self._run_once()
+            self._stopping.wait(min(1.0, max(0.1, self._settle / 2)))
+
+    def due(self) -> bool:
+        """Whether it is time to read: the first time, the timer, or a change that has settled."""
+        now, state = self._seconds(), self._state()
+        if state != self._seen:
+            self._seen, self._since = state, now
+        settled = not self._files or now - self._since >= self._settle
+        if not settled or not (now >= self._next or state != self._done):
+            return False
+        self._done, self._next = state, now + self._every
+        return True
+
+    def stop(self) -> None:
+        """Stop after what is being read."""
+        self._stopping.set()
+
+    def _state(self) -> object:
+        found: list[object] = []
+        for path in self._files:
+            try:
+                stat = path.stat()
+                found.append((stat.st_ino, stat.st_size, stat.st_mtime_ns))
+            except OSError as e:  # gone, or out of reach: reading it will say so
+                found.append(e.errno)
+        return found

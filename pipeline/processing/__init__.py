@@ -1,0 +1,1 @@
+"""From a queued item to a recorded decision."""

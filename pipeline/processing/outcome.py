@@ -1,0 +1,72 @@
+"""What films and sound recordings have in common at their end: one file per plan, and the record of the decision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+from pipeline.domain.film import Stretch
+from pipeline.domain.lifecycle import State
+from pipeline.domain.types import Check
+from pipeline.kill_points import reach
+from pipeline.processing.context import Parts
+from pipeline.redaction.verification import failed_checks
+from pipeline.sandbox.client import Product
+from pipeline.store.rows import Decision, Draft, Item
+
+Key = TypeVar("Key")
+
+
+def work_name(item: Item, channel: str) -> str:
+    """The file in work/ that an attempt writes for a channel."""
+    return f"{item.id}-{item.revision + 1}-{channel}.partial"
+
+
+def look_name(item: Item, parts: Parts) -> str:
+    """The note in work/ with what the first pass saw; it is of no use to other detectors."""
+    engines = "".join(parts.engines.get(d, "")[:4] for d in parts.settings.detection.detectors)
+    return f"look-{item.sha256[:32]}-{engines}"
+
+
+def leftovers(item: Item, parts: Parts) -> list[str]:
+    """The files in work/ that an attempt which did not come to its end may have left."""
+    return [look_name(item, parts), *(work_name(item, c) for c in parts.settings.channels)]
+
+
+def renditions(
+    item: Item, plans: Mapping[Key, Sequence[str]], make: Callable[[Key, str], Product], parts: Parts
+) -> tuple[dict[str, Sequence[Check]], list[Draft], list[str]]:
+    """One file for each plan, copied to every channel that has it: the checks, the drafts, and reasons to hold."""
+    checks: dict[str, Sequence[Check]] = {}
+    drafts: list[Draft] = []
+    hold: list[str] = []
+    for plan, channels in plans.items():
+        name = work_name(item, channels[0])
+        product = make(plan, name)
+        reach("work.rendered")
+        hold += [h for h in failed_checks(product.checks) if h not in hold]
+        for channel in channels:
+            own = work_name(item, channel)
+            if own != name:
+                parts.vault.duplicate(name, own)
+            checks[channel] = product.checks
+            drafts.append(Draft(channel, own, *parts.vault.seal(own), product.extension))
+    reach("work.sealed")
+    if hold:
+        for draft in drafts:
+            parts.vault.discard(draft.work_name)
+        drafts = []
+    return checks, drafts, hold
+
+
+def recorded(item: Item, owner: str, decision: Decision, parts: Parts) -> State:
+    """Record the decision; the note of the first pass is of no use any more. Raises LeaseLost."""
+    state = parts.store.items.record(parts.clock(), item, owner, decision).state
+    reach("work.decided")
+    parts.vault.discard(look_name(item, parts))
+    return state
+
+
+def total(stretches: Iterable[Stretch]) -> float:
+    """Seconds in all."""
+    return float(sum(s.end - s.start for s in stretches))

@@ -1,0 +1,1 @@
+"""Publish, recall and expire."""

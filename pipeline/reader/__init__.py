@@ -1,0 +1,1 @@
+"""The sandboxed process itself: all decoding and encoding, and its confinement."""

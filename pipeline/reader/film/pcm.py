@@ -1,0 +1,90 @@
+"""The sound of a film as samples, one piece after the other, from the film's beginning. Runs in the child only.
+
+Like the frames (pipeline.reader.film.frames): ffmpeg decodes into a pipe, memory does not grow with the film, and the same
+film gives the same samples every time. Sound that begins late has silence before it, and gaps are silent, so that it
+stays in step with the picture. More than two channels are mixed down to two here, before anything else is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import closing
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.domain.film import FilmFacts
+from pipeline.reader.film.ffmpeg import STALL_SECONDS, Tools, running
+from pipeline.reader.film.probe import input_options
+from pipeline.reader.media_errors import damaged_film
+
+Samples: TypeAlias = NDArray[np.int16]
+"""Shape (n, channels)."""
+
+BLOCKS = 200
+"""Blocks per second in which levels are measured."""
+
+_LONG_SECONDS = 2.0  # the sound may last this much longer than its container said
+_SHORT_SECONDS = 1.0  # ... and end this much, or 2 %, before its packets do
+_SHORT_PART = 0.02
+_IN_STEP = "aresample=async=1:min_hard_comp=0.05:first_pts=0"
+
+
+def read_sound(
+    path: Path, facts: FilmFacts, tools: Tools, rate: int, channels: int, stall_seconds: float = STALL_SECONDS
+) -> Generator[Samples, None, None]:
+    """All samples in pieces of up to a second (the last may be shorter), at `rate` Hz, with 1 or 2 channels.
+
+    Close it to end ffmpeg early. Raises `DamagedFilm` for sound that does not decode without errors to about the end
+    its packets have, for more than that, or when ffmpeg makes no progress.
+    """
+    most = int((max(facts.duration, facts.sound_end) + _LONG_SECONDS) * rate)
+    count = 0
+    with running(_command(path, facts, tools, rate, channels), stall_seconds=stall_seconds) as tool:
+        while True:
+            piece = np.empty((rate, channels), "<i2")
+            got = tool.read_into(piece.reshape(-1).view(np.uint8).data)
+            whole = got // (2 * channels)
+            count += whole
+            if count > most:
+                raise damaged_film(f"more sound than its {facts.duration:.2f} s")
+            if whole:
+                yield piece[:whole].astype(np.int16, copy=False)
+            if got < piece.nbytes:
+                break
+        status = tool.finish()
+        if status != 0 or got % (2 * channels):
+            raise tool.blame(status)
+        if count < (facts.sound_end - max(_SHORT_SECONDS, _SHORT_PART * facts.sound_end)) * rate:
+            raise damaged_film(f"{count / rate:.2f} s of sound of the {facts.sound_end:.2f} s that its packets promise")
+
+
+def levels(path: Path, facts: FilmFacts, tools: Tools) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """How loud the sound is, in `BLOCKS` a second: root mean square and peak of each, of the louder channel, 0 to 1."""
+    size = facts.sound_rate // BLOCKS
+    means: list[NDArray[np.float32]] = []
+    peaks: list[NDArray[np.float32]] = []
+    with closing(read_sound(path, facts, tools, facts.sound_rate, facts.sound_channels)) as pieces:
+        for piece in pieces:
+            whole = np.zeros((-(-len(piece) // size) * size, piece.shape[1]), np.float32)
+            whole[: len(piece)] = piece / np.float32(32768)
+            blocks = whole.reshape(-1, size, piece.shape[1])
+            means.append(np.sqrt((blocks**2).mean(axis=1)).max(axis=1))
+            peaks.append(np.abs(blocks).max(axis=(1, 2)))
+    if not means:
+        return np.zeros(0, np.float32), np.zeros(0, np.float32)
+    return np.concatenate(means), np.concatenate(peaks)
+
+
+def _command(path: Path, facts: FilmFacts, tools: Tools, rate: int, channels: int) -> list[str]:
+    command = [
+        tools.ffmpeg, "-nostdin", "-hide_banner", "-v", "error", "-xerror", "-threads", "1",
+        *input_options(facts.family), "-i", f"file:{path}",
+        "-map", f"0:{facts.sound_stream}", "-vn", "-sn", "-dn", "-af", _IN_STEP, "-ac", str(channels), "-ar", str(rate),
+        "-c:a", "pcm_s16le", "-f", "s16le", "pipe:1",
+    ]  # fmt: skip
+    if facts.video_stream >= 0 and facts.width:  # see pipeline.reader.film.frames: both readers count from the same moment
+        command += ["-map", f"0:{facts.video_stream}", "-c:v", "copy", "-f", "null", "-"]
+    return command

@@ -1,0 +1,1 @@
+"""Who may be seen and heard, and why: the protocol as code. Pure."""

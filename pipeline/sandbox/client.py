@@ -1,0 +1,209 @@
+"""What the service asks of a child process that reads media, and when it takes a new one."""
+
+from __future__ import annotations
+
+import base64
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.domain.json_forms import analysis_in, box_out, check_in, region_out
+from pipeline.domain.types import Analysis, Box, Check, JsonObject, Medium, Region, Style
+from pipeline.errors import ChildDied, ChildError, ChildRefused, EnginesUnfit
+from pipeline.sandbox.options import LabOptions
+from pipeline.sandbox.process import Conversation, Hear
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A written rendition: what was checked in the child, and what its detectors found in the result."""
+
+    extension: str
+    checks: tuple[Check, ...]
+    analysis: Analysis
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A small JPEG for a screen, and the size in pixels of the picture that it was made from."""
+
+    jpeg: bytes
+    width: int
+    height: int
+
+
+@dataclass(slots=True)
+class Doubt:
+    """When one of the readers that share weights last found its engines unfit, on the monotonic clock in seconds."""
+
+    since: float = -math.inf
+
+
+class Lab:
+    """One child process. Not for use by two threads at once; `kill` may be called from any thread.
+
+    What one reader with the same `doubt` finds of its engines makes each of the others prove its own before it goes on.
+    """
+
+    def __init__(self, options: LabOptions, doubt: Doubt | None = None) -> None:
+        self._options = options
+        self._doubt = doubt or Doubt()
+        self._talk = Conversation(options)
+        self._files = 0
+        self.unfit = False  # the engines did not see what they should, or did not load, when they were last asked
+        self._proven = 0.0
+        self.on_progress: Hear = lambda *_: None
+
+    @property
+    def confined(self) -> tuple[str, ...]:
+        """The limits that the child runs under, by name."""
+        return self._talk.confined
+
+    def start(self) -> None:
+        """Start the child if none runs, and replace one that has read many files. Raises ChildError."""
+        if self._talk.running and self._files >= self._options.recycle_after:
+            self.close()
+        if self._talk.running:
+            return
+        self._files = 0
+        try:
+            self._talk.start()
+        except EnginesUnfit:
+            self._found_unfit()
+            raise
+        self.unfit, self._proven = False, self._talk.started
+
+    def prove(self) -> None:
+        """Before work: the engines must have seen what is in the known photographs, not long ago.
+
+        Not long ago: within `prove_seconds`, and since another reader last found its engines unfit. A child does so
+        when it starts. One whose engines were not fit is started again, to see whether they are now. Raises
+        EnginesUnfit, or another ChildError.
+        """
+        if not self._talk.running:
+            if self._doubted:
+                self.start()
+            return
+        stale = time.monotonic() - self._proven >= self._options.prove_seconds
+        while stale or self._doubted:
+            asked = time.monotonic()
+            self._ask({"op": "prove"})
+            self._proven, stale = asked, False
+
+    @property
+    def _doubted(self) -> bool:
+        """Whether any reader, this one too, found its engines unfit since this one last proved its own."""
+        return self._proven <= self._doubt.since
+
+    def identify(self, path: Path) -> Medium:
+        """Whether a file is a photo, a film or a sound recording. Raises ChildError."""
+        try:
+            return Medium(self._ask_about(path, {"op": "identify"})["kind"])
+        except (KeyError, TypeError, ValueError) as e:
+            raise self._talk.nonsense(e) from e
+
+    def film(self, operation: str, path: Path, seconds: float = 0.0, **request: Any) -> JsonObject:
+        """One operation of pipeline.reader.film.operations on a film of so many seconds; `on_progress` hears how far it is.
+
+        An exception that `on_progress` raises ends the child, and comes out here. Raises ChildError.
+        """
+        o = self._options.film
+        self._files += operation == "film_facts"
+        allowed = o.patience_seconds + o.slowest * seconds
+        if "target" not in request:
+            return self._ask_about(path, {"op": operation, **request}, allowed, o.patience_seconds)
+        with self._talk.tray.collected(Path(request["target"])) as own:
+            asked = {"op": operation, **request, "target": str(own)}
+            return self._ask_about(path, asked, allowed, o.patience_seconds)
+
+    def analyse(self, path: Path, embed: bool) -> Analysis:
+        """Decode a photo, find every face, and describe the faces when `embed`. Raises ChildError."""
+        self._files += 1
+        try:
+            return analysis_in(self._ask_about(path, {"op": "analyse", "embed": embed}, grows=True))
+        except (KeyError, TypeError, ValueError) as e:
+            raise self._talk.nonsense(e) from e
+
+    def produce(
+        self, regions: Sequence[Region], style: Style, seed: int, path: Path, shown: Sequence[Box], embed: bool
+    ) -> Product:
+        """Cover regions of the photo analysed last, write it to `path`, and look at what was written.
+
+        Faces of the result that are not at one of the `shown` boxes are described when `embed`. Raises ChildError.
+        """
+        request: JsonObject = {
+            "op": "produce", "regions": [region_out(r) for r in regions], "style": str(style), "seed": seed,
+            "shown": [box_out(b) for b in shown], "embed": embed,
+        }  # fmt: skip
+        try:
+            with self._talk.tray.collected(path) as own:
+                value = self._ask({**request, "path": str(own)})
+            return Product(
+                str(value["extension"]), tuple(check_in(c) for c in value["checks"]), analysis_in(value["analysis"])
+            )
+        except (KeyError, TypeError, ValueError) as e:
+            raise self._talk.nonsense(e) from e
+
+    def preview(self, path: Path, longest: int, box: Box | None = None) -> Preview:
+        """A file, or the part of it in a box, as a JPEG of at most `longest` pixels. Raises ChildError."""
+        return self._preview("preview", path, longest, box)
+
+    def still(self, path: Path, facts: JsonObject, second: float, longest: int, box: Box | None = None) -> Preview:
+        """The frame of a film at about `second`, as `preview`; `facts` are those of `film_facts`. Raises ChildError."""
+        return self._preview("film_still", path, longest, box, facts=facts, second=second)
+
+    def _preview(self, operation: str, path: Path, longest: int, box: Box | None, **more: object) -> Preview:
+        self._files += 1
+        request: JsonObject = {"op": operation, "longest": longest, "box": box_out(box) if box else None, **more}
+        try:
+            value = self._ask_about(path, request)
+            jpeg = base64.b64decode(value["jpeg"], validate=True)
+            return Preview(jpeg, int(value["width"]), int(value["height"]))
+        except (KeyError, TypeError, ValueError) as e:
+            raise self._talk.nonsense(e) from e
+
+    def peak_memory(self) -> int:
+        """The most memory that the child ever held, in bytes; 0 where the system does not tell."""
+        return self._talk.peak_memory()
+
+    def kill(self) -> None:
+        """End the child and everything it may have started, at once."""
+        self._talk.kill()
+
+    def close(self) -> None:
+        """End the child and let go of its pipes."""
+        self._talk.close()
+
+    def _ask_about(
+        self, path: Path, request: JsonObject, seconds: float = 0.0, patience: float = 0.0, grows: bool = False
+    ) -> JsonObject:
+        """Ask about a file that is laid before the child for as long as the request takes."""
+        with self._talk.tray.lent(path) as own:
+            try:
+                return self._ask({**request, "path": str(own)}, seconds, patience, grows)
+            except EnginesUnfit as e:  # taken over by its file, it would have that wait for ever
+                self.unfit = False
+                raise ChildDied("The reader of media spoke of its engines instead of the file.") from e
+
+    def _ask(
+        self, request: JsonObject, seconds: float = 0.0, patience: float = 0.0, grows: bool = False
+    ) -> JsonObject:
+        """As `Conversation.ask`, with what its answer says of the engines, and of the memory that files left behind."""
+        try:
+            return self._talk.ask(request, self.on_progress, seconds, patience, grows)
+        except EnginesUnfit:
+            self._found_unfit()
+            raise
+        except ChildRefused as e:
+            if e.reason != "too_large":
+                raise
+            self.close()  # what files leave in its memory makes the next one too large as well
+            if self._files <= 1:
+                raise
+            raise ChildError(f"{e} It is tried again with a reader of its own.") from e
+
+    def _found_unfit(self) -> None:
+        self.unfit, self._doubt.since = True, time.monotonic()

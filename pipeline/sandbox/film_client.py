@@ -1,0 +1,130 @@
+"""A film as the child knows it: what can be asked about it, and what may be believed of the answers.
+
+The child has read a file that may be hostile. Whatever it says is read strictly; an answer that cannot be ends the
+child, and the item is tried again with another one, or fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pipeline.domain.film import Cover, FilmFacts, Look, Sample, Stretch
+from pipeline.domain.film_json_forms import (
+    covers_out,
+    facts_in,
+    look_in,
+    look_out,
+    samples_out,
+    stretches_in,
+    stretches_out,
+    whole,
+)
+from pipeline.domain.json_forms import check_in, face_in
+from pipeline.domain.types import Check, Face, JsonObject
+from pipeline.errors import ChildDied
+from pipeline.sandbox.client import Lab
+
+_PROOF = frozenset({"same_pictures", "same_size", "same_frames", "every_cover_in_every_frame", "rest_unchanged"})
+_PROOF_OF_SOUND = frozenset({"sound_muted", "sound_kept", "sound_length", "sound_in_step"})
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A film that was written: what was checked, and the faces found in it, each with its frame."""
+
+    checks: tuple[Check, ...]
+    found: tuple[tuple[int, Face], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FilmReader:
+    """One film or recording: where it is, what it is, and how to ask about it. Every method raises ChildError."""
+
+    path: Path
+    raw: JsonObject
+    facts: FilmFacts
+    lab: Lab
+
+    @classmethod
+    def opened(cls, path: Path, lab: Lab) -> FilmReader:
+        """What the film is, before anything of it is decoded."""
+        raw = lab.film("film_facts", path)
+        return cls(path, raw, _believed(lab, "facts", lambda: facts_in(raw)), lab)
+
+    @property
+    def length(self) -> float:
+        """Seconds, picture and sound."""
+        return max(self.facts.duration, self.facts.video_end, self.facts.sound_end)
+
+    def without_sound(self) -> FilmReader:
+        """The same film, as if it had none."""
+        return FilmReader(self.path, self.raw | {"sound": False}, replace(self.facts, sound=False), self.lab)
+
+    def look(self) -> tuple[Look, JsonObject]:
+        """The first pass over every frame, and the same as JSON, to be kept."""
+        raw = self._ask("film_look")
+        return _believed(self.lab, "tracks", lambda: look_in(raw)), raw
+
+    def described(self, look: Look, samples: tuple[Sample, ...]) -> tuple[Face, ...]:
+        """The faces of some detections with their embeddings, in this order."""
+        raw = self._ask("film_describe", look=look_out(look), samples=samples_out(samples))
+
+        def read() -> tuple[Face, ...]:
+            faces = tuple(face_in(f) for f in raw["faces"])
+            if len(faces) != len(samples):
+                raise ValueError("other faces than it was asked for")
+            return faces
+
+        return _believed(self.lab, "faces", read)
+
+    def speech(self) -> tuple[Stretch, ...]:
+        """Where somebody speaks."""
+        raw = self._ask("film_speech")
+        return _believed(self.lab, "stretches", lambda: stretches_in(raw["speech"]))
+
+    def written(self, look: Look, covers: tuple[Cover, ...], muted: tuple[Stretch, ...], **request: Any) -> Written:
+        """Write the film with these places covered and these stretches silent, and look at what was written.
+
+        `look` is what the first pass saw: the pictures must be the same.
+        """
+        raw = self._ask("film_produce", covers=covers_out(covers), muted=stretches_out(muted),
+                        fingerprint=look.fingerprint, **request)  # fmt: skip
+        needed = _PROOF | (_PROOF_OF_SOUND if self.facts.sound else frozenset())
+
+        def read() -> Written:
+            found = tuple((whole(f["frame"]), face_in(f["face"])) for f in raw["found"])
+            if any(frame < 0 for frame, _ in found):
+                raise ValueError("a frame before the first")
+            return Written(_checks(raw["checks"], needed), found)
+
+        return _believed(self.lab, "checks", read)
+
+    def recording(self, muted: tuple[Stretch, ...], target: Path) -> tuple[Check, ...]:
+        """Write the recording with these stretches silent, and listen to what was written."""
+        raw = self._ask("film_recording", target=str(target), muted=stretches_out(muted))
+        return _believed(self.lab, "checks", lambda: _checks(raw["checks"], _PROOF_OF_SOUND))
+
+    def _ask(self, operation: str, **request: object) -> JsonObject:
+        return self.lab.film(operation, self.path, self.facts.duration, facts=self.raw, **request)
+
+
+def _checks(values: Iterable[JsonObject], needed: frozenset[str]) -> tuple[Check, ...]:
+    """All checks. One that failed holds the film; that none was left out is looked at here."""
+    checks = tuple(check_in(c) for c in values)
+    missing = needed - {c.name for c in checks}
+    if missing and all(c.passed for c in checks):
+        raise ValueError(f"nothing about {', '.join(sorted(missing))}")
+    return checks
+
+
+def _believed(lab: Lab, what: str, read: Callable[[], Answer]) -> Answer:
+    """What an answer says. Raises ChildDied, and ends the child, when it cannot be."""
+    try:
+        return read()
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as e:
+        lab.close()
+        raise ChildDied(f"The reader of media gave {what} that make no sense ({type(e).__name__}: {e}).") from e

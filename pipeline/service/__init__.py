@@ -1,0 +1,1 @@
+"""The running service: one loop."""

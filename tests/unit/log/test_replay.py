@@ -1,0 +1,108 @@
+"""A recorded decision leads to its verdicts again, and to others when anything that it rests on was changed."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+from tests.unit.rules.test_verdicts import CHILD, ON, TEEN, register
+
+from pipeline.domain.types import Answer, Box, Detection, Event, Face, Medium, Reason, Register, Sighting
+from pipeline.log.chain import canonical
+from pipeline.log.replay import inputs, replay
+from pipeline.redaction import manual_marks
+from pipeline.redaction.manual_marks import Mark, MarkKind
+from pipeline.rules import verdicts as verdict_rules
+
+NOW = register(CHILD, TEEN)
+EVENT = Event("e")
+FACES = [Face(n, Detection(Box(n * 50.0, 10.0, n * 50.0 + 40, 50.0), 0.9, None, ("yunet",))) for n in range(4)]
+SEEN = [
+    Sighting(0, "P1", None, "P1", 9.123456789012, 2.0, 8.5, 2.5, 1e-4, "child", {"sface": 0.7}),
+    Sighting(1, None, Reason.UNKNOWN_PERSON, "P2", 8.0, 1.0, 8.5, 2.5, 1e-4, "child", {"sface": 0.5}),
+    Sighting(2, "P2", None, named_by="E1"),
+    Sighting(3, None, Reason.TOO_SMALL),
+]
+DENIED = Mark(1, 1, MarkKind.NOT_PERSON, None, "P1", (), "why", "E1", "at")
+
+
+def body(by_hand: tuple[Mark, ...] = (), before: dict[str, list[tuple[Box, str]]] | None = None) -> dict[str, Any]:
+    """A decision as it stands in the log, after its way through JSON."""
+    verdicts = {}
+    for channel in ("school", "personal"):
+        own = verdict_rules.judge(SEEN, NOW, EVENT, channel, Medium.PHOTO, ON)
+        own = manual_marks.as_before(own, FACES, before.get(channel, ())) if before is not None else own
+        own = manual_marks.reviewed(own, FACES, by_hand, (400, 300))
+        verdicts[channel] = [
+            {"face": v.face, "box": [FACES[v.face].detection.box.left, 10.0, FACES[v.face].detection.box.right, 50.0],
+             "shown": v.shown, "reason": v.reason, "person": v.person_id, "article": v.article,
+             "consent_row": v.consent_row, **{k: x for k, x in asdict(v.sighting).items() if x and k != "reason"}}
+            for v in own
+        ]  # fmt: skip
+    basis = inputs(NOW, Medium.PHOTO, by_hand, before, ["P1", "P2"])
+    facts = {**asdict(EVENT), "date": None, "groups": []}
+    basis |= {"event": facts}
+    done = {"on": ON.isoformat(), "size": [400, 300], "verdicts": verdicts, "held": [], "basis": basis}
+    result: dict[str, Any] = json.loads(canonical(done))
+    return result
+
+
+@pytest.mark.parametrize("by_hand", [(), (DENIED,)])
+@pytest.mark.parametrize("before", [None, {}, {"school": [(FACES[0].detection.box, "P1")]}])
+def test_what_was_recorded_leads_to_the_same_verdicts(by_hand: tuple[Mark, ...], before: Any) -> None:
+    recorded = body(by_hand, before)
+    assert replay(recorded, NOW) == []
+    shown = [v["shown"] for v in recorded["verdicts"]["school"]]
+    assert shown[0] == (not by_hand and before != {}) and not shown[3]
+
+
+def put(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    def change(b: dict[str, Any]) -> None:
+        *way, last = path.split("/")
+        for step in way:
+            b = b[int(step)] if isinstance(b, list) else b[step]
+        b[last] = value
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        put("verdicts/school/0/shown", False), put("verdicts/school/1/shown", True),
+        put("verdicts/school/1/reason", "consent"), put("verdicts/school/0/score", 8.4),
+        put("verdicts/school/0/threshold", 9.2), put("verdicts/school/0/runner_up", 7.0),
+        put("verdicts/school/0/person", "P2"), put("verdicts/school/0/consent_row", "P2/photo/school"),
+        put("verdicts/school/0/article", "A.4"), put("verdicts/school/2/named_by", ""), put("on", "2040-01-01"),
+        put("basis/rules", verdict_rules.RULES + 1), put("basis/grounds/P1", "0" * 64), put("basis/before", {}),
+        put("basis/register_rules/at_16", "carry"), put("basis/event/kind", "lesson"),
+        put("held", ["protected_person"]),
+        put("basis/by_hand", [{"kind": "not_person", "box": None, "person": "P1", "reasons": [], "span": None}]),
+        put("sound", {"school": {"mode": "keep", "heard": [{"person": "P9", "allowed": True, "reason": "consent"}]}}),
+    ],
+)  # fmt: skip
+def test_a_record_that_was_altered_does_not_lead_there(change: Callable[[dict[str, Any]], None]) -> None:
+    altered = copy.deepcopy(body())
+    change(altered)
+    assert replay(altered, NOW) != []
+
+
+def alter(**more: Any) -> Register:
+    key = ("P1", Medium.PHOTO, "school")
+    return replace(NOW, consents={**NOW.consents, key: replace(NOW.consents[key], **more)})
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        alter(answer=Answer.NO), alter(form_sha256="1" * 64), alter(signed_on=ON),
+        replace(NOW, people={k: p for k, p in NOW.people.items() if k != "P1"}),
+        replace(NOW, people={**NOW.people, "P2": replace(TEEN, protected=True)}),
+    ],
+)  # fmt: skip
+def test_a_register_whose_past_was_altered_is_noticed(now: Register) -> None:
+    assert replay(body(), now) != []
