@@ -41,8 +41,8 @@ from pipeline.reader.film.frames import read_frames
 from pipeline.reader.film.probe import probe
 from pipeline.reader.film.redaction import alike
 from pipeline.redaction import film_regions
-from pipeline.sandbox.client import Lab
-from pipeline.sandbox.options import FilmOptions, LabOptions
+from pipeline.sandbox.client import MediaClient
+from pipeline.sandbox.options import FilmOptions, MediaOptions
 
 DATA = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 FILMS = (DATA / "friends/in_video.mp4", DATA / "video/one-by-one-person-detection.mp4")
@@ -54,20 +54,20 @@ OPEN = 0.6
 def ours(film: Path, target: Path) -> tuple[float, int, float]:
     """Everything the service does with a film when nobody may be shown: seconds, frames, peak MiB of the child."""
     threads = Film().threads
-    options = LabOptions(
+    options = MediaOptions(
         FOLDER, ("centerface", "yunet"), ("sface", "dlib"), 1, 55.0, 4 << 30, 100_000_000, 200, 4 << 30,
         FilmOptions(threads=threads),
     )
-    lab = Lab(options)
-    lab.start()
+    media_client = MediaClient(options)
+    media_client.start()
     try:
         started = time.monotonic()
-        raw = lab.film("film_facts", film)
+        raw = media_client.film("film_facts", film)
         facts = facts_in(raw)
-        look = look_in(lab.film("film_look", film, facts.duration, facts=raw))
+        look = look_in(media_client.film("film_look", film, facts.duration, facts=raw))
         hidden = {t.index for t in look.tracks}
         rate = float(facts.rate)
-        value = lab.film(
+        value = media_client.film(
             "film_produce", film, facts.duration, facts=raw, muted=[], style=str(Style.MOSAIC), seed=1,
             fingerprint=look.fingerprint,
             covers=covers_out(film_regions.covers(look, hidden, facts.width, facts.height, rate)),
@@ -77,9 +77,9 @@ def ours(film: Path, target: Path) -> tuple[float, int, float]:
         failed = [c for c in value["checks"] if not c["passed"]]
         if failed:
             print(f"checks failed: {failed}", file=sys.stderr)
-        return taken, look.frames, lab.peak_memory() / 2**20
+        return taken, look.frames, media_client.peak_memory() / 2**20
     finally:
-        lab.close()
+        media_client.close()
 
 
 def deface(program: str, film: Path, target: Path) -> float:

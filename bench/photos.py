@@ -21,8 +21,8 @@ from PIL import Image
 from models.downloads import manifest
 from pipeline.domain.types import Style
 from pipeline.redaction import regions as region_planning
-from pipeline.sandbox.client import Lab
-from pipeline.sandbox.options import LabOptions
+from pipeline.sandbox.client import MediaClient
+from pipeline.sandbox.options import MediaOptions
 
 SIZES = {"2 MP, 8 faces": (1632, 1224, 8), "12 MP, 25 faces": (4000, 3000, 25)}
 
@@ -72,31 +72,31 @@ def sheet(photos: list[Path], width: int, height: int, faces: int) -> Image.Imag
 
 def measure(path: Path, folder: Path, runs: int) -> dict[str, Any]:
     """One child: start it, then analyse (without and with embeddings) and produce, several times."""
-    options = LabOptions(manifest.FOLDER, ("centerface", "yunet"), ("sface", "dlib"), 1, 300.0, 4 << 30, 10**8, 10**6)
-    lab = Lab(options)
+    options = MediaOptions(manifest.FOLDER, ("centerface", "yunet"), ("sface", "dlib"), 1, 300.0, 4 << 30, 10**8, 10**6)
+    media_client = MediaClient(options)
     started = time.monotonic()
-    lab.start()
+    media_client.start()
     start = time.monotonic() - started
     steps: dict[str, list[float]] = {"decode and detect": [], "embed": [], "cover, write, check": []}
     found = 0
     try:
         for run in range(runs + 1):
             t = [time.monotonic()]
-            lab.analyse(path, embed=False)
+            media_client.analyse(path, embed=False)
             t.append(time.monotonic())
-            analysis = lab.analyse(path, embed=True)
+            analysis = media_client.analyse(path, embed=True)
             t.append(time.monotonic())
             regions = region_planning.plan_regions(analysis, frozenset())
-            lab.produce(regions, Style.MOSAIC, run, folder / "out", (), embed=True)
+            media_client.produce(regions, Style.MOSAIC, run, folder / "out", (), embed=True)
             t.append(time.monotonic())
             found = len(analysis.faces)
             if run:  # the first one warms up
                 steps["decode and detect"].append(t[1] - t[0])
                 steps["embed"].append(max(0.0, (t[2] - t[1]) - (t[1] - t[0])))
                 steps["cover, write, check"].append(t[3] - t[2])
-        peak = lab.peak_memory()
+        peak = media_client.peak_memory()
     finally:
-        lab.close()
+        media_client.close()
     medians = {k: statistics.median(v) for k, v in steps.items()}
     return {"seconds": sum(medians.values()), "steps": medians, "found": found, "peak_mib": peak >> 20, "start": start}
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from consent_sync.changes.safeguards import Brakes
 from consent_sync.loader import Spec
-from pipeline.domain.types import Event, Medium, Register, Sighting
+from pipeline.domain.types import Event, MatchResult, Medium, Register
 from pipeline.people.register_sync import sync
 from pipeline.rules.verdicts import judge
 from pipeline.store import Store
@@ -74,7 +74,7 @@ def micros(register: Register) -> float:
     """One verdict in microseconds: the best of several runs over a photo of 25 faces."""
     ids = list(register.people)[-25:]
     event = Event("e", groups=tuple(f"{n}A" for n in range(40)))
-    seen = [Sighting(n, p, None, p, 0.9, 0.1, 0.5, 0.1) for n, p in enumerate(ids)]
+    seen = [MatchResult(n, p, None, p, 0.9, 0.1, 0.5, 0.1) for n, p in enumerate(ids)]
     verdicts = judge(seen, register, event, "school", Medium.PHOTO, date(2026, 11, 1))
     assert all(v.shown for v in verdicts)
     runs = timeit.repeat(

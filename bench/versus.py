@@ -38,8 +38,8 @@ from models.engines.registry import load_detectors
 from pipeline.domain.types import Box, Style, Template
 from pipeline.recognition.matching import ADULT, match
 from pipeline.redaction import regions as region_planning
-from pipeline.sandbox.client import Lab
-from pipeline.sandbox.options import LabOptions
+from pipeline.sandbox.client import MediaClient
+from pipeline.sandbox.options import MediaOptions
 
 SIZES = (16, 24, 48, 96, 160)
 CHANGED = 6.0
@@ -103,11 +103,11 @@ def photos(data: Path, folder: Path, count: int, least: int) -> dict[str, NDArra
 
 def ours(home: Path, slots: int) -> tuple[float, dict[str, list[list[float]]]]:
     """Seconds for all photos, without the start of the children, and the boxes found in each."""
-    options = LabOptions(manifest.FOLDER, ("centerface", "yunet"), ("sface", "dlib"), 1, 300.0, 4 << 30, 10**8, 10**6)
-    labs = [Lab(options) for _ in range(slots)]
+    options = MediaOptions(manifest.FOLDER, ("centerface", "yunet"), ("sface", "dlib"), 1, 300.0, 4 << 30, 10**8, 10**6)
+    labs = [MediaClient(options) for _ in range(slots)]
     try:
-        for lab in labs:
-            lab.start()
+        for media_client in labs:
+            media_client.start()
         gallery = []
         for path in sorted((home / "portraits").iterdir()):
             face = max(labs[0].analyse(path, embed=True).faces, key=lambda f: f.detection.box.area)
@@ -115,29 +115,29 @@ def ours(home: Path, slots: int) -> tuple[float, dict[str, list[list[float]]]]:
         waiting = sorted((home / "photos").glob("*.jpg"), reverse=True)
         found: dict[str, list[list[float]]] = {}
 
-        def work(lab: Lab, number: int) -> None:
+        def work(media_client: MediaClient, number: int) -> None:
             while waiting:
                 path = waiting.pop()
-                analysis = lab.analyse(path, embed=True)
+                analysis = media_client.analyse(path, embed=True)
                 sightings = match(analysis.faces, gallery, dict.fromkeys(("Rachel", "Chandler"), ADULT))
                 shown = frozenset(s.face for s in sightings if s.person_id)
                 boxes: list[Box] = [analysis.faces[k].detection.box for k in shown]
                 regions = region_planning.plan_regions(analysis, shown)
-                lab.produce(regions, Style.MOSAIC, 1, home / f"out{number}", boxes, embed=True)
+                media_client.produce(regions, Style.MOSAIC, 1, home / f"out{number}", boxes, embed=True)
                 found[path.name] = [
                     [b.left, b.top, b.right, b.bottom] for f in analysis.faces for b in [f.detection.box]
                 ]
 
         started = time.monotonic()
-        threads = [threading.Thread(target=work, args=(lab, n)) for n, lab in enumerate(labs)]
+        threads = [threading.Thread(target=work, args=(media_client, n)) for n, media_client in enumerate(labs)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         return time.monotonic() - started, found
     finally:
-        for lab in labs:
-            lab.close()
+        for media_client in labs:
+            media_client.close()
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, float]:

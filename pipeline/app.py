@@ -34,17 +34,17 @@ from pipeline.log.files import LogFiles
 from pipeline.log.signed_heads import Heads, Rhythm
 from pipeline.log.signing_key import HeadKey
 from pipeline.monitoring.log_verification import LogCheck
-from pipeline.monitoring.monitor import Rounds, Watchman
+from pipeline.monitoring.monitor import Monitor, MonitorLoop
 from pipeline.monitoring.notifiers import places
 from pipeline.people.gallery import GalleryCache
 from pipeline.people.register_load import Report, load_register
 from pipeline.people.register_sync import ENROLLED, Outcome, RegisterTimer, portraits_mark, sync
 from pipeline.people.template_enrolment import Enroller
-from pipeline.processing.context import Parts
+from pipeline.processing.context import Context
 from pipeline.rules.reasons import explain
 from pipeline.rules.verdicts import may_match
-from pipeline.sandbox.client import Lab
-from pipeline.service.service import Service, lab_options
+from pipeline.sandbox.client import MediaClient
+from pipeline.service.service import Service, media_options
 from pipeline.store import Store
 
 logger = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ class App:
         self.keys = TemplateKeys(source_of(settings.keys, settings.root, data), self.store.templates.key_id)
         months = settings.templates.max_age_months
         galleries = GalleryCache(self.store, self.embedders, settings.matching, self.keys, months)
-        self.parts = Parts(settings, self.store, self.vault, galleries, now, time.monotonic, engines)
+        self.context = Context(settings, self.store, self.vault, galleries, now, time.monotonic, engines)
 
     @staticmethod
     def clock() -> datetime:
@@ -179,18 +179,18 @@ class App:
             self.enroller(None, "service").prune(self.store.register.current())
             self.log_files.compress((now() - timedelta(days=self.settings.log.compress_days)).date().isoformat())
 
-        return Service(self.parts, lab_options(self.parts), self.log_files, on_taken, on_done, self._register_timer(),
+        return Service(self.context, media_options(self.context), self.log_files, on_taken, on_done, self._register_timer(),
                        prune, alive)  # fmt: skip
 
-    def watchman(self) -> Watchman:
+    def watchman(self) -> Monitor:
         """What looks after the installation and tells people. Raises ConfigError for a secret that cannot be read."""
         s = self.settings
         where = places(s.alarms, s.root, s.school, s.language)
-        return Watchman(self.store, s, where, lambda: len(self.log_flaws()))
+        return Monitor(self.store, s, where, lambda: len(self.log_flaws()))
 
-    def rounds(self) -> Rounds:
+    def rounds(self) -> MonitorLoop:
         """The watchman's rounds, not yet started. Raises ConfigError."""
-        return Rounds(self.watchman(), self.settings.alarms.every_seconds, now)
+        return MonitorLoop(self.watchman(), self.settings.alarms.every_seconds, now)
 
     def _register_timer(self) -> RegisterTimer | None:
         """What follows the configured source while the service runs; None when the register is loaded by hand.
@@ -252,20 +252,20 @@ class App:
     @contextmanager
     def _enrolling(self, actor: str) -> Iterator[Enroller]:
         """An enroller with a lab of its own where matching is on; afterwards the log's files are up to date."""
-        lab = Lab(lab_options(self.parts)) if self.settings.matching.enabled else None
+        media_client = MediaClient(media_options(self.context)) if self.settings.matching.enabled else None
         try:
-            yield self.enroller(lab, actor)
+            yield self.enroller(media_client, actor)
         except ChildError as e:
             raise StartupError(f"The reader of media does not start. {e}") from e
         finally:
-            if lab:
-                lab.close()
+            if media_client:
+                media_client.close()
             self.write_log_files()
 
-    def enroller(self, lab: Lab | None, actor: str) -> Enroller:
+    def enroller(self, media_client: MediaClient | None, actor: str) -> Enroller:
         """What brings templates in line with a register; without a lab it can only delete."""
         s = self.settings
-        return Enroller(self.store, self.vault, lab, self.keys, self.embedders, s.matching.rules.engines, s.templates,
+        return Enroller(self.store, self.vault, media_client, self.keys, self.embedders, s.matching.rules.engines, s.templates,
                         now, actor)  # fmt: skip
 
     def register_folder(self) -> Path | None:

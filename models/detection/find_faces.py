@@ -37,7 +37,7 @@ _Places = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Closer:
+class ZoomPass:
     """A look of one engine at a photo of up to so many megapixels, enlarged, or `turned` on its sides and its head.
 
     What it finds counts up to `largest` pixels in the photo: larger faces are seen better as they are. `suspicion`:
@@ -84,12 +84,12 @@ class DetectSettings:
     huge: float = 6.0
     coarse: float = 1.0
     smallest_side: int = 240
-    closer: tuple[Closer, ...] = (
-        Closer("centerface", 2.0, megapixels=0.3),
-        Closer("yunet", 2.0, suspicion=0.01),
-        Closer("yunet", 3.0, largest=24.0, suspicion=0.02, extra=0.15),
-        Closer("centerface", 2.0, largest=32.0, suspicion=0.02),
-        Closer("yunet", turned=True, largest=96.0, suspicion=0.02, extra=0.2, extra_huge=0.15),
+    closer: tuple[ZoomPass, ...] = (
+        ZoomPass("centerface", 2.0, megapixels=0.3),
+        ZoomPass("yunet", 2.0, suspicion=0.01),
+        ZoomPass("yunet", 3.0, largest=24.0, suspicion=0.02, extra=0.15),
+        ZoomPass("centerface", 2.0, largest=32.0, suspicion=0.02),
+        ZoomPass("yunet", turned=True, largest=96.0, suspicion=0.02, extra=0.2, extra_huge=0.15),
     )
     sure: float = 0.8
     coarse_side: int = 40
@@ -184,7 +184,7 @@ def _whole(level: RgbImage) -> Part:
 
 
 def _closer(
-    image: RgbImage, look: Closer, extra: float, detectors: Sequence[Detector], settings: DetectSettings,
+    image: RgbImage, look: ZoomPass, extra: float, detectors: Sequence[Detector], settings: DetectSettings,
     suspected: Sequence[_Places], found: Sequence[Candidate],
 ) -> list[Candidate]:  # fmt: skip
     """What the engine of this look finds: everywhere, when no scout is there to say where."""

@@ -30,7 +30,7 @@ def calibrate(
     """
     with opened(config_file) as application:
         store, on = application.store, now().date()
-        gallery = application.parts.galleries.whole(store.register.current(), on)
+        gallery = application.context.galleries.whole(store.register.current(), on)
         if gallery.unreadable or not gallery.enabled:
             raise BeeldwachtError(
                 "There is nothing to measure: matching is off, or the templates cannot be opened.",

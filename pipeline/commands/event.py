@@ -14,8 +14,8 @@ from pipeline.app import App, now
 from pipeline.commands.common import ConfigOption, JsonOption, opened, progress, who
 from pipeline.errors import BeeldwachtError
 from pipeline.officer.event_faces import Cluster, contact_sheet, gather, name_cluster
-from pipeline.sandbox.client import Lab
-from pipeline.service.service import lab_options
+from pipeline.sandbox.client import MediaClient
+from pipeline.service.service import media_options
 
 app = typer.Typer(no_args_is_help=True, help="One event: its unknown faces.")
 
@@ -42,18 +42,18 @@ def event_name(
     Example: beeldwacht event name sports-day --by "M. Bakker"
     """
     with opened(config_file) as application:
-        lab = Lab(lab_options(application.parts))
+        media_client = MediaClient(media_options(application.context))
         sheets = application.settings.path("data") / f"sheets-{os.getpid()}"
         try:
             with progress(json_out) as bar:
                 task = bar.add_task("looking at photos")
-                found = gather(application.parts, lab, event,
+                found = gather(application.context, media_client, event,
                                lambda done, of: bar.update(task, completed=done, total=of))  # fmt: skip
             found = [c for c in found if len(c) >= least]
             sheets.mkdir(mode=0o700)
-            answers = _ask(application, lab, sheets, found, who(application, by), redo, json_out)
+            answers = _ask(application, media_client, sheets, found, who(application, by), redo, json_out)
         finally:
-            lab.close()
+            media_client.close()
             shutil.rmtree(sheets, ignore_errors=True)
             application.write_log_files()
     faces = sum(a[1] for a in answers)
@@ -64,18 +64,18 @@ def event_name(
 
 
 def _ask(
-    application: App, lab: Lab, sheets: Path, found: list[Cluster], by: str, redo: bool, quiet: bool
+    application: App, media_client: MediaClient, sheets: Path, found: list[Cluster], by: str, redo: bool, quiet: bool
 ) -> list[tuple[str, int]]:
     """Offer every cluster once; returns who was named, and in how many places."""
-    parts = application.parts
+    context = application.context
     answers: list[tuple[str, int]] = []
     for number, cluster in enumerate(found, 1):
         title = f"Face {number} of {len(found)}, in {len(cluster)} photos"
         page = sheets / f"face-{number:03}.html"
         page.touch(mode=0o600)
-        page.write_text(contact_sheet(parts, lab, cluster, title), encoding="utf-8")
+        page.write_text(contact_sheet(context, media_client, cluster, title), encoding="utf-8")
         for item in sorted({u.item for u in cluster}):
-            parts.store.review.viewed(now(), by, item)
+            context.store.review.viewed(now(), by, item)
         while True:
             try:
                 said = _answer(f"{title}: {page}\nWho is it?")
@@ -85,7 +85,7 @@ def _ask(
                 break
             try:
                 leave = [int(x) for x in said[1:]]
-                named, refused = name_cluster(parts, cluster, said[0], by, redo, leave)
+                named, refused = name_cluster(context, cluster, said[0], by, redo, leave)
             except ValueError:
                 output.complain("Answer with an id, and the numbers of faces to leave out.")
             except BeeldwachtError as e:

@@ -14,7 +14,7 @@ from pipeline.domain.lifecycle import State
 from pipeline.errors import BeeldwachtError
 from pipeline.log.sentences import reason_text, sound_line, verdict_line
 from pipeline.officer import actions
-from pipeline.redaction.manual_marks import MarkKind
+from pipeline.redaction.manual_marks import AnnotationKind
 
 app = typer.Typer(no_args_is_help=True, help="One photo, film or recording: its faces, and who they are.")
 ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so; it is logged.")]
@@ -63,7 +63,7 @@ def item_name(
     Example: beeldwacht item name 12 3 P0042 --by "M. Bakker"
     """
     with opened(config_file) as application:
-        state = actions.name_face(application.parts, item, face, person, who(application, by), redo)
+        state = actions.name_face(application.context, item, face, person, who(application, by), redo)
         application.write_log_files()
     _report(item, state, redo, json_out)
 
@@ -84,7 +84,7 @@ def item_unname(
     Example: beeldwacht item unname 12 3 --by "M. Bakker"
     """
     with opened(config_file) as application:
-        state = actions.unname_face(application.parts, item, face, who(application, by), redo)
+        state = actions.unname_face(application.context, item, face, who(application, by), redo)
         application.write_log_files()
     _report(item, state, redo or state is State.QUEUED, json_out)
 
@@ -112,7 +112,7 @@ def item_speakers(
         raise BeeldwachtError("Say who can be heard: ids of the register, or --nobody.", "See `beeldwacht item show`.")
     with opened(config_file) as application:
         actor = who(application, by)
-        state, recalled = actions.say_speakers(application.parts, item, named, actor, why, redo)
+        state, recalled = actions.say_speakers(application.context, item, named, actor, why, redo)
         application.write_log_files()
     _report(item, state, redo or recalled, json_out)
 
@@ -127,7 +127,7 @@ def item_redo(item: int, by: ByOption, config_file: ConfigOption = None, json_ou
         found = application.store.items.get(item)
         if found is None or found.state is not State.PUBLISHED:
             raise BeeldwachtError(f"Item {item} is not published.", "Only a published item can be shown anew.")
-        state = actions.decide_anew(application.parts, item, found.state, who(application, by), True)
+        state = actions.decide_anew(application.context, item, found.state, who(application, by), True)
         application.write_log_files()
     _report(item, state, True, json_out)
 
@@ -145,7 +145,7 @@ def item_cancel(
     Example: beeldwacht item cancel 12 --by "M. Bakker" --why "wrong film"
     """
     with opened(config_file) as application:
-        state = application.store.items.cancel(application.parts.clock(), item, who(application, by), why)
+        state = application.store.items.cancel(application.context.clock(), item, who(application, by), why)
         application.write_log_files()
     if json_out:
         output.as_json({"item": item, "state": str(state), "cancel_asked": True})
@@ -166,7 +166,7 @@ def item_deny(
     Example: beeldwacht item deny 12 3 --by "M. Bakker" --why "that is her sister"
     """
     with opened(config_file) as application:
-        state = actions.deny(application.parts, item, face, who(application, by), why)
+        state = actions.deny(application.context, item, face, who(application, by), why)
         application.write_log_files()
     _report(item, state, False, json_out)
 
@@ -186,10 +186,10 @@ def item_cover(
 
     Example: beeldwacht item cover 12 3 --figure --by "M. Bakker" --why "asked for on the phone"
     """
-    kind = MarkKind.FIGURE if figure else MarkKind.WIDEN if wider else MarkKind.COVER
+    kind = AnnotationKind.FIGURE if figure else AnnotationKind.WIDEN if wider else AnnotationKind.COVER
     with opened(config_file) as application:
-        box = box_in(actions.face_of(application.parts, item, face)["box"])
-        state = actions.cover(application.parts, item, kind, box, who(application, by), why)
+        box = box_in(actions.face_of(application.context, item, face)["box"])
+        state = actions.cover(application.context, item, kind, box, who(application, by), why)
         application.write_log_files()
     _report(item, state, False, json_out)
 
@@ -203,7 +203,7 @@ def item_approve(
     Example: beeldwacht item approve 12 --by "M. Bakker" --why "the teacher allowed it on 3 June"
     """
     with opened(config_file) as application:
-        state = actions.approve(application.parts, item, who(application, by), why)
+        state = actions.approve(application.context, item, who(application, by), why)
         application.write_log_files()
     _report(item, state, False, json_out)
 
@@ -217,7 +217,7 @@ def item_reject(
     Example: beeldwacht item reject 12 --by "M. Bakker" --why "a child in distress"
     """
     with opened(config_file) as application:
-        state = actions.reject(application.parts, item, who(application, by), why)
+        state = actions.reject(application.context, item, who(application, by), why)
         application.write_log_files()
     _report(item, state, False, json_out)
 
@@ -234,15 +234,15 @@ def _report(item: int, state: State, redo: bool, json_out: bool) -> None:
 
 
 def _facts(application: App, item: int) -> dict[str, Any]:
-    found = actions.item_of(application.parts, item)
-    names, _ = application.store.naming.names(item)
-    said = application.store.naming.speakers(item)
+    found = actions.item_of(application.context, item)
+    names, _ = application.store.hand_names.names(item)
+    said = application.store.hand_names.speakers(item)
     return {
         **output.item_json(found, application.store.items.verdict_rows(item)),
         "names": [{"box": [n.box.left, n.box.top, n.box.right, n.box.bottom], "person": n.person_id, "by": n.named_by,
                    "at": n.named_at} for n in names],
         "speakers": None if said is None else [*sorted(said.people), *["(erased)"] * said.unknown],
-        "sound": application.store.views.sounds(item),
+        "sound": application.store.read_models.sounds(item),
         "places": [{"id": p.id, "channel": p.channel, "place": p.place, "state": p.state}
                    for p in application.store.recall.places(item_id=item)],
     }  # fmt: skip

@@ -12,8 +12,8 @@ from pipeline import output
 from pipeline.app import App, user
 from pipeline.commands.common import ConfigOption, JsonOption, opened, who
 from pipeline.officer import person_rights
-from pipeline.sandbox.client import Lab
-from pipeline.service.service import lab_options
+from pipeline.sandbox.client import MediaClient
+from pipeline.service.service import media_options
 
 app = typer.Typer(no_args_is_help=True, help="The rights of one person: access and erasure.")
 FolderOption = Annotated[
@@ -41,13 +41,13 @@ def export(
         chosen = language or application.settings.language
         if chosen not in {"nl", "en"}:
             raise typer.BadParameter("the letter can be in nl or en")
-        lab = Lab(replace(lab_options(application.parts), embedders=()))
+        media_client = MediaClient(replace(media_options(application.context), embedders=()))
         try:
             actor = who(application, by) if by else user()
             folder = _folder(application, register)
-            facts = person_rights.export(person, to, application.parts, lab, folder, chosen, actor)
+            facts = person_rights.export(person, to, application.context, media_client, folder, chosen, actor)
         finally:
-            lab.close()
+            media_client.close()
         application.write_log_files()
     if json_out:
         output.as_json(facts)
@@ -79,7 +79,7 @@ def erase(
     with opened(config_file) as application:
         actor = who(application, by)
         folder = _folder(application, register)
-        receipt = person_rights.erase(person, confirm, application.parts, folder, keep_files, actor)
+        receipt = person_rights.erase(person, confirm, application.context, folder, keep_files, actor)
         application.write_log_files()
         flaws = application.log_flaws()
     if json_out:

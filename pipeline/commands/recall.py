@@ -12,7 +12,7 @@ from pipeline.app import now, user
 from pipeline.commands.common import ConfigOption, JsonOption, opened, who
 from pipeline.domain.types import Medium
 from pipeline.publishing.recall import carry_out, could_redo, due, take_back
-from pipeline.store.publications import Showing
+from pipeline.store.publications import Publication
 
 
 def recall(
@@ -64,7 +64,7 @@ def recall(
         output.say(f"task {t.id}: take item {t.item_id} down at {t.place}; then: {then}", "yellow")
 
 
-def say_due(found: Sequence[Showing]) -> None:
+def say_due(found: Sequence[Publication]) -> None:
     """After a register was loaded: how many published files show somebody who may not be shown any more."""
     if found:
         files, people = len({(s.channel, s.path) for s in found}), len({s.person_id for s in found})
@@ -73,18 +73,18 @@ def say_due(found: Sequence[Showing]) -> None:
         )
 
 
-def _file(s: Showing) -> dict[str, Any]:
+def _file(s: Publication) -> dict[str, Any]:
     return {"item": s.item_id, "channel": s.channel, "path": s.path, "sha256": s.sha256, "published_at": s.published_at,
             "person": s.person_id, "medium": s.medium, "visible": s.visible, "reason": s.reason}  # fmt: skip
 
 
-def _how(s: Showing) -> str:
+def _how(s: Publication) -> str:
     if s.medium is Medium.SOUND:
         return "sound kept" if s.visible else "no: sound muted"
     return "yes" if s.visible else "no: named"
 
 
-def _tell(found: Sequence[Showing], applied: Sequence[int], could: bool) -> None:
+def _tell(found: Sequence[Publication], applied: Sequence[int], could: bool) -> None:
     rows = [[str(s.item_id), s.channel, s.path, s.published_at[:10], s.person_id, _how(s),
              s.sha256[:16]] for s in found]  # fmt: skip
     title = "could be shown anew (beeldwacht item redo ITEM --by NAME)" if could else "published files"

@@ -43,7 +43,7 @@ def dpia(config_file: ConfigOption = None, json_out: JsonOption = False) -> None
             calibration = {"measured on": entry.at[:10], **json.loads(entry.body)}
         if calibration:
             calibration["pairs"] = len(calibration["pairs"])
-        engines = application.parts.engines
+        engines = application.context.engines
         chapters = processing_record.dpia(application.settings, _counts(application), engines, starts, calibration)
     _show("Facts for the impact assessment (GDPR art. 35)", chapters, json_out)
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pipeline.officer.access_letter import western
 
 
-def pdf(title: str, intro: str, parts: Sequence[tuple[str, Sequence[str]]], language: str) -> bytes:
+def pdf(title: str, intro: str, context: Sequence[tuple[str, Sequence[str]]], language: str) -> bytes:
     """The dossier's bytes. Its letters are those of Western Europe; others lose their accents (the CSV keeps them)."""
     from fpdf import FPDF  # noqa: PLC0415 - seldom needed
 
@@ -26,7 +26,7 @@ def pdf(title: str, intro: str, parts: Sequence[tuple[str, Sequence[str]]], lang
         paper.set_font("Helvetica", style, size)
         paper.multi_cell(0, size * 0.5, western(text), new_x="LMARGIN", new_y="NEXT")
         paper.ln(2)
-    for head, lines in parts:
+    for head, lines in context:
         paper.ln(1.5)
         paper.set_font("Helvetica", "B", 9)
         paper.multi_cell(0, 4.6, western(head), new_x="LMARGIN", new_y="NEXT")

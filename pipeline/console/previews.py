@@ -18,9 +18,9 @@ from typing import TypeVar
 
 from pipeline.domain.types import Analysis, Box, JsonObject
 from pipeline.errors import ChildError, ChildRefused
-from pipeline.processing.context import Parts
-from pipeline.sandbox.client import Lab, Preview
-from pipeline.service.service import lab_options
+from pipeline.processing.context import Context
+from pipeline.sandbox.client import MediaClient, Preview
+from pipeline.service.service import media_options
 from pipeline.store.rows import Item, Rendition
 
 T = TypeVar("T")
@@ -43,18 +43,18 @@ class _Opened:
     until: ExitStack = field(default_factory=ExitStack)
 
 
-class Darkroom:
+class Previews:
     """Two children: one that only decodes, and one that describes faces; each for one request at a time."""
 
-    def __init__(self, parts: Parts) -> None:
-        options = lab_options(parts)
-        self._parts = parts
+    def __init__(self, context: Context) -> None:
+        options = media_options(context)
+        self._context = context
         self._thumbnails: OrderedDict[str, bytes] = OrderedDict()
         self._keeping = threading.Lock()
         self._opening = threading.Lock()
         self._opened: dict[str, _Opened] = {}
-        self._viewer = Lab(replace(options, detectors=options.detectors[-1:], embedders=()))
-        self._seer = Lab(options)
+        self._viewer = MediaClient(replace(options, detectors=options.detectors[-1:], embedders=()))
+        self._seer = MediaClient(options)
         self._seen: dict[Path, tuple[str, int, int, int, int]] = {}
         self._facts: dict[str, JsonObject] = {}
         self._viewing = threading.Lock()
@@ -68,22 +68,22 @@ class Darkroom:
         Raises ChildError, OriginalGone, KeyUnknown.
         """
         with self._open(item.sha256) as path:
-            return self._view(lambda lab: self._look(lab, path, item.sha256, box, longest, second))
+            return self._view(lambda media_client: self._look(media_client, path, item.sha256, box, longest, second))
 
     def analyse(self, item: Item) -> Analysis:
         """The faces of an original with their embeddings, for the memory of one session only. Raises as `original`."""
         with self._open(item.sha256) as path, self._seeing:
-            return _asked(self._seer, lambda lab: lab.analyse(path, embed=True))
+            return _asked(self._seer, lambda media_client: media_client.analyse(path, embed=True))
 
     def published(self, rendition: Rendition, longest: int) -> bytes:
         """A published file as a JPEG for a screen. Raises ChildError, or OSError when the file is gone or altered."""
         path = self.file(rendition)
         second = FILM_SECOND if path.suffix == ".mp4" else None
-        return self._view(lambda lab: self._look(lab, path, rendition.sha256, None, longest, second)).jpeg
+        return self._view(lambda media_client: self._look(media_client, path, rendition.sha256, None, longest, second)).jpeg
 
     def file(self, rendition: Rendition) -> Path:
         """The published file itself, after making sure that it is the one that was decided on. Raises OSError."""
-        path = self._parts.vault.publish / rendition.channel / rendition.path
+        path = self._context.vault.publish / rendition.channel / rendition.path
         with path.open("rb") as f:
             facts = os.fstat(f.fileno())
             now = rendition.sha256, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns
@@ -111,20 +111,20 @@ class Darkroom:
 
     def close(self) -> None:
         """End the children."""
-        for lab in (self._viewer, self._seer):
-            lab.kill()
+        for media_client in (self._viewer, self._seer):
+            media_client.kill()
 
     def _look(
-        self, lab: Lab, path: Path, sha256: str, box: Box | None, longest: int, second: float | None
+        self, media_client: MediaClient, path: Path, sha256: str, box: Box | None, longest: int, second: float | None
     ) -> Preview:
         if second is None:
-            return lab.preview(path, longest, box)
+            return media_client.preview(path, longest, box)
         facts = self._facts.get(sha256)
         if facts is None:  # every packet of a film is walked for them: once is enough
             if len(self._facts) >= _MOST_SEEN:
                 self._facts.clear()
-            facts = self._facts[sha256] = lab.film("film_facts", path)
-        return lab.still(path, facts, second, longest, box)
+            facts = self._facts[sha256] = media_client.film("film_facts", path)
+        return media_client.still(path, facts, second, longest, box)
 
     @contextmanager
     def _open(self, sha256: str) -> Iterator[Path]:
@@ -137,7 +137,7 @@ class Darkroom:
         try:
             with one.lock:
                 if one.path is None:
-                    one.path = one.until.enter_context(self._parts.vault.opened(sha256))
+                    one.path = one.until.enter_context(self._context.vault.opened(sha256))
             yield one.path
         finally:
             with self._opening:
@@ -146,19 +146,19 @@ class Darkroom:
                     del self._opened[sha256]
                     one.until.close()
 
-    def _view(self, ask: Callable[[Lab], Preview]) -> Preview:
+    def _view(self, ask: Callable[[MediaClient], Preview]) -> Preview:
         with self._viewing:
             return _asked(self._viewer, ask)
 
 
-def _asked(lab: Lab, ask: Callable[[Lab], T]) -> T:
+def _asked(media_client: MediaClient, ask: Callable[[MediaClient], T]) -> T:
     """Ask a child, and once more when it had ended: it ends with the thread that started it, and threads of the server
     come and go. What a file does to a child twice is the file's."""
-    lab.start()
+    media_client.start()
     try:
-        return ask(lab)
+        return ask(media_client)
     except ChildRefused:
         raise
     except ChildError:
-        lab.start()
-        return ask(lab)
+        media_client.start()
+        return ask(media_client)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from pipeline.console.auth import digest
-from pipeline.console.previews import Darkroom
+from pipeline.console.previews import Previews
 from pipeline.domain.types import Analysis, Face
 from pipeline.errors import ChildError, KeyUnknown, OriginalGone
 from pipeline.recognition.matching import ADULT, CHILD, MatchSettings
@@ -44,8 +44,8 @@ class _Kept:
 class Memory:
     """What was seen of one event per session."""
 
-    def __init__(self, darkroom: Darkroom, seconds: Callable[[], float] = time.monotonic) -> None:
-        self._darkroom = darkroom
+    def __init__(self, previews: Previews, seconds: Callable[[], float] = time.monotonic) -> None:
+        self._darkroom = previews
         self._seconds = seconds
         self._kept: dict[str, _Kept] = {}
         self._lock = threading.Lock()

@@ -7,7 +7,7 @@ from datetime import date
 from pipeline.app import App
 from pipeline.console.auth import Auth
 from pipeline.console.oidc_client import OidcClient
-from pipeline.console.previews import Darkroom
+from pipeline.console.previews import Previews
 from pipeline.console.render import Pages
 from pipeline.console.similar_faces import Memory
 
@@ -17,18 +17,18 @@ class Console:
 
     def __init__(self, app: App) -> None:
         self.app = app
-        self.parts = app.parts
+        self.context = app.context
         self.store = app.store
-        self.clock = app.parts.clock
-        self.auth = Auth(app.store, app.parts.clock, app.settings.console)
+        self.clock = app.context.clock
+        self.auth = Auth(app.store, app.context.clock, app.settings.console)
         self.pages = Pages(app.settings.school)
-        self.darkroom = Darkroom(app.parts)
-        self.memory = Memory(self.darkroom)
+        self.previews = Previews(app.context)
+        self.memory = Memory(self.previews)
         self.counted: tuple[date, dict[str, dict[str, int]]] | None = None
         """The charts of the days before this one."""
         oidc = app.settings.console.oidc
-        self.outside = OidcClient(oidc, app.parts.clock) if oidc.issuer else None
+        self.outside = OidcClient(oidc, app.context.clock) if oidc.issuer else None
 
     def close(self) -> None:
         """Let go of the child processes that decode pictures for the pages."""
-        self.darkroom.close()
+        self.previews.close()

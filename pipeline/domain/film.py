@@ -158,7 +158,7 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class FirstPass:
     """What the first pass saw: how many frames there are, where shots begin (frame 0 not named), and the tracks.
 
     `fingerprint` is that of the pictures (pipeline.reader.film.fingerprint): the next pass must read the same.

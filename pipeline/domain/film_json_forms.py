@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.domain.film import Cover, FilmFacts, Look, Sample, Stretch, Track
+from pipeline.domain.film import Cover, FilmFacts, FirstPass, Sample, Stretch, Track
 from pipeline.domain.types import JsonObject
 
 _MOST_FRAMES = 1 << 22
@@ -97,7 +97,7 @@ def _unpacked(text: str, kind: str, *shape: int) -> NDArray[Any]:
     return np.frombuffer(base64.b64decode(text, validate=True), kind).reshape(-1, *shape)
 
 
-def look_out(look: Look) -> JsonObject:
+def look_out(look: FirstPass) -> JsonObject:
     """What the first pass saw. Boxes and landmarks only: no pixels and no embeddings."""
     return {"frames": look.frames, "cuts": list(look.cuts), "tracks": [_track_out(t) for t in look.tracks],
             "fingerprint": look.fingerprint}  # fmt: skip
@@ -111,11 +111,11 @@ def _track_out(t: Track) -> JsonObject:
     }  # fmt: skip
 
 
-def look_in(value: JsonObject) -> Look:
+def look_in(value: JsonObject) -> FirstPass:
     """The inverse of `look_out`; tracks are numbered 0, 1, 2..., frames rise and lie in their shot."""
     frames = whole(value["frames"])
     cuts, tracks = tuple(whole(c) for c in value["cuts"]), tuple(_track_in(t) for t in value["tracks"])
-    look = Look(frames, cuts, tracks, whole(value["fingerprint"]))
+    look = FirstPass(frames, cuts, tracks, whole(value["fingerprint"]))
     if not 0 < frames <= _MOST_FRAMES or [t.index for t in look.tracks] != list(range(len(look.tracks))):
         raise ValueError("tracks must be numbered in order, and a film has frames")
     if list(look.cuts) != sorted({c for c in look.cuts if 0 < c < frames}):

@@ -397,7 +397,7 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class MatchResult:
     """What matching says of one face.
 
     `person_id` is set only when `reason` is None: the face is that person. Otherwise `reason` says why nobody is
@@ -433,7 +433,7 @@ class Verdict:
     person_id: str | None
     consent_row: str | None
     register_version: int
-    sighting: Sighting
+    sighting: MatchResult
 
 
 @dataclass(frozen=True, slots=True)

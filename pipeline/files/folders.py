@@ -21,9 +21,9 @@ from pipeline.domain import file_names
 from pipeline.errors import BeeldwachtError, IntakeError, PublishError, RefusedFile, StartupError
 from pipeline.files.fsync import RUN, make_folder, sync_folder
 from pipeline.files.originals import MARK, KeyRing, Originals
-from pipeline.files.quarantine import Aside
+from pipeline.files.quarantine import Quarantine
 from pipeline.files.rename import digest, for_readers, rename_no_replace, sync_file, write_file
-from pipeline.files.upload_parts import Deliveries
+from pipeline.files.upload_parts import UploadParts
 from pipeline.kill_points import reach
 
 _CHUNK = 1 << 20
@@ -57,8 +57,8 @@ class Vault:
         self.root = vault
         self.work = work
         self.originals = Originals(vault, keys)
-        self.aside = Aside(quarantine, self._lay)
-        self.deliveries = Deliveries(inbox)
+        self.aside = Quarantine(quarantine, self._lay)
+        self.deliveries = UploadParts(inbox)
         self._keys = keys
         self._keep_free = keep_free
 

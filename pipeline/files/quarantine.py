@@ -13,7 +13,7 @@ from pipeline.files.rename import digest, replace_file, sync_file, write_text
 from pipeline.kill_points import reach
 
 
-class Aside:
+class Quarantine:
     """The quarantine's folder. `lay` writes the plain bytes of an original to where none are."""
 
     def __init__(self, folder: Path, lay: Callable[[str, Path], None]) -> None:

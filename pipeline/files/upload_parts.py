@@ -12,7 +12,7 @@ from pipeline.files.fsync import make_folder, sync_folder
 from pipeline.files.rename import digest, rename_no_replace, sync_file, write_text
 
 
-class Deliveries:
+class UploadParts:
     """Uploads on their way into the inbox."""
 
     def __init__(self, inbox: Path) -> None:

@@ -18,7 +18,7 @@ from pipeline.domain.types import Box, Detection, Event, Face, JsonObject, Mediu
 from pipeline.log.what_if import sighting
 from pipeline.redaction import film_manual_marks, manual_marks
 from pipeline.redaction.film_manual_marks import SAME_TRACK
-from pipeline.redaction.manual_marks import Mark, MarkKind
+from pipeline.redaction.manual_marks import Annotation, AnnotationKind
 from pipeline.rules import verdicts as verdict_rules
 from pipeline.rules.reasons import HoldReason
 
@@ -36,7 +36,7 @@ class Difference:
 
 
 def inputs(
-    register: Register, medium: Medium, by_hand: Sequence[Mark], before: Mapping[str, Sequence[tuple[Box, str]]] | None,
+    register: Register, medium: Medium, by_hand: Sequence[Annotation], before: Mapping[str, Sequence[tuple[Box, str]]] | None,
     people: Iterable[str],
 ) -> JsonObject:  # fmt: skip
     """What a decision rests on besides its figures, for its entry in the log: ids, boxes and hashes, never a name."""
@@ -81,7 +81,7 @@ def replay(body: Mapping[str, Any], register: Register) -> list[Difference]:
         elif grounds(register, person) != known:
             found.append(Difference(f"register, {person}", "as it was", "altered since, in the same version"))
     on = date.fromisoformat(body["on"])
-    by_hand = [Mark(0, 0, MarkKind(m["kind"]), Box(**m["box"]) if m["box"] else None, m["person"],
+    by_hand = [Annotation(0, 0, AnnotationKind(m["kind"]), Box(**m["box"]) if m["box"] else None, m["person"],
                     tuple(m["reasons"]), "", "", "", Stretch(*m["span"]) if m["span"] else None)
                for m in basis["by_hand"]]  # fmt: skip
     for channel, rows in body["verdicts"].items():
@@ -108,7 +108,7 @@ def _event(facts: Mapping[str, Any]) -> Event:
     return Event(**{"name": "", **facts, "date": day, "groups": tuple(facts["groups"])})
 
 
-def _holds(body: Mapping[str, Any], event: Event, register: Register, by_hand: Sequence[Mark]) -> list[Difference]:
+def _holds(body: Mapping[str, Any], event: Event, register: Register, by_hand: Sequence[Annotation]) -> list[Difference]:
     lifted = manual_marks.lifted(by_hand)
     now = {str(r) for r in verdict_rules.hold_reasons(event, register) if r not in lifted}
     was = {r for r in body["held"] if r in set(HoldReason) - {HoldReason.SPEAKERS_UNKNOWN}}

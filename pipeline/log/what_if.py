@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from pipeline.domain.types import Event, Medium, Reason, Register, Sighting
+from pipeline.domain.types import Event, MatchResult, Medium, Reason, Register
 from pipeline.rules.verdicts import hold_reasons, judge
 
 _BY_SCORE = frozenset({Reason.UNKNOWN_PERSON, Reason.AMBIGUOUS})
@@ -71,11 +71,11 @@ def what_if(
     return found
 
 
-def sighting(v: Mapping[str, Any], shift: Mapping[str, float]) -> Sighting:
+def sighting(v: Mapping[str, Any], shift: Mapping[str, float]) -> MatchResult:
     """The sighting that a recorded verdict came from, with its threshold moved."""
     reason: Reason | None = Reason(v["reason"])
     person = v.get("person")
-    seen = Sighting(
+    seen = MatchResult(
         int(v["face"]), person, None if person else reason, v.get("candidate"), v.get("score"), v.get("runner_up"),
         v.get("threshold"), v.get("margin"), v.get("false_match_rate"), v.get("band", ""),
         v.get("engine_scores", {}), str(v.get("named_by", "")),

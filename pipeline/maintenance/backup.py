@@ -161,7 +161,7 @@ def take_away_again(application: App, listed: list[Removal], now: datetime, acto
             recalled += store.recall.begin(now, actor, item.id, "", "recalled after the backup was made", replace=False)
     carry_out(vault, store, now, actor)
     erased = [p for p in dict.fromkeys(r.person for r in listed if r.kind == "person")
-              if erase_again(p, application.parts, application.register_folder(), actor)]  # fmt: skip
+              if erase_again(p, application.context, application.register_folder(), actor)]  # fmt: skip
     originals = 0
     for sha256 in {s for r in listed if r.kind == "original" for s in r.sha256}:
         known = store.retention.by_sha256(sha256)

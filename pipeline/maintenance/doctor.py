@@ -28,8 +28,8 @@ from pipeline.monitoring.notifiers import secret
 from pipeline.output import item_json
 from pipeline.people.register_sync import HEARTBEAT as READING
 from pipeline.reader import confinement
-from pipeline.sandbox.client import Lab
-from pipeline.service.service import lab_options
+from pipeline.sandbox.client import MediaClient
+from pipeline.service.service import media_options
 
 _SILENT_AFTER = timedelta(seconds=30)
 _LEAST_FREE = 1 << 30
@@ -248,14 +248,14 @@ def _reading(read: tuple[datetime, JsonObject] | None) -> Finding:
 
 def _engines(settings: Settings) -> list[Finding]:
     application = App(settings)
-    lab = Lab(lab_options(application.parts))
+    media_client = MediaClient(media_options(application.context))
     try:
-        lab.start()
+        media_client.start()
     finally:
-        lab.close()
+        media_client.close()
         application.close()
-    missing = [f"{name} ({source})" for name, source in confinement.WANTED.items() if name not in lab.confined]
-    text = "its limits: " + ", ".join(lab.confined)
+    missing = [f"{name} ({source})" for name, source in confinement.WANTED.items() if name not in media_client.confined]
+    text = "its limits: " + ", ".join(media_client.confined)
     if missing:
         text += f"; this system does not offer {', '.join(missing)}"
     remedy = "Code hidden in a file could reach more than that file: run Beeldwacht on a system that offers it."

@@ -39,10 +39,10 @@ def gather(store: Store, settings: Settings, now: datetime) -> Facts:
     verified, patrolled = store.items.heartbeat(VERIFIED), store.items.heartbeat(PATROLLED)
     late = now - timedelta(hours=settings.alarms.held_hours)
     return Facts(
-        now, store.operation.queues(), store.operation.since(State.HELD, late),
+        now, store.metrics.queues(), store.metrics.since(State.HELD, late),
         last_beat(store), _register(store, settings), tuple(_disks(settings)),
         LogFacts(store.journal.last_seq(), verified[0] if verified else None, verified[1]["flaws"] if verified else 0),
-        store.operation.seconds(), patrolled[1]["files"] if patrolled else 0,
+        store.metrics.seconds(), patrolled[1]["files"] if patrolled else 0,
     )  # fmt: skip
 
 
@@ -86,7 +86,7 @@ def _disks(settings: Settings) -> Iterator[Disk]:
         yield Disk(name, usage.free, usage.total)
 
 
-class Watchman:
+class Monitor:
     """One round at a time: look, tell, remember."""
 
     def __init__(
@@ -199,10 +199,10 @@ class Watchman:
             yield
 
 
-class Rounds(threading.Thread):
+class MonitorLoop(threading.Thread):
     """The watchman's rounds beside the service, until `stop`."""
 
-    def __init__(self, watchman: Watchman, every_seconds: float, clock: Callable[[], datetime]) -> None:
+    def __init__(self, watchman: Monitor, every_seconds: float, clock: Callable[[], datetime]) -> None:
         super().__init__(name="alarms", daemon=True)
         self._watchman = watchman
         self._every = every_seconds

@@ -73,7 +73,7 @@ _DUTCH_TERMS: Mapping[str, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class AccessLetter:
     """All that is held of one person."""
 
     school: str
@@ -99,10 +99,10 @@ class Letter:
         return _WORDS[word][self.language == "nl"].format(**values)
 
 
-def write_html(letter: Letter, path: Path) -> None:
+def write_html(letter: AccessLetter, path: Path) -> None:
     """The letter as one HTML file without anything from elsewhere."""
     body = []
-    for kind, text in _parts(letter):
+    for kind, text in _context(letter):
         tag = {"title": "h1", "heading": "h2", "line": "li"}.get(kind, "p")
         body.append(f"<{tag}>{escape(text)}</{tag}>")
     style = "body{font:16px/1.5 sans-serif;max-width:48em;margin:2em auto;padding:0 1em}li{margin:.2em 0}"
@@ -114,7 +114,7 @@ def write_html(letter: Letter, path: Path) -> None:
     path.write_text(page, encoding="utf-8")
 
 
-def write_pdf(letter: Letter, path: Path) -> None:
+def write_pdf(letter: AccessLetter, path: Path) -> None:
     """The letter as PDF. Its built-in letters are those of Western Europe; others lose their accents here."""
     from fpdf import FPDF  # noqa: PLC0415 - seldom needed
 
@@ -123,7 +123,7 @@ def write_pdf(letter: Letter, path: Path) -> None:
     pdf.set_lang(letter.language)
     pdf.add_page()
     sizes = {"title": (18, "B"), "heading": (13, "B")}
-    for kind, text in _parts(letter):
+    for kind, text in _context(letter):
         size, style = sizes.get(kind, (10, ""))
         pdf.set_font("Helvetica", style, size)
         if kind == "heading":
@@ -133,7 +133,7 @@ def write_pdf(letter: Letter, path: Path) -> None:
     pdf.output(str(path))
 
 
-def _parts(letter: Letter) -> Iterator[tuple[str, str]]:
+def _context(letter: AccessLetter) -> Iterator[tuple[str, str]]:
     say = letter.say
     yield "title", say("title", school=letter.school)
     yield "text", say("intro", name=letter.name, id=letter.person_id, day=letter.day.isoformat())
@@ -171,7 +171,7 @@ def _parts(letter: Letter) -> Iterator[tuple[str, str]]:
             yield "line", said
 
 
-def _consent(letter: Letter, c: JsonObject) -> str:
+def _consent(letter: AccessLetter, c: JsonObject) -> str:
     medium = f"{letter.term(str(c['medium']))} {c['channel']}".rstrip()
     text = f"{c['since']} - {c['until'] or '...'}: {medium}: {letter.term(str(c['answer']))}"
     for key in ("signed_by", "signed_on", "valid_until", "withdrawn_on"):
@@ -180,7 +180,7 @@ def _consent(letter: Letter, c: JsonObject) -> str:
     return text + (f" (forms/{name}, SHA-256 {str(c['form_sha256'])[:16]}...)" if name else "")
 
 
-def _appearance(letter: Letter, a: Appearance) -> str:
+def _appearance(letter: AccessLetter, a: Appearance) -> str:
     where = f"pictures/{letter.pictures[a.item_id]}" if a.item_id in letter.pictures else letter.say(
         "no_copy", why=letter.failed.get(a.item_id, ""))  # fmt: skip
     said = [f"{channel} {letter.say('shown' if shown else 'hidden')} ({explain(Reason(reason), letter.language)})"

@@ -14,9 +14,9 @@ from pipeline.domain.json_forms import box_in
 from pipeline.domain.lifecycle import State
 from pipeline.domain.types import Box, JsonObject, Medium
 from pipeline.errors import BeeldwachtError
-from pipeline.processing.context import Parts
+from pipeline.processing.context import Context
 from pipeline.publishing.recall import carry_out, show_anew
-from pipeline.redaction.manual_marks import MarkKind
+from pipeline.redaction.manual_marks import AnnotationKind
 from pipeline.rules.verdicts import may_in
 from pipeline.store.review import ReviewError
 from pipeline.store.rows import Item
@@ -24,17 +24,17 @@ from pipeline.store.rows import Item
 SHORTEST_WHY = 3
 
 
-def item_of(parts: Parts, item_id: int) -> Item:
+def item_of(context: Context, item_id: int) -> Item:
     """The item of this number. Raises BeeldwachtError when there is none."""
-    found = parts.store.items.get(item_id)
+    found = context.store.items.get(item_id)
     if found is None:
         raise BeeldwachtError(f"There is no item {item_id}.", "See `beeldwacht status` or the log for its number.")
     return found
 
 
-def face_of(parts: Parts, item_id: int, face: int) -> JsonObject:
+def face_of(context: Context, item_id: int, face: int) -> JsonObject:
     """The newest verdict on one face of an item. Raises BeeldwachtError when the item has no such face."""
-    rows = parts.store.items.verdict_rows(item_id)
+    rows = context.store.items.verdict_rows(item_id)
     for row in rows:
         if row["face"] == face:
             return row
@@ -44,41 +44,41 @@ def face_of(parts: Parts, item_id: int, face: int) -> JsonObject:
 
 
 def name_face(
-    parts: Parts, item_id: int, face: int, person: str, by: str, redo: bool, why: str = "", seen: int | None = None
+    context: Context, item_id: int, face: int, person: str, by: str, redo: bool, why: str = "", seen: int | None = None
 ) -> State:
     """Say who a face is; the register decides whether that shows it. Returns the state of the item.
 
     `redo` decides a published item anew. Raises BeeldwachtError for somebody who is not in the register.
     """
-    if person not in parts.store.register.current().people:
+    if person not in context.store.register.current().people:
         raise BeeldwachtError(f"{person} is not in the register.", "Give the id of somebody who is.")
-    box = box_in(face_of(parts, item_id, face)["box"])
-    state = parts.store.naming.name(parts.clock(), item_id, face, box, person, by, why, seen)
-    return decide_anew(parts, item_id, state, by, redo)
+    box = box_in(face_of(context, item_id, face)["box"])
+    state = context.store.hand_names.name(context.clock(), item_id, face, box, person, by, why, seen)
+    return decide_anew(context, item_id, state, by, redo)
 
 
-def unname_face(parts: Parts, item_id: int, face: int, by: str, redo: bool, seen: int | None = None) -> State:
+def unname_face(context: Context, item_id: int, face: int, by: str, redo: bool, seen: int | None = None) -> State:
     """Take back a name; a published file that shows the face because of it is replaced at once."""
-    box = box_in(face_of(parts, item_id, face)["box"])
-    state = parts.store.naming.unname(parts.clock(), item_id, face, box, by, seen)
-    shown = any(v["shown"] and v["face"] == face for v in parts.store.items.verdict_rows(item_id))
-    return decide_anew(parts, item_id, state, by, redo or shown)
+    box = box_in(face_of(context, item_id, face)["box"])
+    state = context.store.hand_names.unname(context.clock(), item_id, face, box, by, seen)
+    shown = any(v["shown"] and v["face"] == face for v in context.store.items.verdict_rows(item_id))
+    return decide_anew(context, item_id, state, by, redo or shown)
 
 
-def decide_anew(parts: Parts, item_id: int, state: State, by: str, redo: bool) -> State:
+def decide_anew(context: Context, item_id: int, state: State, by: str, redo: bool) -> State:
     """Show a published item anew when that is asked for: what was covered before may be shown then (A.4)."""
     if state is State.PUBLISHED and redo:
-        show_anew(item_id, parts.vault, parts.store, parts.clock(), by, "staff asked for it")
+        show_anew(item_id, context.vault, context.store, context.clock(), by, "staff asked for it")
         return State.QUEUED
     return state
 
 
-def deny(parts: Parts, item_id: int, face: int, by: str, why: str, seen: int | None = None) -> State:
+def deny(context: Context, item_id: int, face: int, by: str, why: str, seen: int | None = None) -> State:
     """Say that a face is not the person that it was named as; in this event nobody is named so by likeness again.
 
     Raises BeeldwachtError when the face was given no person.
     """
-    verdict = face_of(parts, item_id, face)
+    verdict = face_of(context, item_id, face)
     person = verdict.get("person") or verdict.get("candidate")
     if not person:
         raise BeeldwachtError(f"Item {item_id}: face {face} was not taken for anybody.", "There is nothing to deny.")
@@ -88,13 +88,13 @@ def deny(parts: Parts, item_id: int, face: int, by: str, why: str, seen: int | N
             "Take the name away instead.",
         )
     box = box_in(verdict["box"])
-    return _mark(parts, item_id, MarkKind.NOT_PERSON, by, why, box, str(person), seen)
+    return _mark(context, item_id, AnnotationKind.NOT_PERSON, by, why, box, str(person), seen)
 
 
 def cover(
-    parts: Parts,
+    context: Context,
     item_id: int,
-    kind: MarkKind,
+    kind: AnnotationKind,
     box: Box,
     by: str,
     why: str,
@@ -105,66 +105,66 @@ def cover(
 
     In a film a face is covered wherever it goes, and a region for the seconds of `span` (None: all of them).
     """
-    if kind not in {MarkKind.COVER, MarkKind.REGION, MarkKind.WIDEN, MarkKind.FIGURE}:
+    if kind not in {AnnotationKind.COVER, AnnotationKind.REGION, AnnotationKind.WIDEN, AnnotationKind.FIGURE}:
         raise ValueError(f"{kind} covers nothing")
     if box.width < 1 or box.height < 1:
         raise ReviewError("The region is empty.", "Draw it again.")
     if span is not None and not 0 <= span.start < span.end < math.inf:
         raise ReviewError("The region ends before it begins.", "Give its first and its last second.")
-    return _mark(parts, item_id, kind, by, why, box, None, seen, span)
+    return _mark(context, item_id, kind, by, why, box, None, seen, span)
 
 
-def uncover(parts: Parts, item_id: int, mark_id: int, by: str, why: str, seen: int | None = None) -> State:
+def uncover(context: Context, item_id: int, mark_id: int, by: str, why: str, seen: int | None = None) -> State:
     """Take a mark back. What is published stays as it is."""
-    return parts.store.review.unmark(parts.clock(), by, item_id, mark_id, reason(why), seen)
+    return context.store.review.unmark(context.clock(), by, item_id, mark_id, reason(why), seen)
 
 
-def approve(parts: Parts, item_id: int, by: str, why: str, seen: int | None = None) -> State:
+def approve(context: Context, item_id: int, by: str, why: str, seen: int | None = None) -> State:
     """Let a held item go, whatever its event says; it is decided and checked again first."""
-    return parts.store.review.approve(parts.clock(), by, item_id, reason(why), seen)
+    return context.store.review.approve(context.clock(), by, item_id, reason(why), seen)
 
 
-def reject(parts: Parts, item_id: int, by: str, why: str, seen: int | None = None) -> State:
+def reject(context: Context, item_id: int, by: str, why: str, seen: int | None = None) -> State:
     """Refuse a held item for good."""
-    return parts.store.review.reject(parts.clock(), by, item_id, reason(why), seen)
+    return context.store.review.reject(context.clock(), by, item_id, reason(why), seen)
 
 
-def retry(parts: Parts, item_id: int, by: str, why: str, seen: int | None = None) -> State:
+def retry(context: Context, item_id: int, by: str, why: str, seen: int | None = None) -> State:
     """Have a held or failed item decided again."""
-    return parts.store.review.retry(parts.clock(), by, item_id, reason(why), seen)
+    return context.store.review.retry(context.clock(), by, item_id, reason(why), seen)
 
 
 def say_speakers(
-    parts: Parts, item_id: int, people: Collection[str], by: str, why: str, redo: bool = False, seen: int | None = None
+    context: Context, item_id: int, people: Collection[str], by: str, why: str, redo: bool = False, seen: int | None = None
 ) -> tuple[State, bool]:
     """Say who can be heard in a film or recording, all of them; nobody when there are none.
 
     Returns the state of the item, and whether it was taken back because one of them may not be heard. Raises
     BeeldwachtError for somebody who is not in the register.
     """
-    at, store = parts.clock(), parts.store
+    at, store = context.clock(), context.store
     register = store.register.current()
     if missing := sorted(set(people) - register.people.keys()):
         raise BeeldwachtError(f"{', '.join(missing)}: not in the register.", "Give ids of people who are.")
-    state = store.naming.say_speakers(at, item_id, people, by, why, seen)
-    refusing = [p for p in sorted(people) for c in parts.settings.channels
+    state = store.hand_names.say_speakers(at, item_id, people, by, why, seen)
+    refusing = [p for p in sorted(people) for c in context.settings.channels
                 if not may_in(register, p, Medium.SOUND, c, at.date()).allowed]  # fmt: skip
     recalled = state is State.PUBLISHED and bool(refusing)
     if recalled and store.recall.begin(at, by, item_id, refusing[0], "somebody in it may not be heard"):
-        carry_out(parts.vault, store, at, by)
+        carry_out(context.vault, store, at, by)
         state = State.QUEUED
-    return decide_anew(parts, item_id, state, by, redo), recalled
+    return decide_anew(context, item_id, state, by, redo), recalled
 
 
-def report_problem(parts: Parts, item_id: int, by: str, what: str) -> bool:
+def report_problem(context: Context, item_id: int, by: str, what: str) -> bool:
     """Withdraw a published item at once, without a replacement, and open an incident (protocol A.9, A.10).
 
     Returns False when it was not published any more.
     """
-    begun = parts.store.recall.begin(
-        parts.clock(), by, item_id, "", "a problem was reported", replace=False, incident=reason(what)
+    begun = context.store.recall.begin(
+        context.clock(), by, item_id, "", "a problem was reported", replace=False, incident=reason(what)
     )
-    carry_out(parts.vault, parts.store, parts.clock(), by)
+    carry_out(context.vault, context.store, context.clock(), by)
     return begun
 
 
@@ -177,14 +177,14 @@ def reason(text: str) -> str:
 
 
 def _mark(
-    parts: Parts, item_id: int, kind: MarkKind, by: str, why: str, box: Box, person: str | None, seen: int | None,
+    context: Context, item_id: int, kind: AnnotationKind, by: str, why: str, box: Box, person: str | None, seen: int | None,
     span: Stretch | None = None,
 ) -> State:  # fmt: skip
-    now = parts.clock()
-    state = parts.store.review.mark(now, by, item_id, kind, reason(why), box, person, seen, span)
+    now = context.clock()
+    state = context.store.review.mark(now, by, item_id, kind, reason(why), box, person, seen, span)
     if state is not State.PUBLISHED:
         return state
     named = [person] if person else []
-    parts.store.recall.begin(now, by, item_id, named[0] if named else "", "an officer's act covers more")
-    carry_out(parts.vault, parts.store, now, by)
+    context.store.recall.begin(now, by, item_id, named[0] if named else "", "an officer's act covers more")
+    carry_out(context.vault, context.store, now, by)
     return State.QUEUED

@@ -12,11 +12,11 @@ from consent_sync.evidence import Evidence, EvidenceError, resolve
 from pipeline.domain.types import JsonObject
 from pipeline.errors import BeeldwachtError, ChildError, KeyUnknown, OriginalGone
 from pipeline.log.sentences import about
-from pipeline.officer.access_letter import Letter, write_html, write_pdf
-from pipeline.processing.context import Parts
+from pipeline.officer.access_letter import AccessLetter, write_html, write_pdf
+from pipeline.processing.context import Context
 from pipeline.processing.item import render_only
 from pipeline.publishing.recall import carry_out, take_back
-from pipeline.sandbox.client import Lab
+from pipeline.sandbox.client import MediaClient
 from pipeline.store.rights import Appearance
 
 _SHORTEST = 5
@@ -47,13 +47,13 @@ class Receipt:
 # --- erasure --------------------------------------------------------------------------------------------------
 
 
-def erase(person_id: str, confirm: str, parts: Parts, folder: Path | None, keep_files: bool, actor: str) -> Receipt:
+def erase(person_id: str, confirm: str, context: Context, folder: Path | None, keep_files: bool, actor: str) -> Receipt:
     """Erase a person: published files are recalled first, then rows, portraits and forms go, then all is searched.
 
     `confirm` is the name as the register has it: an id is easily mistyped. Raises RightsError when the person is not
     known or the name is another.
     """
-    store, vault, now = parts.store, parts.vault, parts.clock
+    store, vault, now = context.store, context.vault, context.clock
     names = store.rights.names(person_id)
     if not names:
         raise RightsError(f"Nobody in the register, now or before, is {person_id}.", "Check the id.")
@@ -71,7 +71,7 @@ def erase(person_id: str, confirm: str, parts: Parts, folder: Path | None, keep_
     )
     carry_out(vault, store, now(), actor)
     removed, kept = (
-        ((), ("files were kept as asked (--keep-files)",)) if keep_files else _remove(person_id, parts, folder)
+        ((), ("files were kept as asked (--keep-files)",)) if keep_files else _remove(person_id, context, folder)
     )
     if events := store.rights.events_named(person_id):
         remarks.append(f"{events} events hold a name of the person in their own: those names stay")
@@ -79,7 +79,7 @@ def erase(person_id: str, confirm: str, parts: Parts, folder: Path | None, keep_
     if not store.rights.compact():
         remarks.append("the database was in use and could not be rewritten: stop the service and erase again")
     patterns = [n.encode() for n in unique if n not in short] + secrets
-    roots = [parts.settings.path(n) for n in ("data", "log", "work")]
+    roots = [context.settings.path(n) for n in ("data", "log", "work")]
     left, searched = search(roots, patterns)
     originals = len(store.rights.appearances(person_id))
     if originals:
@@ -89,20 +89,20 @@ def erase(person_id: str, confirm: str, parts: Parts, folder: Path | None, keep_
     return Receipt(person_id, rows, tuple(recalled), tuple(removed), tuple(kept), left, searched, tuple(remarks), tasks)
 
 
-def erase_again(person_id: str, parts: Parts, folder: Path | None, actor: str) -> bool:
+def erase_again(person_id: str, context: Context, folder: Path | None, actor: str) -> bool:
     """Erase somebody whom a backup brought back: recall, rows, portraits and forms. False when nothing was there."""
-    store = parts.store
+    store = context.store
     if person_id not in store.register.current().people and not store.recall.showing(person_id):
         return False
     shown = [s for s in store.recall.showing(person_id) if s.visible]
-    recalled = take_back(shown, parts.vault, store, parts.clock(), actor, "erasure", replace=False)
-    removed, _ = _remove(person_id, parts, folder)
-    store.rights.erase(parts.clock(), actor, person_id, {"recalled": recalled, "files": len(removed)})
+    recalled = take_back(shown, context.vault, store, context.clock(), actor, "erasure", replace=False)
+    removed, _ = _remove(person_id, context, folder)
+    store.rights.erase(context.clock(), actor, person_id, {"recalled": recalled, "files": len(removed)})
     store.rights.compact()
     return True
 
 
-def _remove(person_id: str, parts: Parts, folder: Path | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _remove(person_id: str, context: Context, folder: Path | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Delete portraits and forms below the register's folder; forms that serve others too are kept, and said."""
     if folder is None or not folder.is_dir():
         return (), ("the folder of the register is not known: portraits and forms were not looked for (--register)",)
@@ -110,8 +110,8 @@ def _remove(person_id: str, parts: Parts, folder: Path | None) -> tuple[tuple[st
     kept: list[str] = []
     found, _ = Evidence(folder).portraits(person_id)
     for portrait in found:
-        (gone if parts.vault.erase(portrait.path, portrait.sha256) else kept).append(f"portrait {portrait.sha256[:16]}")
-    for form in parts.store.rights.forms(person_id):
+        (gone if context.vault.erase(portrait.path, portrait.sha256) else kept).append(f"portrait {portrait.sha256[:16]}")
+    for form in context.store.rights.forms(person_id):
         if form.shared:
             kept.append(f"form {form.sha256[:16]}: another person's consent rests on it too")
             continue
@@ -122,7 +122,7 @@ def _remove(person_id: str, parts: Parts, folder: Path | None) -> tuple[tuple[st
             continue
         if not path.exists():
             continue
-        erased = parts.vault.erase(path, form.sha256)
+        erased = context.vault.erase(path, form.sha256)
         (gone if erased else kept).append(f"form {form.sha256[:16]}" + ("" if erased else ": changed since"))
     return tuple(gone), tuple(kept)
 
@@ -151,14 +151,14 @@ def search(roots: Iterable[Path], patterns: Sequence[bytes]) -> tuple[dict[str, 
 
 
 def export(
-    person_id: str, to: Path, parts: Parts, lab: Lab, folder: Path | None, language: str, actor: str
+    person_id: str, to: Path, context: Context, media_client: MediaClient, folder: Path | None, language: str, actor: str
 ) -> JsonObject:
     """Write all that is held of a person into a new folder and a zip beside it, for the person to have.
 
     Pictures show this person and nobody else, and went through the same checks as what is published. Raises
     RightsError when the person is not known or there is such a folder already.
     """
-    store, now = parts.store, parts.clock()
+    store, now = context.store, context.clock()
     names = store.rights.names(person_id)
     if not names:
         raise RightsError(f"Nobody in the register, now or before, is {person_id}.", "Check the id.")
@@ -171,14 +171,14 @@ def export(
         raise RightsError(f"{target}: is there already.", "Name another folder with --to.") from None
     except OSError as e:
         raise RightsError(f"{target}: cannot be made ({e.strerror}).", "Name another folder with --to.") from e
-    forms = _copy_forms(person_id, parts, folder, target / "forms")
+    forms = _copy_forms(person_id, context, folder, target / "forms")
     appearances = store.rights.appearances(person_id)
-    pictures, failed = _pictures(appearances, target / "pictures", lab, parts)
+    pictures, failed = _pictures(appearances, target / "pictures", media_client, context)
     person = store.register.current().people.get(person_id)
-    letter = Letter(
-        parts.settings.school, language, now.date(), person_id, names[0], person,
-        store.rights.history(person_id), forms, appearances, pictures, failed, _templates(person_id, parts),
-        _entries(person_id, parts, language),
+    letter = AccessLetter(
+        context.settings.school, language, now.date(), person_id, names[0], person,
+        store.rights.history(person_id), forms, appearances, pictures, failed, _templates(person_id, context),
+        _entries(person_id, context, language),
     )  # fmt: skip
     write_html(letter, target / "letter.html")
     write_pdf(letter, target / "letter.pdf")
@@ -198,10 +198,10 @@ def export(
     return {**facts, "folder": str(target), "zip": str(archive)}
 
 
-def _copy_forms(person_id: str, parts: Parts, folder: Path | None, target: Path) -> dict[str, str]:
+def _copy_forms(person_id: str, context: Context, folder: Path | None, target: Path) -> dict[str, str]:
     """Hash -> name of the copy, for every form that is on file and still the one that was recorded."""
     copies: dict[str, str] = {}
-    for form in parts.store.rights.forms(person_id):
+    for form in context.store.rights.forms(person_id):
         try:
             if folder is None or Evidence(folder).form(form.path) != form.sha256:
                 continue
@@ -215,40 +215,40 @@ def _copy_forms(person_id: str, parts: Parts, folder: Path | None, target: Path)
 
 
 def _pictures(
-    appearances: Sequence[Appearance], target: Path, lab: Lab, parts: Parts
+    appearances: Sequence[Appearance], target: Path, media_client: MediaClient, context: Context
 ) -> tuple[dict[int, str], dict[int, str]]:
     """Item -> name of the picture, and item -> why there is none."""
     done: dict[int, str] = {}
     failed: dict[int, str] = {}
-    parts.vault.work.mkdir(parents=True, exist_ok=True, mode=0o700)
+    context.vault.work.mkdir(parents=True, exist_ok=True, mode=0o700)
     for a in appearances:
-        item = parts.store.items.get(a.item_id)
+        item = context.store.items.get(a.item_id)
         name = f"export-{a.item_id}.partial"
         try:
-            lab.start()
-            product = render_only(item, a.boxes, name, lab, parts) if item else None
+            media_client.start()
+            product = render_only(item, a.boxes, name, media_client, context) if item else None
         except (ChildError, KeyUnknown, OriginalGone, OSError) as e:
-            parts.vault.discard(name)
+            context.vault.discard(name)
             failed[a.item_id] = str(e)
             continue
         bad = [c.name for c in product.checks if not c.passed] if product else ["face not found again"]
         if product is None or bad:
-            parts.vault.discard(name)
+            context.vault.discard(name)
             failed[a.item_id] = ", ".join(bad)
             continue
         done[a.item_id] = f"{a.item_id}.{product.extension}"
-        parts.vault.hand_over(name, target / done[a.item_id])
+        context.vault.hand_over(name, target / done[a.item_id])
     return done, failed
 
 
-def _templates(person_id: str, parts: Parts) -> list[JsonObject]:
-    own = [t for t in parts.store.templates.all() if t.person_id == person_id]
+def _templates(person_id: str, context: Context) -> list[JsonObject]:
+    own = [t for t in context.store.templates.all() if t.person_id == person_id]
     return [{"engine": t.engine, "portrait": t.portrait_sha256, "dated": t.dated.isoformat()} for t in own]
 
 
-def _entries(person_id: str, parts: Parts, language: str) -> list[JsonObject]:
+def _entries(person_id: str, context: Context, language: str) -> list[JsonObject]:
     """What the log says of the person, without what it says of others in the same entry."""
     return [
         {"seq": e.seq, "at": e.at, "kind": e.kind, "item": e.item_id, "said": about(e, person_id, language)}
-        for e in parts.store.journal.entries(person_id=person_id)
+        for e in context.store.journal.entries(person_id=person_id)
     ]

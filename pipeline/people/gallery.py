@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from pipeline.config import Matching
-from pipeline.domain.types import Box, Check, Event, Face, FaceName, Reason, Register, Sighting, Template, young
+from pipeline.domain.types import Box, Check, Event, Face, FaceName, MatchResult, Reason, Register, Template, young
 from pipeline.files.template_keys import KeyProblem, TemplateKeys, unseal
 from pipeline.recognition.matching import MatchSettings, band, match, too_young
 from pipeline.redaction.verification import SAME_FACE
@@ -34,12 +34,12 @@ class Gallery:
     unreadable: bool = False
     """The templates cannot be opened (pipeline.files.template_keys): nobody is named."""
 
-    def match(self, faces: Sequence[Face]) -> tuple[Sighting, ...]:
+    def match(self, faces: Sequence[Face]) -> tuple[MatchResult, ...]:
         """One sighting per face; with matching off each says so."""
         if not self.enabled:
-            return tuple(Sighting(f.index, None, Reason.MATCHING_OFF) for f in faces)
+            return tuple(MatchResult(f.index, None, Reason.MATCHING_OFF) for f in faces)
         if self.unreadable:
-            return tuple(Sighting(f.index, None, Reason.NOT_COMPARED) for f in faces)
+            return tuple(MatchResult(f.index, None, Reason.NOT_COMPARED) for f in faces)
         return match(faces, self.templates, self.bands, self.settings)
 
     def recognises(self, faces: Sequence[Face], shown: Sequence[Box]) -> Check:
@@ -53,8 +53,8 @@ class Gallery:
 
 
 def with_names(
-    sightings: Sequence[Sighting], faces: Sequence[Face], names: Sequence[FaceName]
-) -> tuple[tuple[Sighting, ...], tuple[FaceName, ...]]:
+    sightings: Sequence[MatchResult], faces: Sequence[Face], names: Sequence[FaceName]
+) -> tuple[tuple[MatchResult, ...], tuple[FaceName, ...]]:
     """The sightings with those faces named that staff named by hand, and the names that found no face.
 
     A name belongs to the one face whose box is the named one (IoU of `SAME_BOX` and more); two names for one face
@@ -77,7 +77,7 @@ def with_names(
     for s in sightings:
         if s.face in given:
             name = given[s.face]
-            result.append(Sighting(s.face, name.person_id, None, band=BY_HAND, named_by=name.named_by))
+            result.append(MatchResult(s.face, name.person_id, None, band=BY_HAND, named_by=name.named_by))
         elif s.reason is None and s.person_id in taken:
             result.append(replace(s, person_id=None, reason=Reason.TWICE_IN_PHOTO))
         else:

@@ -20,7 +20,7 @@ from pipeline.people.portrait_checks import NotEnrolled
 from pipeline.people.register_sync import apply, plan
 from pipeline.people.template_enrolment import Enroller
 from pipeline.store import Store
-from pipeline.store.publications import Showing
+from pipeline.store.publications import Publication
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Report:
     """Person id, name of the portrait, why."""
     alike: tuple[LookAlike, ...] = ()
     templates_problem: str = ""
-    due: tuple[Showing, ...] = ()
+    due: tuple[Publication, ...] = ()
     """Published files that show somebody who may not be shown any more: `beeldwacht recall`."""
     settled: Settled | None = None
     """What waits for a person before it counts."""

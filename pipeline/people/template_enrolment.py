@@ -31,9 +31,9 @@ from pipeline.people.portrait_consistency import PortraitFace, look_alikes, odd_
 from pipeline.publishing.recall import report_due
 from pipeline.recognition.matching import EngineScale, too_young
 from pipeline.rules.verdicts import may_match
-from pipeline.sandbox.client import Lab
+from pipeline.sandbox.client import MediaClient
 from pipeline.store import Store
-from pipeline.store.publications import Showing
+from pipeline.store.publications import Publication
 
 Progress = Callable[[str, int, int], None]
 KEY_PROBLEM = "no_key"
@@ -87,7 +87,7 @@ class Enroller:
         self,
         store: Store,
         vault: Vault,
-        lab: Lab | None,
+        media_client: MediaClient | None,
         keys: TemplateKeys,
         weights: Mapping[str, str],
         engines: Mapping[str, EngineScale],
@@ -97,14 +97,14 @@ class Enroller:
     ) -> None:
         self._store = store
         self._vault = vault
-        self._lab = lab
+        self._lab = media_client
         self._keys = keys
         self._weights = weights
         self._engines = engines
         self._settings = settings
         self._clock = clock
         self._actor = actor
-        self.due: tuple[Showing, ...] = ()
+        self.due: tuple[Publication, ...] = ()
         """Published files that show somebody who, by the register enrolled last, may not be shown any more."""
 
     def prune(self, register: Register) -> int:
@@ -134,12 +134,12 @@ class Enroller:
         """
         self.prune(register)
         self.due = tuple(report_due(self._store, register, self._clock(), self._actor))
-        lab, on = self._lab, self._clock().date()
-        if lab:
-            lab.start()  # only now: a withdrawal counts, and its template goes, whatever is wrong with the engines
-        plan = plan_enrolment(register, portraits if lab else {}, on)
+        media_client, on = self._lab, self._clock().date()
+        if media_client:
+            media_client.start()  # only now: a withdrawal counts, and its template goes, whatever is wrong with the engines
+        plan = plan_enrolment(register, portraits if media_client else {}, on)
         aged = {p for p in plan.enrol if not young(_dated(register, p), self._settings.max_age_months, on)}
-        wanted = {p: own for p, own in plan.enrol.items() if p not in aged} if lab else {}
+        wanted = {p: own for p, own in plan.enrol.items() if p not in aged} if media_client else {}
         not_enrolled = [*plan.refused, *(_too_old(p, self._settings.max_age_months) for p in sorted(aged))]
         have = self._store.templates.enrolled(self._weights)
         keep = {p: {x.sha256 for x in own} & have.get(p, set()) for p, own in wanted.items()}
@@ -148,8 +148,8 @@ class Enroller:
         except KeyProblem as e:
             return self._without_key(register, keep, wanted, not_enrolled, e)
         work = _Work(kept)
-        if lab and key:
-            self._read(register, wanted, keep, lab, work, progress)
+        if media_client and key:
+            self._read(register, wanted, keep, media_client, work, progress)
             self._compare(wanted, work)
         done = {p: own for p in wanted if (own := work.of(p))}
         not_enrolled += [
@@ -199,7 +199,7 @@ class Enroller:
         register: Register,
         wanted: Mapping[str, Sequence[Portrait]],
         keep: Mapping[str, set[str]],
-        lab: Lab,
+        media_client: MediaClient,
         work: _Work,
         progress: Progress,
     ) -> None:
@@ -210,7 +210,7 @@ class Enroller:
             if folder not in marked:
                 marked[folder] = pass_photos(folder)
             try:
-                found: str | _Crowd | Mapping[str, Vector] = marked[folder] or self._describe(portrait, lab)
+                found: str | _Crowd | Mapping[str, Vector] = marked[folder] or self._describe(portrait, media_client)
             except ChildRefused as e:
                 found = str(e)
             except ChildError as e:
@@ -246,11 +246,11 @@ class Enroller:
             else:
                 self._take(register, person, portrait, crowd.faces[face].vectors, work)
 
-    def _describe(self, portrait: Portrait, lab: Lab) -> str | _Crowd | Mapping[str, Vector]:
+    def _describe(self, portrait: Portrait, media_client: MediaClient) -> str | _Crowd | Mapping[str, Vector]:
         """The vectors of the one usable face, per engine; or of several; or a sentence that says why there is none."""
-        lab.start()
+        media_client.start()
         with self._vault.borrowed(portrait.path, portrait.sha256, portrait.size) as copy:
-            analysis = lab.analyse(copy, embed=True)
+            analysis = media_client.analyse(copy, embed=True)
         face = usable_portrait(analysis, tuple(self._weights))
         if not isinstance(face, PortraitRefusal):
             return face.embeddings

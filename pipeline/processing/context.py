@@ -13,7 +13,7 @@ from pipeline.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Context:
     """What the story is played with. `clock` is the only source of time; the seconds are for measuring."""
 
     settings: Settings

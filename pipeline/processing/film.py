@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.domain.film import FilmFacts, Look, SoundMode, SoundPlan, Stretch, Track
+from pipeline.domain.film import FilmFacts, FirstPass, SoundMode, SoundPlan, Stretch, Track
 from pipeline.domain.film_json_forms import look_in
 from pipeline.domain.json_forms import box_in, box_out
 from pipeline.domain.lifecycle import State
@@ -28,27 +28,27 @@ from pipeline.domain.types import (
     Check,
     Detection,
     Face,
+    MatchResult,
     Medium,
     Reason,
     Register,
-    Sighting,
     Verdict,
 )
 from pipeline.files.rename import write_file
 from pipeline.kill_points import reach
 from pipeline.log import replay
 from pipeline.people.gallery import Gallery
-from pipeline.processing.context import Parts
+from pipeline.processing.context import Context
 from pipeline.processing.outcome import look_name, recorded, renditions, total
-from pipeline.recognition.track_identity import Glance, identify, with_track_names
+from pipeline.recognition.track_identity import TrackSample, identify, with_track_names
 from pipeline.redaction import film_manual_marks, film_regions, film_timeline, manual_marks
 from pipeline.redaction.film_manual_marks import SAME_TRACK
-from pipeline.redaction.manual_marks import Mark
+from pipeline.redaction.manual_marks import Annotation
 from pipeline.redaction.verification import SAME_FACE, film_look_again
 from pipeline.rules import sound as sound_rules
 from pipeline.rules import verdicts as verdict_rules
 from pipeline.rules.sound import sound_plan
-from pipeline.sandbox.client import Lab, Product
+from pipeline.sandbox.client import MediaClient, Product
 from pipeline.sandbox.film_client import FilmReader
 from pipeline.store.rows import Decision, Draft, FilmDecision, Item
 
@@ -56,14 +56,14 @@ logger = logging.getLogger(__name__)
 ROUNDS = 3  # how often a result may be covered further before it is held
 
 
-def decide_film(item: Item, original: Path, owner: str, lab: Lab, parts: Parts) -> State:
+def decide_film(item: Item, original: Path, owner: str, media_client: MediaClient, context: Context) -> State:
     """Take a film as far as it goes; returns the state it was left in. Raises like pipeline.processing.item."""
-    started = parts.seconds()
-    film = FilmReader.opened(original, lab)
-    look = _look(film, look_name(item, parts), parts)
-    register, on = parts.store.register.current(), parts.clock().date()
-    gallery = parts.galleries.of(register, item.event, on)
-    names, mark = parts.store.naming.names(item.id)
+    started = context.seconds()
+    film = FilmReader.opened(original, media_client)
+    look = _look(film, look_name(item, context), context)
+    register, on = context.store.register.current(), context.clock().date()
+    gallery = context.galleries.of(register, item.event, on)
+    names, mark = context.store.hand_names.names(item.id)
     analysis = _analysis(film.facts, look)
     sightings, lost = with_track_names(_recognise(film, look, gallery), analysis.faces, names, SAME_TRACK)
     if lost:
@@ -71,17 +71,17 @@ def decide_film(item: Item, original: Path, owner: str, lab: Lab, parts: Parts) 
         analysis = replace(analysis, notes=notes)
     verdicts: Mapping[str, Sequence[Verdict]] = {
         c: verdict_rules.judge(sightings, register, item.event, c, Medium.FILM, on, once=False)
-        for c in parts.settings.channels
+        for c in context.settings.channels
     }
-    before = parts.store.recall.shown_before(item.id)
+    before = context.store.recall.shown_before(item.id)
     if before is not None:
         verdicts = {c: manual_marks.as_before(v, analysis.faces, before.get(c, ()), SAME_TRACK) for c, v in verdicts.items()}
-    by_hand, size = parts.store.review.marks(item.id), (film.facts.width, film.facts.height)
+    by_hand, size = context.store.review.marks(item.id), (film.facts.width, film.facts.height)
     seconds = tuple(film_regions.seconds_of(t, float(film.facts.rate)) for t in look.tracks)
     verdicts = {c: film_manual_marks.reviewed(v, analysis.faces, seconds, by_hand, size) for c, v in verdicts.items()}
     people = {s.person_id for s in sightings if s.person_id is not None}
     unknown = sum(1 for t, s in zip(look.tracks, sightings, strict=True) if t.sure and s.person_id is None)
-    speech, sound = _hear(film, item, people, unknown, register, on, parts)
+    speech, sound = _hear(film, item, people, unknown, register, on, context)
     lifted = manual_marks.lifted(by_hand)
     hold: list[str] = [r for r in verdict_rules.hold_reasons(item.event, register) if r not in lifted]
     checks: dict[str, Sequence[Check]] = {}
@@ -94,62 +94,62 @@ def decide_film(item: Item, original: Path, owner: str, lab: Lab, parts: Parts) 
         seed = secrets.randbits(63)
 
         def make(key: tuple[frozenset[int], tuple[Stretch, ...]], name: str) -> Product:
-            return _produce(film, look, key[0], key[1], seed, name, gallery, parts, by_hand, analysis.faces)
+            return _produce(film, look, key[0], key[1], seed, name, gallery, context, by_hand, analysis.faces)
 
-        checks, drafts, hold = renditions(item, plans, make, parts)
+        checks, drafts, hold = renditions(item, plans, make, context)
     facts = FilmDecision(
         look.frames, str(film.facts.rate), film.facts.duration, seconds, sound, total(speech), _best_frames(look),
         film_timeline.board(film.facts, look, speech),
     )  # fmt: skip
     decision = Decision(
-        register.version, on, analysis, verdicts, checks, drafts, hold, parts.engines,
-        round(parts.seconds() - started, 3), mark, facts,
+        register.version, on, analysis, verdicts, checks, drafts, hold, context.engines,
+        round(context.seconds() - started, 3), mark, facts,
         replay.inputs(register, Medium.FILM, by_hand, before, people | replay.heard(sound)),
     )  # fmt: skip
-    return recorded(item, owner, decision, parts)
+    return recorded(item, owner, decision, context)
 
 
 def render_only_film(
-    item: Item, original: Path, boxes: Sequence[Box], name: str, lab: Lab, parts: Parts
+    item: Item, original: Path, boxes: Sequence[Box], name: str, media_client: MediaClient, context: Context
 ) -> Product | None:
     """A film with the faces in these boxes shown (each in its best frame), everyone else covered, without sound.
 
     None when one of the boxes is no face of the film, or when it is a sound recording. Raises ChildError.
     """
-    film = FilmReader.opened(original, lab)
+    film = FilmReader.opened(original, media_client)
     if not film.facts.width:
         return None
-    name_of_note = look_name(item, parts)
-    queued = parts.vault.kept(name_of_note) is not None  # a worker will want it
-    look = _look(film, name_of_note, parts)
+    name_of_note = look_name(item, context)
+    queued = context.vault.kept(name_of_note) is not None  # a worker will want it
+    look = _look(film, name_of_note, context)
     if not queued:
-        parts.vault.discard(name_of_note)
+        context.vault.discard(name_of_note)
     faces = _analysis(film.facts, look).faces
     shown = frozenset(f.index for f in faces if any(f.detection.box.iou(b) >= SAME_TRACK for b in boxes))
     if not all(any(f.detection.box.iou(b) >= SAME_TRACK for f in faces) for b in boxes):
         return None
-    nobody = Gallery((), {}, parts.settings.matching.rules, False)
-    return _produce(film.without_sound(), look, shown, (), secrets.randbits(63), name, nobody, parts)
+    nobody = Gallery((), {}, context.settings.matching.rules, False)
+    return _produce(film.without_sound(), look, shown, (), secrets.randbits(63), name, nobody, context)
 
 
 # --- steps ----------------------------------------------------------------------------------------------------
 
 
-def _look(film: FilmReader, name: str, parts: Parts) -> Look:
+def _look(film: FilmReader, name: str, context: Context) -> FirstPass:
     """What the first pass saw: from the note of an earlier attempt, or by looking."""
-    kept = parts.vault.kept(name)
+    kept = context.vault.kept(name)
     if kept is not None:
         try:
             return look_in(json.loads(gzip.decompress(kept)))
         except (OSError, EOFError, KeyError, TypeError, ValueError) as e:
             logger.warning("%s: the note of the first pass cannot be used (%s)", name, e)
     look, raw = film.look()
-    write_file(gzip.compress(json.dumps(raw).encode(), 1), parts.vault.work_file(name))
+    write_file(gzip.compress(json.dumps(raw).encode(), 1), context.vault.work_file(name))
     reach("film.looked")
     return look
 
 
-def _recognise(film: FilmReader, look: Look, gallery: Gallery) -> tuple[Sighting, ...]:
+def _recognise(film: FilmReader, look: FirstPass, gallery: Gallery) -> tuple[MatchResult, ...]:
     """Who the tracks are. Faces are described only when there is somebody whom they could be."""
     if not gallery.enabled:
         return identify(look, {}, Reason.MATCHING_OFF)
@@ -158,30 +158,30 @@ def _recognise(film: FilmReader, look: Look, gallery: Gallery) -> tuple[Sighting
     rate = float(film.facts.rate)
     samples = tuple(s for t in look.tracks if t.sure for s in film_regions.samples(t, rate))
     faces = film.described(look, samples) if samples else ()
-    glances: dict[int, list[Glance]] = {}
+    glances: dict[int, list[TrackSample]] = {}
     for sample, face in zip(samples, faces, strict=True):
         track = look.tracks[sample.track]
-        glance = Glance(gallery.match([face])[0], face.detection.box.size, film_regions.facing(track, sample.at))
+        glance = TrackSample(gallery.match([face])[0], face.detection.box.size, film_regions.facing(track, sample.at))
         glances.setdefault(sample.track, []).append(glance)
     return identify(look, glances, Reason.NOT_COMPARED)
 
 
 def _hear(
-    film: FilmReader, item: Item, people: set[str], unknown: int, register: Register, on: date, parts: Parts
+    film: FilmReader, item: Item, people: set[str], unknown: int, register: Register, on: date, context: Context
 ) -> tuple[tuple[Stretch, ...], dict[str, SoundPlan]]:
     """The stretches of speech, listened for only when some channel needs them, and the plan per channel."""
-    speakers = parts.store.naming.speakers(item.id)
+    speakers = context.store.hand_names.speakers(item.id)
     everyone = people | (speakers.people if speakers else frozenset())
     nameless = unknown + (speakers.unknown if speakers else 0)
-    strict = parts.settings.film.sound == "strict"
+    strict = context.settings.film.sound == "strict"
 
-    kept = parts.store.recall.heard_before(item.id)
+    kept = context.store.recall.heard_before(item.id)
     length = film.length
 
     def planned(speech: tuple[Stretch, ...]) -> dict[str, SoundPlan]:
         plans = {
             c: sound_plan(film.facts.sound, everyone, nameless, speech, length, register, c, on, item.event, strict)
-            for c in parts.settings.channels
+            for c in context.settings.channels
         }
         muted = [c for c in plans if kept is not None and c not in kept]
         return plans | {c: sound_rules.as_before(plans[c], speech, length, strict) for c in muted}
@@ -195,14 +195,14 @@ def _hear(
 
 def _produce(
     film: FilmReader,
-    look: Look,
+    look: FirstPass,
     shown: frozenset[int],
     muted: tuple[Stretch, ...],
     seed: int,
     name: str,
     gallery: Gallery,
-    parts: Parts,
-    by_hand: Sequence[Mark] = (),
+    context: Context,
+    by_hand: Sequence[Annotation] = (),
     faces: Sequence[Face] = (),
 ) -> Product:
     """Render and verify; what the detectors find in the result that nobody decided on becomes a track of its own.
@@ -217,8 +217,8 @@ def _produce(
         covers += film_manual_marks.covers(look, faces, by_hand, hidden, (facts.width, facts.height), rate)
         watched = film_regions.boundaries(look, rate)
         written = film.written(
-            look, covers, muted, style=str(parts.settings.redaction.style), seed=seed,
-            target=str(parts.vault.work_file(name)), embed=gallery.enabled, watched=list(watched),
+            look, covers, muted, style=str(context.settings.redaction.style), seed=seed,
+            target=str(context.vault.work_file(name)), embed=gallery.enabled, watched=list(watched),
             shown=_shown_boxes(visible, watched),
         )  # fmt: skip
         found = [(frame, face.detection) for frame, face in written.found]
@@ -254,7 +254,7 @@ def _row(box: Box) -> NDArray[np.float32]:
     return np.array([[box.left, box.top, box.right, box.bottom]], np.float32)
 
 
-def _analysis(facts: FilmFacts, look: Look) -> Analysis:
+def _analysis(facts: FilmFacts, look: FirstPass) -> Analysis:
     """The film as an analysis: its faces are the tracks, each where it is seen best."""
     faces = []
     for track in look.tracks:
@@ -265,5 +265,5 @@ def _analysis(facts: FilmFacts, look: Look) -> Analysis:
     return Analysis(facts.width, facts.height, f"film ({facts.video_codec})", tuple(faces), facts.notes)
 
 
-def _best_frames(look: Look) -> tuple[int, ...]:
+def _best_frames(look: FirstPass) -> tuple[int, ...]:
     return tuple(int(t.frames[film_regions.best(t)]) for t in look.tracks)

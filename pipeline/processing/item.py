@@ -33,7 +33,7 @@ from pipeline.errors import (
 from pipeline.kill_points import reach
 from pipeline.log import replay
 from pipeline.people.gallery import SAME_BOX, Gallery, with_names
-from pipeline.processing.context import Parts
+from pipeline.processing.context import Context
 from pipeline.processing.film import decide_film, render_only_film
 from pipeline.processing.outcome import leftovers
 from pipeline.processing.sound import decide_recording
@@ -41,7 +41,7 @@ from pipeline.redaction import manual_marks
 from pipeline.redaction import regions as region_planning
 from pipeline.redaction.verification import failed_checks, look_again
 from pipeline.rules import verdicts as verdict_rules
-from pipeline.sandbox.client import Lab, Product
+from pipeline.sandbox.client import MediaClient, Product
 from pipeline.store.rows import Decision, Draft, Item
 
 logger = logging.getLogger(__name__)
@@ -67,60 +67,60 @@ class _Seen:
     basis: JsonObject = field(default_factory=dict)
 
 
-def process(item: Item, owner: str, lab: Lab, parts: Parts) -> State:  # noqa: PLR0911 - one return per ending
+def process(item: Item, owner: str, media_client: MediaClient, context: Context) -> State:  # noqa: PLR0911 - one return per ending
     """Take one claimed item as far as it goes; returns the state it was left in."""
     reach("work.claimed")
-    work = parts.settings.work
+    work = context.settings.work
     if item.interruptions >= work.interruptions:
         why = f"The service was stopped {item.interruptions} times while it worked on this file."
-        return _put_aside(item, owner, parts, State.FAILED, "interrupted_too_often", why)
-    if who := parts.store.items.cancelled_by(item.id):
-        return _put_aside(item, owner, parts, State.FAILED, "cancelled", str(Cancelled(who)))
+        return _put_aside(item, owner, context, State.FAILED, "interrupted_too_often", why)
+    if who := context.store.items.cancelled_by(item.id):
+        return _put_aside(item, owner, context, State.FAILED, "cancelled", str(Cancelled(who)))
     try:
-        lab.start()
-        with parts.vault.opened(item.sha256) as original:
-            decide = {Medium.FILM: decide_film, Medium.SOUND: decide_recording}.get(lab.identify(original), _decide)
-            return decide(item, original, owner, lab, parts)
+        media_client.start()
+        with context.vault.opened(item.sha256) as original:
+            decide = {Medium.FILM: decide_film, Medium.SOUND: decide_recording}.get(media_client.identify(original), _decide)
+            return decide(item, original, owner, media_client, context)
     except LeaseLost as e:
-        return _give_back(item, owner, parts, str(e), blame=False)
+        return _give_back(item, owner, context, str(e), blame=False)
     except OriginalGone as e:
-        if why := parts.vault.trouble():
-            raise _waits(item, owner, parts, why) from e
+        if why := context.vault.trouble():
+            raise _waits(item, owner, context, why) from e
         if isinstance(e, OriginalUnreadable) and item.attempts < work.attempts:
-            _give_back(item, owner, parts, str(e), blame=True)
+            _give_back(item, owner, context, str(e), blame=True)
             raise Trouble(e.message, e.remedy) from e  # a moment's rest: the disk may recover
-        return _put_aside(item, owner, parts, State.FAILED, "original_gone", str(e))
+        return _put_aside(item, owner, context, State.FAILED, "original_gone", str(e))
     except ChildRefused as e:
-        return _put_aside(item, owner, parts, State.REJECTED, e.reason, str(e))
+        return _put_aside(item, owner, context, State.REJECTED, e.reason, str(e))
     except Cancelled as e:
-        return _put_aside(item, owner, parts, State.FAILED, "cancelled", str(e))
+        return _put_aside(item, owner, context, State.FAILED, "cancelled", str(e))
     except Exception as e:
-        if why := _trouble(e, parts):
-            raise _waits(item, owner, parts, why) from e
+        if why := _trouble(e, context):
+            raise _waits(item, owner, context, why) from e
         if not isinstance(e, (BeeldwachtError, OSError)):
             logger.exception("item %s: unexpected error", item.id)
         if item.attempts >= work.attempts:
-            why = f"{item.attempts} attempts failed; the last one: {parts.vault.told(e)}"
-            return _put_aside(item, owner, parts, State.FAILED, "attempts_used_up", why)
-        return _give_back(item, owner, parts, parts.vault.told(e), blame=True)
+            why = f"{item.attempts} attempts failed; the last one: {context.vault.told(e)}"
+            return _put_aside(item, owner, context, State.FAILED, "attempts_used_up", why)
+        return _give_back(item, owner, context, context.vault.told(e), blame=True)
 
 
-def _trouble(error: Exception, parts: Parts) -> str:
+def _trouble(error: Exception, context: Context) -> str:
     """What is wrong with the installation when an attempt fails for a reason that is no file's; else empty."""
     everybodys = isinstance(error, (StoreError, KeyUnknown, EnginesUnfit))
     if everybodys or (isinstance(error, OSError) and error.errno in _EVERY_FILE):
-        return parts.vault.told(error)
-    return parts.vault.trouble()
+        return context.vault.told(error)
+    return context.vault.trouble()
 
 
-def _decide(item: Item, original: Path, owner: str, lab: Lab, parts: Parts) -> State:
-    started = parts.seconds()
-    analysis = lab.analyse(original, parts.settings.matching.enabled)
+def _decide(item: Item, original: Path, owner: str, media_client: MediaClient, context: Context) -> State:
+    started = context.seconds()
+    analysis = media_client.analyse(original, context.settings.matching.enabled)
     reach("work.analysed")
-    register = parts.store.register.current()
-    on = parts.clock().date()
-    gallery = parts.galleries.of(register, item.event, on)
-    names, names_mark = parts.store.naming.names(item.id)
+    register = context.store.register.current()
+    on = context.clock().date()
+    gallery = context.galleries.of(register, item.event, on)
+    names, names_mark = context.store.hand_names.names(item.id)
     sightings, lost = with_names(gallery.match(analysis.faces), analysis.faces, names)
     if lost:
         analysis = replace(
@@ -128,12 +128,12 @@ def _decide(item: Item, original: Path, owner: str, lab: Lab, parts: Parts) -> S
         )
     verdicts = {
         channel: verdict_rules.judge(sightings, register, item.event, channel, Medium.PHOTO, on)
-        for channel in parts.settings.channels
+        for channel in context.settings.channels
     }
-    before = parts.store.recall.shown_before(item.id)
+    before = context.store.recall.shown_before(item.id)
     if before is not None:
         verdicts = {c: manual_marks.as_before(own, analysis.faces, before.get(c, ())) for c, own in verdicts.items()}
-    by_hand, size = parts.store.review.marks(item.id), (analysis.width, analysis.height)
+    by_hand, size = context.store.review.marks(item.id), (analysis.width, analysis.height)
     verdicts = {c: manual_marks.reviewed(own, analysis.faces, by_hand, size) for c, own in verdicts.items()}
     people = {v.person_id for own in verdicts.values() for v in own if v.person_id}
     basis = replay.inputs(register, Medium.PHOTO, by_hand, before, people)
@@ -141,32 +141,32 @@ def _decide(item: Item, original: Path, owner: str, lab: Lab, parts: Parts) -> S
     lifted = manual_marks.lifted(by_hand)
     hold: list[str] = [r for r in verdict_rules.hold_reasons(item.event, register) if r not in lifted]
     if hold:
-        return _record(item, owner, register, seen, {}, [], hold, parts)
+        return _record(item, owner, register, seen, {}, [], hold, context)
     reach("work.judged")
     checks: dict[str, Sequence[Check]] = {}
     drafts: list[Draft] = []
     for plan, channels in _plans(analysis, verdicts, by_hand).items():
         name = f"{item.id}-{item.revision + 1}-{channels[0]}.partial"
-        product = _produce(plan, name, lab, seen, parts)
+        product = _produce(plan, name, media_client, seen, context)
         reach("work.rendered")
         failed = failed_checks(product.checks)
         hold += [h for h in failed if h not in hold]
         for channel in channels:
             own = f"{item.id}-{item.revision + 1}-{channel}.partial"
             if own != name:
-                parts.vault.duplicate(name, own)
+                context.vault.duplicate(name, own)
             checks[channel] = product.checks
-            drafts.append(Draft(channel, own, *parts.vault.seal(own), product.extension))
+            drafts.append(Draft(channel, own, *context.vault.seal(own), product.extension))
     if hold:
         for draft in drafts:
-            parts.vault.discard(draft.work_name)
+            context.vault.discard(draft.work_name)
         drafts = []
     reach("work.sealed")
-    return _record(item, owner, register, seen, checks, drafts, hold, parts)
+    return _record(item, owner, register, seen, checks, drafts, hold, context)
 
 
 def _plans(
-    analysis: Analysis, verdicts: Mapping[str, Sequence[Verdict]], by_hand: Sequence[manual_marks.Mark]
+    analysis: Analysis, verdicts: Mapping[str, Sequence[Verdict]], by_hand: Sequence[manual_marks.Annotation]
 ) -> dict[Plan, list[str]]:
     """What to do, and for which channels: those that hide the same faces share one rendering."""
     plans: dict[Plan, list[str]] = {}
@@ -178,17 +178,17 @@ def _plans(
     return plans
 
 
-def _produce(plan: Plan, name: str, lab: Lab, seen: _Seen, parts: Parts, embed: bool = True) -> Product:
+def _produce(plan: Plan, name: str, media_client: MediaClient, seen: _Seen, context: Context, embed: bool = True) -> Product:
     """Render and verify; what the detectors still find in the result is covered too, and it is rendered again."""
     regions = plan.regions
     shown = {i: seen.analysis.faces[i].detection.place for i in plan.shown}
-    matching = parts.settings.matching.enabled and embed
+    matching = context.settings.matching.enabled and embed
     for left in range(ROUNDS, 0, -1):
-        product = lab.produce(
+        product = media_client.produce(
             regions,
-            parts.settings.redaction.style,
+            context.settings.redaction.style,
             seen.seed,
-            parts.vault.work_file(name),
+            context.vault.work_file(name),
             list(shown.values()),
             matching,
         )
@@ -201,22 +201,22 @@ def _produce(plan: Plan, name: str, lab: Lab, seen: _Seen, parts: Parts, embed: 
     return Product(product.extension, (*product.checks, check, recognised), product.analysis)
 
 
-def render_only(item: Item, boxes: Sequence[Box], name: str, lab: Lab, parts: Parts) -> Product | None:
+def render_only(item: Item, boxes: Sequence[Box], name: str, media_client: MediaClient, context: Context) -> Product | None:
     """The original with the faces in these boxes shown and everyone else covered, verified; for nobody's publication.
 
     None when one of the boxes is no face. What is written stands in work/ under `name`. Of a film the sound is left
     out. Raises ChildError, OriginalGone, KeyUnknown.
     """
-    with parts.vault.opened(item.sha256) as original:
-        if lab.identify(original) is not Medium.PHOTO:
-            return render_only_film(item, original, boxes, name, lab, parts)
-        analysis = lab.analyse(original, False)
+    with context.vault.opened(item.sha256) as original:
+        if media_client.identify(original) is not Medium.PHOTO:
+            return render_only_film(item, original, boxes, name, media_client, context)
+        analysis = media_client.analyse(original, False)
     shown = frozenset(f.index for f in analysis.faces if any(f.detection.box.iou(b) >= SAME_BOX for b in boxes))
     if not all(any(f.detection.box.iou(b) >= SAME_BOX for f in analysis.faces) for b in boxes):
         return None
-    nobody = Gallery((), {}, parts.settings.matching.rules, False)
-    seen = _Seen(analysis, nobody, {}, parts.seconds(), parts.clock().date(), secrets.randbits(63))
-    return _produce(Plan(region_planning.plan_regions(analysis, shown), shown), name, lab, seen, parts, False)
+    nobody = Gallery((), {}, context.settings.matching.rules, False)
+    seen = _Seen(analysis, nobody, {}, context.seconds(), context.clock().date(), secrets.randbits(63))
+    return _produce(Plan(region_planning.plan_regions(analysis, shown), shown), name, media_client, seen, context, False)
 
 
 def _record(
@@ -227,43 +227,43 @@ def _record(
     checks: Mapping[str, Sequence[Check]],
     drafts: Sequence[Draft],
     hold: Sequence[str],
-    parts: Parts,
+    context: Context,
 ) -> State:
     decision = Decision(
-        register.version, seen.on, seen.analysis, seen.verdicts, checks, drafts, hold, parts.engines,
-        round(parts.seconds() - seen.started, 3), seen.names_mark, basis=seen.basis,
+        register.version, seen.on, seen.analysis, seen.verdicts, checks, drafts, hold, context.engines,
+        round(context.seconds() - seen.started, 3), seen.names_mark, basis=seen.basis,
     )  # fmt: skip
-    state = parts.store.items.record(parts.clock(), item, owner, decision).state
+    state = context.store.items.record(context.clock(), item, owner, decision).state
     reach("work.decided")
     return state
 
 
-def _put_aside(item: Item, owner: str, parts: Parts, state: State, reason: str, why: str) -> State:
+def _put_aside(item: Item, owner: str, context: Context, state: State, reason: str, why: str) -> State:
     """Into quarantine first, then the row: a crash in between repeats the copy and loses nothing.
 
     Raises Trouble when the quarantine takes nothing: this file waits, and lets the others pass.
     """
     try:
         with suppress(OriginalGone):  # then there is nothing to put aside
-            parts.vault.aside.copy(item.sha256, "/".join(filter(None, (item.event.name, item.folder, item.name))), why)
+            context.vault.aside.copy(item.sha256, "/".join(filter(None, (item.event.name, item.folder, item.name))), why)
     except OSError as e:
-        raise _waits(item, owner, parts, parts.vault.told(e, parts.vault.quarantine), REST) from e
+        raise _waits(item, owner, context, context.vault.told(e, context.vault.quarantine), REST) from e
     reach("aside.explained")
-    parts.store.items.end(parts.clock(), item, owner, state, [reason], why)
+    context.store.items.end(context.clock(), item, owner, state, [reason], why)
     reach("aside.done")
-    for name in leftovers(item, parts):
-        parts.vault.discard(name)
+    for name in leftovers(item, context):
+        context.vault.discard(name)
     return state
 
 
-def _waits(item: Item, owner: str, parts: Parts, why: str, rest: float = 0) -> Trouble:
-    _give_back(item, owner, parts, why, blame=False, rest=rest)
+def _waits(item: Item, owner: str, context: Context, why: str, rest: float = 0) -> Trouble:
+    _give_back(item, owner, context, why, blame=False, rest=rest)
     return Trouble(why, "The file waits, and is taken up again.")
 
 
-def _give_back(item: Item, owner: str, parts: Parts, why: str, blame: bool, rest: float = 0) -> State:
+def _give_back(item: Item, owner: str, context: Context, why: str, blame: bool, rest: float = 0) -> State:
     try:
-        parts.store.items.give_back(parts.clock(), item, owner, why, blame, rest)
+        context.store.items.give_back(context.clock(), item, owner, why, blame, rest)
     except LeaseLost:
         return State.WORKING  # it is somebody else's already
     return State.QUEUED

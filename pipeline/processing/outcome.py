@@ -9,7 +9,7 @@ from pipeline.domain.film import Stretch
 from pipeline.domain.lifecycle import State
 from pipeline.domain.types import Check
 from pipeline.kill_points import reach
-from pipeline.processing.context import Parts
+from pipeline.processing.context import Context
 from pipeline.redaction.verification import failed_checks
 from pipeline.sandbox.client import Product
 from pipeline.store.rows import Decision, Draft, Item
@@ -22,19 +22,19 @@ def work_name(item: Item, channel: str) -> str:
     return f"{item.id}-{item.revision + 1}-{channel}.partial"
 
 
-def look_name(item: Item, parts: Parts) -> str:
+def look_name(item: Item, context: Context) -> str:
     """The note in work/ with what the first pass saw; it is of no use to other detectors."""
-    engines = "".join(parts.engines.get(d, "")[:4] for d in parts.settings.detection.detectors)
+    engines = "".join(context.engines.get(d, "")[:4] for d in context.settings.detection.detectors)
     return f"look-{item.sha256[:32]}-{engines}"
 
 
-def leftovers(item: Item, parts: Parts) -> list[str]:
+def leftovers(item: Item, context: Context) -> list[str]:
     """The files in work/ that an attempt which did not come to its end may have left."""
-    return [look_name(item, parts), *(work_name(item, c) for c in parts.settings.channels)]
+    return [look_name(item, context), *(work_name(item, c) for c in context.settings.channels)]
 
 
 def renditions(
-    item: Item, plans: Mapping[Key, Sequence[str]], make: Callable[[Key, str], Product], parts: Parts
+    item: Item, plans: Mapping[Key, Sequence[str]], make: Callable[[Key, str], Product], context: Context
 ) -> tuple[dict[str, Sequence[Check]], list[Draft], list[str]]:
     """One file for each plan, copied to every channel that has it: the checks, the drafts, and reasons to hold."""
     checks: dict[str, Sequence[Check]] = {}
@@ -48,22 +48,22 @@ def renditions(
         for channel in channels:
             own = work_name(item, channel)
             if own != name:
-                parts.vault.duplicate(name, own)
+                context.vault.duplicate(name, own)
             checks[channel] = product.checks
-            drafts.append(Draft(channel, own, *parts.vault.seal(own), product.extension))
+            drafts.append(Draft(channel, own, *context.vault.seal(own), product.extension))
     reach("work.sealed")
     if hold:
         for draft in drafts:
-            parts.vault.discard(draft.work_name)
+            context.vault.discard(draft.work_name)
         drafts = []
     return checks, drafts, hold
 
 
-def recorded(item: Item, owner: str, decision: Decision, parts: Parts) -> State:
+def recorded(item: Item, owner: str, decision: Decision, context: Context) -> State:
     """Record the decision; the note of the first pass is of no use any more. Raises LeaseLost."""
-    state = parts.store.items.record(parts.clock(), item, owner, decision).state
+    state = context.store.items.record(context.clock(), item, owner, decision).state
     reach("work.decided")
-    parts.vault.discard(look_name(item, parts))
+    context.vault.discard(look_name(item, context))
     return state
 
 

@@ -13,32 +13,32 @@ from pipeline.domain.film import SoundMode, SoundPlan, Speakers, Stretch
 from pipeline.domain.lifecycle import State
 from pipeline.domain.types import Analysis, Check, Medium
 from pipeline.log import replay
-from pipeline.processing.context import Parts
+from pipeline.processing.context import Context
 from pipeline.processing.outcome import recorded, renditions, total
 from pipeline.redaction import film_timeline, manual_marks
 from pipeline.rules import sound as sound_rules
 from pipeline.rules import verdicts
 from pipeline.rules.reasons import HoldReason
 from pipeline.rules.sound import recording_plan
-from pipeline.sandbox.client import Lab, Product
+from pipeline.sandbox.client import MediaClient, Product
 from pipeline.sandbox.film_client import FilmReader
 from pipeline.store.rows import Decision, Draft, FilmDecision, Item
 
 
-def decide_recording(item: Item, original: Path, owner: str, lab: Lab, parts: Parts) -> State:
+def decide_recording(item: Item, original: Path, owner: str, media_client: MediaClient, context: Context) -> State:
     """Take a sound recording as far as it goes. Nobody is seen: who may be heard is what staff or the event say."""
-    started = parts.seconds()
-    film = FilmReader.opened(original, lab)
-    register, on = parts.store.register.current(), parts.clock().date()
-    _, mark = parts.store.naming.names(item.id)
-    speakers = parts.store.naming.speakers(item.id)
-    channels, strict = parts.settings.channels, parts.settings.film.sound == "strict"
-    by_hand = parts.store.review.marks(item.id)
+    started = context.seconds()
+    film = FilmReader.opened(original, media_client)
+    register, on = context.store.register.current(), context.clock().date()
+    _, mark = context.store.hand_names.names(item.id)
+    speakers = context.store.hand_names.speakers(item.id)
+    channels, strict = context.settings.channels, context.settings.film.sound == "strict"
+    by_hand = context.store.review.marks(item.id)
     lifted = manual_marks.lifted(by_hand)
     if speakers is None and HoldReason.SPEAKERS_UNKNOWN in lifted:
         speakers = Speakers(frozenset())  # an officer let it go without anybody named: with its speech muted
 
-    kept = parts.store.recall.heard_before(item.id)
+    kept = context.store.recall.heard_before(item.id)
 
     def planned(speech: tuple[Stretch, ...]) -> dict[str, SoundPlan | HoldReason]:
         plans = {
@@ -67,15 +67,15 @@ def decide_recording(item: Item, original: Path, owner: str, lab: Lab, parts: Pa
             plans.setdefault(plan.muted, []).append(channel)
 
         def make(muted: tuple[Stretch, ...], name: str) -> Product:
-            return Product("m4a", film.recording(muted, parts.vault.work_file(name)), Analysis(0, 0, "", ()))
+            return Product("m4a", film.recording(muted, context.vault.work_file(name)), Analysis(0, 0, "", ()))
 
-        checks, drafts, hold = renditions(item, plans, make, parts)
+        checks, drafts, hold = renditions(item, plans, make, context)
     board = film_timeline.board(film.facts, None, speech)
     facts = FilmDecision(0, "0", film.length, (), sound, total(speech), (), board)
     analysis = Analysis(0, 0, f"sound ({film.facts.sound_codec})", (), film.facts.notes)
     decision = Decision(
-        register.version, on, analysis, dict.fromkeys(channels, ()), checks, drafts, hold, parts.engines,
-        round(parts.seconds() - started, 3), mark, facts,
+        register.version, on, analysis, dict.fromkeys(channels, ()), checks, drafts, hold, context.engines,
+        round(context.seconds() - started, 3), mark, facts,
         replay.inputs(register, Medium.SOUND, by_hand, None, replay.heard(sound)),
     )  # fmt: skip
-    return recorded(item, owner, decision, parts)
+    return recorded(item, owner, decision, context)

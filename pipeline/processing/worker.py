@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 from pipeline.domain.progress import Progress, following, line
 from pipeline.errors import BeeldwachtError, Cancelled
-from pipeline.processing.context import Parts
+from pipeline.processing.context import Context
 from pipeline.processing.item import process
 from pipeline.publishing.publisher import Publisher
-from pipeline.sandbox.client import Lab
+from pipeline.sandbox.client import MediaClient
 from pipeline.store.rows import Item
 
 logger = logging.getLogger(__name__)
@@ -27,16 +27,16 @@ class Worker(threading.Thread):
     def __init__(
         self,
         owner: str,
-        lab: Lab,
-        parts: Parts,
+        media_client: MediaClient,
+        context: Context,
         publisher: Publisher,
         wake: threading.Event,
         done: Callable[[int], None],
     ) -> None:
         super().__init__(name=owner, daemon=True)
         self._owner = owner
-        self._lab = lab
-        self._parts = parts
+        self._lab = media_client
+        self._context = context
         self._publisher = publisher
         self._wake = wake
         self._done = done
@@ -45,7 +45,7 @@ class Worker(threading.Thread):
         self.progress: Progress | None = None
         self.problem = ""
         self._logged = self._asked = 0.0
-        lab.on_progress = self._heard
+        media_client.on_progress = self._heard
 
     def run(self) -> None:
         """Work until `stop`. An error of the database or the disk makes it wait and go on, never end."""
@@ -53,13 +53,13 @@ class Worker(threading.Thread):
         while not self._stopping.is_set():
             try:
                 if failures:  # what it held may not have gone back
-                    self._parts.store.items.abandon(self._parts.clock(), self._owner)
+                    self._context.store.items.abandon(self._context.clock(), self._owner)
                 if not self._one():
                     self._wake.wait(_IDLE_SECONDS)
                     self._wake.clear()
                 failures, self.problem = 0, ""
             except (BeeldwachtError, OSError) as e:
-                failures, self.problem = failures + 1, self._parts.vault.told(e)
+                failures, self.problem = failures + 1, self._context.vault.told(e)
                 logger.error("%s: %s", self._owner, self.problem)
                 self._stopping.wait(min(_LONGEST_PAUSE, 2.0**failures))
         self._lab.close()
@@ -80,15 +80,15 @@ class Worker(threading.Thread):
         self._lab.kill()
 
     def _one(self) -> bool:
-        parts = self._parts
-        parts.vault.ready()
+        context = self._context
+        context.vault.ready()
         self._lab.prove()
-        item = parts.store.items.claim(parts.clock(), self._owner, parts.settings.work.lease_seconds)
+        item = context.store.items.claim(context.clock(), self._owner, context.settings.work.lease_seconds)
         if item is None:
             return False
         self.item = item
         try:
-            process(item, self._owner, self._lab, parts)
+            process(item, self._owner, self._lab, context)
             self._publisher.publish_ready()
             self._done(item.id)
         finally:
@@ -100,11 +100,11 @@ class Worker(threading.Thread):
         item = self.item
         if item is None:
             return
-        at = self._parts.seconds()
+        at = self._context.seconds()
         self.progress = following(self.progress, item.id, step, done, total, at)
         if at - self._asked >= _ASK_SECONDS:
             self._asked = at
-            if who := self._parts.store.items.cancelled_by(item.id):
+            if who := self._context.store.items.cancelled_by(item.id):
                 raise Cancelled(who)
         if at - self._logged >= _LOG_SECONDS:
             self._logged = at

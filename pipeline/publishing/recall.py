@@ -13,7 +13,7 @@ from pipeline.domain.types import Reason, Register
 from pipeline.files.folders import Vault
 from pipeline.rules.verdicts import may_in
 from pipeline.store import Store
-from pipeline.store.publications import Recall, Showing
+from pipeline.store.publications import Publication, Recall
 
 _ABOUT_CONSENT = frozenset(
     {
@@ -24,17 +24,17 @@ _ABOUT_CONSENT = frozenset(
 )  # fmt: skip
 
 
-def due(showing: Iterable[Showing], register: Register, on: date) -> list[Showing]:
+def due(showing: Iterable[Publication], register: Register, on: date) -> list[Publication]:
     """Of what is published: where somebody is visible who, by this register, may not be on this day."""
     return [s for s in showing if s.visible and not _may(s, register, on)]
 
 
-def could_redo(showing: Iterable[Showing], register: Register, on: date) -> list[Showing]:
+def could_redo(showing: Iterable[Publication], register: Register, on: date) -> list[Publication]:
     """Of what is published: where somebody is covered for want of a consent that there is by now. Never automatic."""
     return [s for s in showing if not s.visible and s.reason in _ABOUT_CONSENT and _may(s, register, on)]
 
 
-def report_due(store: Store, register: Register, now: datetime, actor: str) -> list[Showing]:
+def report_due(store: Store, register: Register, now: datetime, actor: str) -> list[Publication]:
     """What is due, with an entry in the log when anything is: a withdrawal leads to a list, and staff apply it."""
     found = due(store.recall.showing(), register, now.date())
     if found:
@@ -46,7 +46,7 @@ def report_due(store: Store, register: Register, now: datetime, actor: str) -> l
 
 
 def take_back(
-    showing: Iterable[Showing], vault: Vault, store: Store, now: datetime, actor: str, why: str, replace: bool = True
+    showing: Iterable[Publication], vault: Vault, store: Store, now: datetime, actor: str, why: str, replace: bool = True
 ) -> list[int]:
     """Take every item of a list out of the publish folder, and have it decided again. Returns the items."""
     people: dict[int, str] = {}
@@ -79,5 +79,5 @@ def carry_out(vault: Vault, store: Store, now: datetime, actor: str) -> list[Rec
     return finished
 
 
-def _may(s: Showing, register: Register, on: date) -> bool:
+def _may(s: Publication, register: Register, on: date) -> bool:
     return may_in(register, s.person_id, s.medium, s.channel, on).allowed

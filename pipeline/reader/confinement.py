@@ -34,7 +34,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def confine(memory_bytes: int, file_bytes: int, parent: int, weights: Path, tray: Path) -> tuple[str, ...]:
+def confine(memory_bytes: int, file_bytes: int, parent: int, weights: Path, exchange: Path) -> tuple[str, ...]:
     """Set the limits. Returns the names of those that hold here; the system may not offer all of them.
 
     Of all files the child keeps the interpreter, the libraries and the tools (to read and run), the `weights` and
@@ -64,7 +64,7 @@ def confine(memory_bytes: int, file_bytes: int, parent: int, weights: Path, tray
         holds.append("first-to-go-when-memory-is-short")
     except OSError:
         pass  # not Linux, or not allowed: the memory limit above still holds
-    holds += landlock.restrict(_own_files(weights, tray))
+    holds += landlock.restrict(_own_files(weights, exchange))
     if _drop_capabilities():
         holds.append("no-capabilities")
     holds += seccomp.refuse()
@@ -97,7 +97,7 @@ def give_back_memory() -> None:
         trim(0)
 
 
-def _own_files(weights: Path, tray: Path) -> list[tuple[Path, int]]:
+def _own_files(weights: Path, exchange: Path) -> list[tuple[Path, int]]:
     application = Path(__file__).resolve().parents[1]
     code = {Path(sys.prefix), Path(sys.base_prefix), application, application.parent / "models"}
     system = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/nix/store", "/gnu/store")
@@ -109,8 +109,8 @@ def _own_files(weights: Path, tray: Path) -> list[tuple[Path, int]]:
         *((Path(path), landlock.READ) for path in facts),
         (Path(os.devnull), landlock.READ_FILE | landlock.WRITE_FILE),
         (weights, landlock.READ),
-        (tray / "in", landlock.READ),
-        (tray / "out", landlock.WRITE),
+        (exchange / "in", landlock.READ),
+        (exchange / "out", landlock.WRITE),
     ]
 
 

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from models.detection.find_faces import DetectSettings
     from models.engines.base import Detector, Embedder
     from pipeline.domain.types import Box, Check, Detection, Face, JsonObject, RgbImage
-    from pipeline.reader.film.operations import FilmDesk
+    from pipeline.reader.film.operations import FilmOperations
     from pipeline.reader.photo_codec import Photo
 
 SAME_FACE = 0.5  # overlap (IoU) from which a face in the result is the face that was shown
 
 
-class Bench:
+class MediaWorker:
     """The engines, and the photo that is being worked on."""
 
     def __init__(
@@ -184,7 +184,7 @@ def serve(options: JsonObject, source: TextIO, sink: TextIO) -> None:
 
     try:
         detectors = load_detectors(options["detectors"], folder, options["threads"])
-        bench = Bench(detectors, load_embedders(options["embedders"], folder, options["threads"]), options, answer)
+        bench = MediaWorker(detectors, load_embedders(options["embedders"], folder, options["threads"]), options, answer)
         bench.prove({})
     except (EngineError, WeightsError) as e:
         answer({"error": {"reason": "engine_error", "message": str(e)}})
@@ -195,16 +195,16 @@ def serve(options: JsonObject, source: TextIO, sink: TextIO) -> None:
         "identify": bench.identify, "analyse": bench.analyse, "produce": bench.produce, "preview": bench.preview,
         "prove": bench.prove,
     }  # fmt: skip
-    desk: FilmDesk | None = None
+    desk: FilmOperations | None = None
     for line in source:
         request = json.loads(line)
         limit_cpu(request["cpu_seconds"])
         try:
             name = str(request["op"])
             if name.startswith("film_") and desk is None:  # what films need is loaded with the first one
-                from pipeline.reader.film.operations import FilmDesk  # noqa: PLC0415
+                from pipeline.reader.film.operations import FilmOperations  # noqa: PLC0415
 
-                desk = FilmDesk(detectors, bench.describe, options, tell)
+                desk = FilmOperations(detectors, bench.describe, options, tell)
                 operations |= {"film_facts": desk.facts, "film_look": desk.look, "film_describe": desk.describe,
                                "film_speech": desk.speech, "film_produce": desk.produce,
                                "film_recording": desk.recording, "film_still": desk.still}  # fmt: skip

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.domain.types import Box, Detection, Face, JsonObject, Sighting, Template, Vector
+from pipeline.domain.types import Box, Detection, Face, JsonObject, MatchResult, Template, Vector
 from pipeline.recognition.matching import MatchSettings, match
 
 SIZE = 160.0
@@ -91,13 +91,13 @@ def calibrate(gallery: Sequence[Template], bands: Mapping[str, str], settings: M
 
 def _alone(
     vectors: Mapping[str, Vector], gallery: Sequence[Template], bands: Mapping[str, str], settings: MatchSettings
-) -> Sighting:
+) -> MatchResult:
     """What matching says of one face in a photo by itself."""
     found = Detection(Box(0, 0, SIZE, SIZE), 1.0, None, ())
     return match([Face(0, found, vectors)], gallery, bands, settings)[0]
 
 
-def _clear(seen: Sighting) -> bool:
+def _clear(seen: MatchResult) -> bool:
     """Whether only the threshold keeps this stranger from a name: the runner-up is far behind."""
     if seen.score is None or seen.margin is None:
         return False

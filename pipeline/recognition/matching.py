@@ -26,7 +26,7 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.domain.types import Face, Person, Reason, Sighting, Template
+from pipeline.domain.types import Face, MatchResult, Person, Reason, Template
 from pipeline.rules.consent import turns_sixteen
 
 ADULT = "adult"
@@ -127,7 +127,7 @@ def match(
     gallery: Sequence[Template],
     bands: Mapping[str, str],
     settings: MatchSettings | None = None,
-) -> tuple[Sighting, ...]:
+) -> tuple[MatchResult, ...]:
     """One sighting per face, in the order of `faces`, each with its face's `index`.
 
     `gallery` holds the templates of the candidates; `bands` their age bands by person id (missing: child). A person
@@ -200,17 +200,17 @@ def _sighting(
     parts: Mapping[str, NDArray[np.float64]],
     bands: Mapping[str, str],
     settings: MatchSettings,
-) -> Sighting:
+) -> MatchResult:
     size = face.detection.box.size
     if not face.embeddings and size < min(settings.adult.smallest, settings.child.smallest):
-        return Sighting(face.index, None, Reason.TOO_SMALL)
+        return MatchResult(face.index, None, Reason.TOO_SMALL)
     if any(_usable(face.embeddings.get(engine)) is None for engine in settings.engines):
-        return Sighting(face.index, None, Reason.NOT_COMPARED)
+        return MatchResult(face.index, None, Reason.NOT_COMPARED)
     if not people:
-        return Sighting(face.index, None, Reason.UNKNOWN_PERSON)
+        return MatchResult(face.index, None, Reason.UNKNOWN_PERSON)
     own = scores[row]
     if not np.isfinite(own).all():
-        return Sighting(face.index, None, Reason.NOT_COMPARED)
+        return MatchResult(face.index, None, Reason.NOT_COMPARED)
     best = int(np.argmax(own))
     score = float(own[best])
     others = np.delete(own, best)
@@ -232,7 +232,7 @@ def _sighting(
         reason = Reason.AMBIGUOUS
     elif twin is not None and not score - twin >= rule.margin:
         reason = Reason.TWICE_IN_PHOTO
-    return Sighting(
+    return MatchResult(
         face=face.index,
         person_id=None if reason else person,
         reason=reason,

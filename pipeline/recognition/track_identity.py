@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
-from pipeline.domain.film import Look, Track
-from pipeline.domain.types import Face, FaceName, Reason, Sighting
+from pipeline.domain.film import FirstPass, Track
+from pipeline.domain.types import Face, FaceName, MatchResult, Reason
 from pipeline.redaction.film_regions import at_once
 
 LEAST_LOOKS = 2
@@ -28,10 +28,10 @@ _NOT_COMPARED = frozenset({Reason.TOO_SMALL, Reason.NOT_COMPARED, Reason.MATCHIN
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class TrackSample:
     """One look at a track's face: what matching says of it, its size in pixels, and how far it faces the camera."""
 
-    sighting: Sighting
+    sighting: MatchResult
     size: float
     facing: float
 
@@ -41,7 +41,7 @@ class Glance:
         return self.size >= CLEAR_SIZE and self.facing >= FACING
 
 
-def identify(look: Look, glances: Mapping[int, Sequence[Glance]], nobody: Reason) -> tuple[Sighting, ...]:
+def identify(look: FirstPass, glances: Mapping[int, Sequence[TrackSample]], nobody: Reason) -> tuple[MatchResult, ...]:
     """One sighting per track, in their order; its `face` is the track's index.
 
     `nobody` is the reason for a track without any look: matching is off, or no look could be described.
@@ -60,8 +60,8 @@ def identify(look: Look, glances: Mapping[int, Sequence[Glance]], nobody: Reason
 
 
 def with_track_names(
-    sightings: Sequence[Sighting], faces: Sequence[Face], names: Sequence[FaceName], same: float
-) -> tuple[tuple[Sighting, ...], tuple[FaceName, ...]]:
+    sightings: Sequence[MatchResult], faces: Sequence[Face], names: Sequence[FaceName], same: float
+) -> tuple[tuple[MatchResult, ...], tuple[FaceName, ...]]:
     """The sightings with those tracks named that staff named by hand, and the names that found no track.
 
     `faces` are the tracks in their best frames. A name belongs to the one track whose box is the named one (IoU of
@@ -81,18 +81,18 @@ def with_track_names(
     lost += [n for own in given.values() if len({n.person_id for n in own}) > 1 for n in own]
     single = {index: own[-1] for index, own in given.items() if len({n.person_id for n in own}) == 1}
     return tuple(
-        Sighting(s.face, single[s.face].person_id, None, band="by hand", named_by=single[s.face].named_by)
+        MatchResult(s.face, single[s.face].person_id, None, band="by hand", named_by=single[s.face].named_by)
         if s.face in single
         else s
         for s in sightings
     ), tuple(lost)
 
 
-def _one(track: Track, glances: Sequence[Glance], nobody: Reason) -> Sighting:
+def _one(track: Track, glances: Sequence[TrackSample], nobody: Reason) -> MatchResult:
     if track.mixed:
-        return Sighting(track.index, None, Reason.FACES_OVERLAP)
+        return MatchResult(track.index, None, Reason.FACES_OVERLAP)
     if not glances:
-        return Sighting(track.index, None, nobody)
+        return MatchResult(track.index, None, nobody)
     named = [g.sighting for g in glances if g.sighting.person_id is not None]
     if not named:
         return _nobody(track, glances)
@@ -107,7 +107,7 @@ def _one(track: Track, glances: Sequence[Glance], nobody: Reason) -> Sighting:
     return weakest
 
 
-def _speaks_against(glance: Glance, person: str | None) -> bool:
+def _speaks_against(glance: TrackSample, person: str | None) -> bool:
     """Whether a look that names nobody is like somebody else, or is clear and not even near the person."""
     s = glance.sighting
     if s.person_id is not None or s.candidate == person:
@@ -115,7 +115,7 @@ def _speaks_against(glance: Glance, person: str | None) -> bool:
     return s.candidate is not None or glance.clear
 
 
-def _nobody(track: Track, glances: Sequence[Glance]) -> Sighting:
+def _nobody(track: Track, glances: Sequence[TrackSample]) -> MatchResult:
     """The look that came nearest to naming somebody, for the log."""
     best = max((g.sighting for g in glances), key=lambda s: s.score if s.score is not None else -1e9)
     return replace(best, face=track.index, person_id=None, reason=best.reason or Reason.ERROR)

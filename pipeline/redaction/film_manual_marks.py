@@ -13,24 +13,24 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.domain.film import Cover, Look, Stretch, Track
+from pipeline.domain.film import Cover, FirstPass, Stretch, Track
 from pipeline.domain.types import Face, Verdict
 from pipeline.redaction import film_regions, manual_marks
-from pipeline.redaction.manual_marks import DOWNWARDS, SIDEWAYS, WIDER, Mark, MarkKind
+from pipeline.redaction.manual_marks import DOWNWARDS, SIDEWAYS, WIDER, Annotation, AnnotationKind
 from pipeline.redaction.regions import SIDE
 from pipeline.rules.reasons import HoldReason
 
 SAME_TRACK = 0.98
 """Overlap (IoU) from which a face in the film's best frame is the one that was shown or named; reading is exact."""
 
-_ON_A_FACE = frozenset({MarkKind.COVER, MarkKind.WIDEN, MarkKind.FIGURE})
+_ON_A_FACE = frozenset({AnnotationKind.COVER, AnnotationKind.WIDEN, AnnotationKind.FIGURE})
 _FACE = 1 / (1 + 2 * SIDE)
 """A face's part of the width or height of the least cover that it gets."""
 
 Grow = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
-def is_on(mark: Mark, face: Face) -> bool:
+def is_on(mark: Annotation, face: Face) -> bool:
     """Whether a mark was put on this face, and so goes where its track goes."""
     return mark.kind in _ON_A_FACE and mark.box is not None and face.detection.box.iou(mark.box) >= SAME_TRACK
 
@@ -39,7 +39,7 @@ def reviewed(
     verdicts: Sequence[Verdict],
     faces: Sequence[Face],
     seconds: Sequence[Stretch],
-    by_hand: Sequence[Mark],
+    by_hand: Sequence[Annotation],
     size: tuple[int, int],
 ) -> tuple[Verdict, ...]:
     """The verdicts on tracks after what was done by hand; `faces` are the tracks in their best frames.
@@ -57,14 +57,14 @@ def reviewed(
 
 
 def covers(
-    look: Look, faces: Sequence[Face], by_hand: Sequence[Mark], hidden: Set[int], size: tuple[int, int], rate: float
+    look: FirstPass, faces: Sequence[Face], by_hand: Sequence[Annotation], hidden: Set[int], size: tuple[int, int], rate: float
 ) -> tuple[Cover, ...]:
     """What is covered besides the faces, numbered -1, -2...; `hidden` are the tracks that are covered anyway.
 
     Where somebody whose whereabouts are secret may be in the film and an officer let it go, that is the whole figure
     of every hidden face.
     """
-    following: dict[tuple[int, MarkKind], Grow] = {}
+    following: dict[tuple[int, AnnotationKind], Grow] = {}
     still: list[Cover] = []
     for mark in by_hand:
         tracks = [f.index for f in faces if is_on(mark, f)]
@@ -75,7 +75,7 @@ def covers(
         if region is not None:
             still.append(film_regions.standing(region.box, _frames(mark.span, rate, look.frames), *size))
     if HoldReason.PROTECTED_PERSON in manual_marks.lifted(by_hand):
-        following |= {(index, MarkKind.FIGURE): _figure for index in hidden}
+        following |= {(index, AnnotationKind.FIGURE): _figure for index in hidden}
     moving = [_following(look.tracks[i], look.frames, grow, size, rate) for (i, _), grow in sorted(following.items())]
     return tuple(replace(c, track=-1 - n) for n, c in enumerate((*still, *moving)))
 
@@ -98,7 +98,7 @@ def _figure(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.stack([left, boxes[:, 1], right, boxes[:, 3] + DOWNWARDS * height], axis=1)
 
 
-_GROWTH: Mapping[MarkKind, Grow] = {MarkKind.WIDEN: _wider, MarkKind.FIGURE: _figure}
+_GROWTH: Mapping[AnnotationKind, Grow] = {AnnotationKind.WIDEN: _wider, AnnotationKind.FIGURE: _figure}
 
 
 def _meet(first: Stretch, second: Stretch) -> bool:

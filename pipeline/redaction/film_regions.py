@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.domain.film import Boxes, Cover, Look, Sample, Stretch, Track
+from pipeline.domain.film import Boxes, Cover, FirstPass, Sample, Stretch, Track
 from pipeline.domain.types import Box
 from pipeline.redaction.regions import FOREHEAD, MINIMUM, SIDE
 from pipeline.redaction.tracker import SECOND_LOOK
@@ -35,7 +35,7 @@ MOST_GROWTH = 0.4
 _SPEED_OVER = 5
 
 
-def covers(look: Look, hidden: Set[int], width: int, height: int, rate: float) -> tuple[Cover, ...]:
+def covers(look: FirstPass, hidden: Set[int], width: int, height: int, rate: float) -> tuple[Cover, ...]:
     """One cover for every track whose index is in `hidden`, for frames of this size at this rate."""
     return tuple(cover(t, look.frames, width, height, rate) for t in look.tracks if t.index in hidden)
 
@@ -87,7 +87,7 @@ def facing(track: Track, at: int) -> float:
     return min(right, left) / max(right, left) if max(right, left) > 0 else float("nan")
 
 
-def boundaries(look: Look, rate: float) -> tuple[int, ...]:
+def boundaries(look: FirstPass, rate: float) -> tuple[int, ...]:
     """The frames of a result that are looked at again: one a second, at cuts, and where tracks begin and end.
 
     Tracks that the detectors were never sure of are left out, and what lies closer together than a quarter of a
@@ -124,7 +124,7 @@ def box_at(track: Track, frame: int) -> tuple[float, float, float, float] | None
     return left, top, right, bottom
 
 
-def extended(look: Look, boxes: Iterable[tuple[int, Boxes]], rate: float) -> Look:
+def extended(look: FirstPass, boxes: Iterable[tuple[int, Boxes]], rate: float) -> FirstPass:
     """The look with faces that were found in the result: (frame, box) each, a track of its own."""
     tracks = list(look.tracks)
     for frame, box in boxes:

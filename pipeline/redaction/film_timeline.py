@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.domain.film import FilmFacts, Look, Stretch, Track
+from pipeline.domain.film import FilmFacts, FirstPass, Stretch, Track
 from pipeline.domain.film_json_forms import stretches_in, stretches_out
 from pipeline.domain.types import JsonObject
 
@@ -37,7 +37,7 @@ class Board:
     speech: tuple[Stretch, ...]
 
 
-def board(facts: FilmFacts, look: Look | None, speech: tuple[Stretch, ...]) -> Board:
+def board(facts: FilmFacts, look: FirstPass | None, speech: tuple[Stretch, ...]) -> Board:
     """The board of a film; of a sound recording without a `look`."""
     rate = float(facts.rate)
     paths = tuple(path(t, rate) for t in look.tracks) if look else ()

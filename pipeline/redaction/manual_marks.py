@@ -24,7 +24,7 @@ MOSTLY = 0.5
 """A face of which this part lies under covers by hand is covered, and the log says so."""
 
 
-class MarkKind(StrEnum):
+class AnnotationKind(StrEnum):
     """What was done."""
 
     NOT_PERSON = "not_person"
@@ -39,12 +39,12 @@ class MarkKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Annotation:
     """One act by hand that stands. `box` is None for an approval; `reasons` are those that it lifts."""
 
     id: int
     item_id: int
-    kind: MarkKind
+    kind: AnnotationKind
     box: Box | None
     person_id: str | None
     reasons: tuple[str, ...]
@@ -55,21 +55,21 @@ class Mark:
     """When a region of a film is covered; None: from its beginning to its end."""
 
 
-def lifted(marks: Iterable[Mark]) -> frozenset[str]:
+def lifted(marks: Iterable[Annotation]) -> frozenset[str]:
     """The reasons to hold that an officer lifted. A failed check is none of them: it cannot be argued away."""
     known = {str(r) for r in HoldReason}
-    return frozenset(r for m in marks if m.kind is MarkKind.APPROVE for r in m.reasons if r in known)
+    return frozenset(r for m in marks if m.kind is AnnotationKind.APPROVE for r in m.reasons if r in known)
 
 
 def reviewed(
-    verdicts: Sequence[Verdict], faces: Sequence[Face], marks: Sequence[Mark], size: tuple[int, int]
+    verdicts: Sequence[Verdict], faces: Sequence[Face], marks: Sequence[Annotation], size: tuple[int, int]
 ) -> tuple[Verdict, ...]:
     """The verdicts after what was done by hand: more faces may be covered, none is shown that was not.
 
     `size` is that of the photo, width and height. A face that matching gave a denied person is covered; so is one
     that mostly lies under a cover by hand.
     """
-    denied = {m.person_id for m in marks if m.kind is MarkKind.NOT_PERSON}
+    denied = {m.person_id for m in marks if m.kind is AnnotationKind.NOT_PERSON}
     by_hand = [r.box for m in marks if (r := region(m, *size))]
     boxes = {f.index: f.detection.box for f in faces}
 
@@ -102,7 +102,7 @@ def as_before(
 
 
 def extra_regions(
-    marks: Sequence[Mark], hidden: Iterable[Detection], size: tuple[int, int]
+    marks: Sequence[Annotation], hidden: Iterable[Detection], size: tuple[int, int]
 ) -> tuple[Region, ...]:
     """What is covered besides the faces: the covers by hand, and, where somebody whose whereabouts are secret may be
     in the photo and an officer let it go, the whole figure of every hidden face."""
@@ -112,16 +112,16 @@ def extra_regions(
     return tuple(found)
 
 
-def region(mark: Mark, width: int, height: int) -> Region | None:
+def region(mark: Annotation, width: int, height: int) -> Region | None:
     """The cover of a mark in a frame of this size; None for a mark that covers nothing by itself."""
-    if mark.box is None or mark.kind in {MarkKind.NOT_PERSON, MarkKind.APPROVE}:
+    if mark.box is None or mark.kind in {AnnotationKind.NOT_PERSON, AnnotationKind.APPROVE}:
         return None
-    if mark.kind is MarkKind.FIGURE:
+    if mark.kind is AnnotationKind.FIGURE:
         return _figure(mark.box, width, height)
-    if mark.kind is MarkKind.REGION:
+    if mark.kind is AnnotationKind.REGION:
         drawn = regions.region_of(Detection(mark.box, 1.0, None, ()), width, height)
         return drawn if mark.box.clamp(width, height).area else None
-    box = mark.box.grow(WIDER) if mark.kind is MarkKind.WIDEN else mark.box
+    box = mark.box.grow(WIDER) if mark.kind is AnnotationKind.WIDEN else mark.box
     return regions.region_of(Detection(box, 1.0, None, ()), width, height)
 
 

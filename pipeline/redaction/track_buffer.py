@@ -17,7 +17,7 @@ _NUMBERS = 15  # left, top, right, bottom, score, and x and y of five landmarks
 _NONE = (math.nan,) * 10
 
 
-class Sightings:
+class TrackBuffer:
     """Detections with their frames, 65 bytes each. Positions count from 0, or from the end below 0.
 
     `boxes` of a row may become larger than what was detected; numbers are kept as float32.
@@ -45,9 +45,9 @@ class Sightings:
         self._fast.pop()
         del self._rows[-_NUMBERS:]
 
-    def after(self, earlier: Sequence[tuple[int, Detection]]) -> Sightings:
+    def after(self, earlier: Sequence[tuple[int, Detection]]) -> TrackBuffer:
         """These, with earlier ones of the fast detector before them; those come latest first."""
-        whole = Sightings()
+        whole = TrackBuffer()
         for frame, found in reversed(earlier):
             whole.add(frame, found, True)
         whole._frames.extend(self._frames)

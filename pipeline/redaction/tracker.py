@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.domain.film import Look, Track
+from pipeline.domain.film import FirstPass, Track
 from pipeline.domain.types import Box, Detection
-from pipeline.redaction.track_buffer import Sightings
+from pipeline.redaction.track_buffer import TrackBuffer
 
 PATIENCE = 1.0
 """Seconds for which a track waits for its face to come back."""
@@ -49,7 +49,7 @@ _MOST_STEPS = 12
 class _Run:
     """A track that is still growing. Two with the same findings are still two."""
 
-    seen: Sightings
+    seen: TrackBuffer
     mixed: bool = False
     overlapped: int = 0
     speed: tuple[float, float] = (0.0, 0.0)
@@ -59,7 +59,7 @@ class _Run:
     @classmethod
     def of(cls, *seen: tuple[int, Detection, bool], sure: bool = False) -> _Run:
         """A track of frames, detections, and whether the fast detector made them."""
-        run = cls(Sightings(), sure=sure or seen[0][1].score >= CONVINCING)
+        run = cls(TrackBuffer(), sure=sure or seen[0][1].score >= CONVINCING)
         for sighting in seen:
             run.seen.add(*sighting)
         return run
@@ -120,7 +120,7 @@ class Tracker:
     rate: float
     _live: list[_Run] = field(default_factory=list)
     _done: list[tuple[_Run, int]] = field(default_factory=list)  # with the first frame of the shot
-    _faint: dict[int, Sightings] = field(default_factory=dict)
+    _faint: dict[int, TrackBuffer] = field(default_factory=dict)
     _cuts: list[int] = field(default_factory=list)
     _places: int = -(10**9)  # when the second detector looked at places, and at hints
     _hints: int = -(10**9)
@@ -147,7 +147,7 @@ class Tracker:
         for found in new:
             self._live.append(_Run.of((frame, found, True)))
         if hints:
-            self._faint[frame] = Sightings()
+            self._faint[frame] = TrackBuffer()
             for hint in hints:
                 self._faint[frame].add(frame, hint, True)
         self._part(frame)
@@ -192,7 +192,7 @@ class Tracker:
                 self._live.append(_Run.of((frame, face, False), sure=True))
         self._part(frame)
 
-    def finish(self, frames: int) -> Look:
+    def finish(self, frames: int) -> FirstPass:
         """End every track; `frames` is how many frames there were."""
         for run in self._live:
             self._end(run)
@@ -205,7 +205,7 @@ class Tracker:
                 self._back(run, start, taken)
             stop = next(e for e in ends if e > start) - 1
             tracks.append(_track(len(tracks), run, (start, stop)))
-        return Look(frames, tuple(self._cuts), tuple(tracks))
+        return FirstPass(frames, tuple(self._cuts), tuple(tracks))
 
     # --- inside -----------------------------------------------------------------------------------------------
 
@@ -271,7 +271,7 @@ class Tracker:
         most = max(2, round(0.15 * self.rate))
         earlier: list[tuple[int, Detection]] = []
         while frame >= start and gap <= most:
-            hints = self._faint.get(frame, Sightings())
+            hints = self._faint.get(frame, TrackBuffer())
             free = [i for i in range(len(hints)) if (frame, i) not in taken.hints]
             best = max(free, key=lambda i: hints.box(i).iou(first), default=None)
             if best is not None and hints.box(best).iou(first) >= 0.3:
@@ -291,7 +291,7 @@ class Tracker:
 class _Taken:
     """Which places are somebody's: those of all tracks, and the hints that became part of one."""
 
-    def __init__(self, tracks: Sequence[Sightings]) -> None:
+    def __init__(self, tracks: Sequence[TrackBuffer]) -> None:
         pairs = [seen.arrays() for seen in tracks]
         frames = np.concatenate([f for f, _ in pairs]) if pairs else np.empty(0, np.int32)
         order = np.argsort(frames, kind="stable")

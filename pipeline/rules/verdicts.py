@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from numbers import Real
 
-from pipeline.domain.types import Event, Medium, Period, Person, Reason, Register, Role, Sighting, Verdict
+from pipeline.domain.types import Event, MatchResult, Medium, Period, Person, Reason, Register, Role, Verdict
 from pipeline.rules.consent import (
     ADULT_ROLES,
     Permission,
@@ -86,7 +86,7 @@ def members(register: Register, event: Event) -> frozenset[str]:
 
 
 def judge(
-    sightings: Sequence[Sighting],
+    sightings: Sequence[MatchResult],
     register: Register,
     event: Event,
     channel: str,
@@ -167,7 +167,7 @@ def may_attend(person: Person, event: Event, register: Register) -> bool:
 
 
 def _judge_one(  # noqa: PLR0911 - one return per condition
-    sighting: Sighting,
+    sighting: MatchResult,
     named: Counter[str],
     register: Register,
     *,
@@ -200,7 +200,7 @@ def _judge_one(  # noqa: PLR0911 - one return per condition
     return Reason.CONSENT, permission.consent_row
 
 
-def _scores_hold(sighting: Sighting) -> bool:
+def _scores_hold(sighting: MatchResult) -> bool:
     """Whether the figures of a sighting that names somebody are all there, and say what it says."""
     score, threshold = sighting.score, sighting.threshold
     if not _finite(score) or not _finite(threshold) or any(not _finite(s) for s in sighting.engine_scores.values()):

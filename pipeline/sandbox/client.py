@@ -13,8 +13,8 @@ from typing import Any
 from pipeline.domain.json_forms import analysis_in, box_out, check_in, region_out
 from pipeline.domain.types import Analysis, Box, Check, JsonObject, Medium, Region, Style
 from pipeline.errors import ChildDied, ChildError, ChildRefused, EnginesUnfit
-from pipeline.sandbox.options import LabOptions
-from pipeline.sandbox.process import Conversation, Hear
+from pipeline.sandbox.options import MediaOptions
+from pipeline.sandbox.process import Hear, WorkerProcess
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +42,16 @@ class Doubt:
     since: float = -math.inf
 
 
-class Lab:
+class MediaClient:
     """One child process. Not for use by two threads at once; `kill` may be called from any thread.
 
     What one reader with the same `doubt` finds of its engines makes each of the others prove its own before it goes on.
     """
 
-    def __init__(self, options: LabOptions, doubt: Doubt | None = None) -> None:
+    def __init__(self, options: MediaOptions, doubt: Doubt | None = None) -> None:
         self._options = options
         self._doubt = doubt or Doubt()
-        self._talk = Conversation(options)
+        self._talk = WorkerProcess(options)
         self._files = 0
         self.unfit = False  # the engines did not see what they should, or did not load, when they were last asked
         self._proven = 0.0
@@ -115,7 +115,7 @@ class Lab:
         allowed = o.patience_seconds + o.slowest * seconds
         if "target" not in request:
             return self._ask_about(path, {"op": operation, **request}, allowed, o.patience_seconds)
-        with self._talk.tray.collected(Path(request["target"])) as own:
+        with self._talk.exchange.collected(Path(request["target"])) as own:
             asked = {"op": operation, **request, "target": str(own)}
             return self._ask_about(path, asked, allowed, o.patience_seconds)
 
@@ -139,7 +139,7 @@ class Lab:
             "shown": [box_out(b) for b in shown], "embed": embed,
         }  # fmt: skip
         try:
-            with self._talk.tray.collected(path) as own:
+            with self._talk.exchange.collected(path) as own:
                 value = self._ask({**request, "path": str(own)})
             return Product(
                 str(value["extension"]), tuple(check_in(c) for c in value["checks"]), analysis_in(value["analysis"])
@@ -181,7 +181,7 @@ class Lab:
         self, path: Path, request: JsonObject, seconds: float = 0.0, patience: float = 0.0, grows: bool = False
     ) -> JsonObject:
         """Ask about a file that is laid before the child for as long as the request takes."""
-        with self._talk.tray.lent(path) as own:
+        with self._talk.exchange.lent(path) as own:
             try:
                 return self._ask({**request, "path": str(own)}, seconds, patience, grows)
             except EnginesUnfit as e:  # taken over by its file, it would have that wait for ever
@@ -191,7 +191,7 @@ class Lab:
     def _ask(
         self, request: JsonObject, seconds: float = 0.0, patience: float = 0.0, grows: bool = False
     ) -> JsonObject:
-        """As `Conversation.ask`, with what its answer says of the engines, and of the memory that files left behind."""
+        """As `WorkerProcess.ask`, with what its answer says of the engines, and of the memory that files left behind."""
         try:
             return self._talk.ask(request, self.on_progress, seconds, patience, grows)
         except EnginesUnfit:

@@ -23,7 +23,7 @@ _CHUNK = 1 << 20
 _NO_LINKS = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS}
 
 
-class Tray:
+class ExchangeFolder:
     """The folder of one child, inside `parent` (None: the system's folder for temporary files)."""
 
     def __init__(self, parent: Path | None) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pipeline.domain.film import Cover, FilmFacts, Look, Sample, Stretch
+from pipeline.domain.film import Cover, FilmFacts, FirstPass, Sample, Stretch
 from pipeline.domain.film_json_forms import (
     covers_out,
     facts_in,
@@ -25,7 +25,7 @@ from pipeline.domain.film_json_forms import (
 from pipeline.domain.json_forms import check_in, face_in
 from pipeline.domain.types import Check, Face, JsonObject
 from pipeline.errors import ChildDied
-from pipeline.sandbox.client import Lab
+from pipeline.sandbox.client import MediaClient
 
 _PROOF = frozenset({"same_pictures", "same_size", "same_frames", "every_cover_in_every_frame", "rest_unchanged"})
 _PROOF_OF_SOUND = frozenset({"sound_muted", "sound_kept", "sound_length", "sound_in_step"})
@@ -47,13 +47,13 @@ class FilmReader:
     path: Path
     raw: JsonObject
     facts: FilmFacts
-    lab: Lab
+    media_client: MediaClient
 
     @classmethod
-    def opened(cls, path: Path, lab: Lab) -> FilmReader:
+    def opened(cls, path: Path, media_client: MediaClient) -> FilmReader:
         """What the film is, before anything of it is decoded."""
-        raw = lab.film("film_facts", path)
-        return cls(path, raw, _believed(lab, "facts", lambda: facts_in(raw)), lab)
+        raw = media_client.film("film_facts", path)
+        return cls(path, raw, _believed(media_client, "facts", lambda: facts_in(raw)), media_client)
 
     @property
     def length(self) -> float:
@@ -62,14 +62,14 @@ class FilmReader:
 
     def without_sound(self) -> FilmReader:
         """The same film, as if it had none."""
-        return FilmReader(self.path, self.raw | {"sound": False}, replace(self.facts, sound=False), self.lab)
+        return FilmReader(self.path, self.raw | {"sound": False}, replace(self.facts, sound=False), self.media_client)
 
-    def look(self) -> tuple[Look, JsonObject]:
+    def look(self) -> tuple[FirstPass, JsonObject]:
         """The first pass over every frame, and the same as JSON, to be kept."""
         raw = self._ask("film_look")
-        return _believed(self.lab, "tracks", lambda: look_in(raw)), raw
+        return _believed(self.media_client, "tracks", lambda: look_in(raw)), raw
 
-    def described(self, look: Look, samples: tuple[Sample, ...]) -> tuple[Face, ...]:
+    def described(self, look: FirstPass, samples: tuple[Sample, ...]) -> tuple[Face, ...]:
         """The faces of some detections with their embeddings, in this order."""
         raw = self._ask("film_describe", look=look_out(look), samples=samples_out(samples))
 
@@ -79,14 +79,14 @@ class FilmReader:
                 raise ValueError("other faces than it was asked for")
             return faces
 
-        return _believed(self.lab, "faces", read)
+        return _believed(self.media_client, "faces", read)
 
     def speech(self) -> tuple[Stretch, ...]:
         """Where somebody speaks."""
         raw = self._ask("film_speech")
-        return _believed(self.lab, "stretches", lambda: stretches_in(raw["speech"]))
+        return _believed(self.media_client, "stretches", lambda: stretches_in(raw["speech"]))
 
-    def written(self, look: Look, covers: tuple[Cover, ...], muted: tuple[Stretch, ...], **request: Any) -> Written:
+    def written(self, look: FirstPass, covers: tuple[Cover, ...], muted: tuple[Stretch, ...], **request: Any) -> Written:
         """Write the film with these places covered and these stretches silent, and look at what was written.
 
         `look` is what the first pass saw: the pictures must be the same.
@@ -101,15 +101,15 @@ class FilmReader:
                 raise ValueError("a frame before the first")
             return Written(_checks(raw["checks"], needed), found)
 
-        return _believed(self.lab, "checks", read)
+        return _believed(self.media_client, "checks", read)
 
     def recording(self, muted: tuple[Stretch, ...], target: Path) -> tuple[Check, ...]:
         """Write the recording with these stretches silent, and listen to what was written."""
         raw = self._ask("film_recording", target=str(target), muted=stretches_out(muted))
-        return _believed(self.lab, "checks", lambda: _checks(raw["checks"], _PROOF_OF_SOUND))
+        return _believed(self.media_client, "checks", lambda: _checks(raw["checks"], _PROOF_OF_SOUND))
 
     def _ask(self, operation: str, **request: object) -> JsonObject:
-        return self.lab.film(operation, self.path, self.facts.duration, facts=self.raw, **request)
+        return self.media_client.film(operation, self.path, self.facts.duration, facts=self.raw, **request)
 
 
 def _checks(values: Iterable[JsonObject], needed: frozenset[str]) -> tuple[Check, ...]:
@@ -121,10 +121,10 @@ def _checks(values: Iterable[JsonObject], needed: frozenset[str]) -> tuple[Check
     return checks
 
 
-def _believed(lab: Lab, what: str, read: Callable[[], Answer]) -> Answer:
+def _believed(media_client: MediaClient, what: str, read: Callable[[], Answer]) -> Answer:
     """What an answer says. Raises ChildDied, and ends the child, when it cannot be."""
     try:
         return read()
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as e:
-        lab.close()
+        media_client.close()
         raise ChildDied(f"The reader of media gave {what} that make no sense ({type(e).__name__}: {e}).") from e

@@ -24,7 +24,7 @@ class FilmOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class LabOptions:
+class MediaOptions:
     """What a child may use. `deadline_seconds` is for one request, wall and processor time alike; a photo that could be
     opened within it gets `PER_MEGAPIXEL` more."""
 
@@ -38,7 +38,7 @@ class LabOptions:
     recycle_after: int
     file_bytes: int = 1 << 30
     film: FilmOptions = FilmOptions()
-    trays: Path | None = None
+    exchanges: Path | None = None
     """Where each child gets a folder of its own, on the file system of the vault and of what is written."""
     prove_seconds: float = 3600.0
     """How often the engines of a child look at the known photographs again."""

@@ -22,8 +22,8 @@ from typing import Any
 
 from pipeline.domain.types import JsonObject
 from pipeline.errors import ChildDied, ChildError, ChildRefused, ChildTimeout, EnginesUnfit
-from pipeline.sandbox.exchange_folder import Tray
-from pipeline.sandbox.options import PER_MEGAPIXEL, LabOptions
+from pipeline.sandbox.exchange_folder import ExchangeFolder
+from pipeline.sandbox.options import PER_MEGAPIXEL, MediaOptions
 
 _CHILD = ("-m", "pipeline.reader.main")
 _MAX_LINE = 64 << 20
@@ -36,13 +36,13 @@ Hear = Callable[[str, int, int], None]
 """Is told the step, how much of it is done, and how much there is."""
 
 
-class Conversation:
+class WorkerProcess:
     """With one child at a time. Not for use by two threads at once; `kill` may be called from any thread."""
 
-    def __init__(self, options: LabOptions) -> None:
+    def __init__(self, options: MediaOptions) -> None:
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
-        self._tray: Tray | None = None
+        self._tray: ExchangeFolder | None = None
         self._buffer = b""
         self._complaints: deque[str] = deque(maxlen=20)
         self.confined: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class Conversation:
     def start(self) -> None:
         """Start the child and wait until its engines are loaded and fit. Raises ChildError."""
         o = self._options
-        self._tray = Tray(o.trays)
+        self._tray = ExchangeFolder(o.exchanges)
         options = {
             "tray": str(self._tray.path), "weights": str(o.weights.resolve()), "detectors": o.detectors,
             "embedders": o.embedders, "threads": o.threads,
@@ -113,7 +113,7 @@ class Conversation:
                 raise
 
     @property
-    def tray(self) -> Tray:
+    def exchange(self) -> ExchangeFolder:
         """The folder of the child. Raises ChildDied when none runs."""
         if self._tray is None:
             raise ChildDied("The reader of media is not running.")
@@ -146,9 +146,9 @@ class Conversation:
                 if pipe:
                     with contextlib.suppress(BrokenPipeError):  # what it never read does not matter any more
                         pipe.close()
-        tray, self._tray = self._tray, None
-        if tray is not None:
-            tray.clear()
+        exchange, self._tray = self._tray, None
+        if exchange is not None:
+            exchange.clear()
 
     def nonsense(self, error: Exception) -> ChildError:
         """End the child: what it said makes no sense. Returns what to raise."""

@@ -27,14 +27,14 @@ from pipeline.intake.watch import Waiting
 from pipeline.kill_points import reach
 from pipeline.log.files import LogFiles
 from pipeline.people.register_sync import RegisterTimer
-from pipeline.processing.context import Parts
+from pipeline.processing.context import Context
 from pipeline.processing.outcome import look_name
 from pipeline.processing.worker import Worker
 from pipeline.publishing.publisher import Publisher
 from pipeline.publishing.recall import carry_out
 from pipeline.publishing.retention import expire
-from pipeline.sandbox.client import Doubt, Lab
-from pipeline.sandbox.options import FilmOptions, LabOptions
+from pipeline.sandbox.client import Doubt, MediaClient
+from pipeline.sandbox.options import FilmOptions, MediaOptions
 
 logger = logging.getLogger(__name__)
 _TICK = 0.5
@@ -48,8 +48,8 @@ class Service:
 
     def __init__(
         self,
-        parts: Parts,
-        lab_options: LabOptions,
+        context: Context,
+        media_options: MediaOptions,
         log_files: LogFiles,
         on_taken: Callable[[Taken], None] = lambda _: None,
         on_done: Callable[[int], None] = lambda _: None,
@@ -59,19 +59,19 @@ class Service:
     ) -> None:
         self._alive = alive
         self._register = register
-        self._parts = parts
-        self._lab_options = lab_options
+        self._context = context
+        self._lab_options = media_options
         self._doubt = Doubt()
         self._log_files = log_files
         self._on_taken = on_taken
         self._on_done = on_done
-        self._publisher = Publisher(parts.vault, parts.store, parts.clock)
-        self.intake = Intake(parts.vault, parts.store, parts.clock, parts.settings.work.max_file_mib << 20)
+        self._publisher = Publisher(context.vault, context.store, context.clock)
+        self.intake = Intake(context.vault, context.store, context.clock, context.settings.work.max_file_mib << 20)
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._flag = threading.Event()  # the inbox may have changed
         self._wake = threading.Event()  # there may be work
         self._stop = threading.Event()
-        self._events = watch.Events(parts.vault.inbox, self._flag)
+        self._events = watch.Events(context.vault.inbox, self._flag)
         self._waiting: Mapping[str, Waiting] = {}
         self._problems: dict[str, str] = {}  # part of the service -> what keeps it from its work
         self._broken_off: Sequence[watch.Unfinished] = ()
@@ -86,43 +86,43 @@ class Service:
 
     def start(self) -> None:
         """Recover what an earlier run left, prove that the engines load, start the workers. Raises StartupError."""
-        parts = self._parts
-        if parts.store.items.counts()[State.PUBLISHED]:
+        context = self._context
+        if context.store.items.counts()[State.PUBLISHED]:
             self._expect_publish_folder()
-        parts.vault.prepare()
-        self._log_files.append(parts.store.journal.entries)
+        context.vault.prepare()
+        self._log_files.append(context.store.journal.entries)
         first = self._reader()
         try:
             first.start()
         except ChildError as e:
             raise StartupError(f"The reader of media does not start. {e}") from e
         self._confined = first.confined
-        recovered = parts.store.items.recover(parts.clock(), living=())
+        recovered = context.store.items.recover(context.clock(), living=())
         reach("start.recovered")
-        keep = {r.work_name for _, rs in parts.store.items.ready() for r in rs if r.state is State.READY}
-        parts.vault.clean_work(keep | {look_name(i, parts) for i in parts.store.items.all(state=State.QUEUED)})
-        parts.vault.clean_vault()
+        keep = {r.work_name for _, rs in context.store.items.ready() for r in rs if r.state is State.READY}
+        context.vault.clean_work(keep | {look_name(i, context) for i in context.store.items.all(state=State.QUEUED)})
+        context.vault.clean_vault()
         reach("start.cleaned")
-        matching: JsonObject = {"enabled": parts.settings.matching.enabled}
-        if parts.settings.matching.enabled:
-            m = parts.settings.matching
+        matching: JsonObject = {"enabled": context.settings.matching.enabled}
+        if context.settings.matching.enabled:
+            m = context.settings.matching
             matching |= {"dpia_reference": m.dpia_reference, "decided_by": m.decided_by}
-        facts: JsonObject = {"engines": dict(parts.engines), "matching": matching, "recovered": recovered,
-                             "channels": list(parts.settings.channels)}  # fmt: skip
-        parts.store.journal.note(parts.clock(), "service.started", "service", facts)
-        carry_out(parts.vault, parts.store, parts.clock(), "service")
+        facts: JsonObject = {"engines": dict(context.engines), "matching": matching, "recovered": recovered,
+                             "channels": list(context.settings.channels)}  # fmt: skip
+        context.store.journal.note(context.clock(), "service.started", "service", facts)
+        carry_out(context.vault, context.store, context.clock(), "service")
         self._publisher.publish_ready()
         if self._register:
             self._register.start()
-        for n in range(parts.settings.work.slots):
+        for n in range(context.settings.work.slots):
             self._hire(n, first if n == 0 else self._reader())
 
     def _expect_publish_folder(self) -> None:
         """Something is published: then a publish folder without any channel is a share that is not mounted."""
         missing = None
-        for channel in self._parts.settings.channels:
+        for channel in self._context.settings.channels:
             try:
-                self._parts.vault.expect(channel)
+                self._context.vault.expect(channel)
             except PublishError as e:
                 missing = e
             else:
@@ -139,7 +139,7 @@ class Service:
     def drain(self, progress: Callable[[int], None] = lambda _: None) -> None:
         """Work until the queue is empty; `progress` is told how many files are left."""
         while not self._stop.is_set():
-            counts = self._parts.store.items.counts()
+            counts = self._context.store.items.counts()
             left = counts[State.QUEUED] + counts[State.WORKING] + counts[State.READY]
             progress(left)
             if not left:
@@ -162,16 +162,16 @@ class Service:
         end = time.monotonic() + patience
         for worker in self._workers:
             worker.join(max(0.0, end - time.monotonic()))
-        parts = self._parts
+        context = self._context
         # First the files go back to the queue, then the readers end: that they did is not the files' fault.
-        parts.store.items.recover(parts.clock(), living=())
+        context.store.items.recover(context.clock(), living=())
         for worker in self._workers:
             if worker.is_alive():
                 worker.abandon()
                 worker.join(5.0)
-        parts.store.journal.note(parts.clock(), "service.stopped", "service", {})
-        self._log_files.append(parts.store.journal.entries)
-        parts.store.items.silence(SERVICE_HEARTBEAT)
+        context.store.journal.note(context.clock(), "service.stopped", "service", {})
+        self._log_files.append(context.store.journal.entries)
+        context.store.items.silence(SERVICE_HEARTBEAT)
 
     # --- the loop ---------------------------------------------------------------------------------------------
 
@@ -183,12 +183,12 @@ class Service:
         self._keep_house()
 
     def _sweep(self) -> None:
-        parts, w = self._parts, self._parts.settings.watch
+        context, w = self._context, self._context.settings.watch
         now = time.monotonic()
         try:
             skipped: list[str] = []
             unfinished: list[watch.Unfinished] = []
-            listing = watch.look(parts.vault.inbox, skipped, unfinished)
+            listing = watch.look(context.vault.inbox, skipped, unfinished)
         except OSError as e:  # an unreachable share is never an empty inbox: remember what was waiting
             self._problems["inbox"] = f"the inbox cannot be read: {e.strerror or e}"
             self._next_sweep = now + w.sweep_seconds
@@ -196,7 +196,7 @@ class Service:
         if w.events:
             self._events.ensure()
         self._problems["inbox"] = self._events.problem
-        self._broken_off = watch.broken_off(unfinished, parts.clock())
+        self._broken_off = watch.broken_off(unfinished, context.clock())
         self._problems["folders"] = f"cannot be looked into: {skipped[0]}" if skipped else ""
         sweep = watch.settle(listing, self._waiting, now, w.settle_seconds, w.incomplete_seconds)
         taken = self.take(sweep.ready)
@@ -225,7 +225,7 @@ class Service:
         return taken
 
     def _keep_house(self) -> None:
-        parts = self._parts
+        context = self._context
         self._renew_leases()
         for n, worker in enumerate(self._workers):
             if not worker.is_alive():
@@ -236,14 +236,14 @@ class Service:
             self._last_beat = now
             self._attempt("templates", self._prune_daily)
             self._attempt("recall", self._carry_out)
-            self._attempt("vault", lambda: parts.vault.originals.seal_plain(_SEAL_BYTES))
+            self._attempt("vault", lambda: context.vault.originals.seal_plain(_SEAL_BYTES))
             self._attempt("publish", self._publisher.publish_ready)  # what a full disk or a locked folder kept back
-            self._attempt("log", lambda: self._log_files.append(parts.store.journal.entries))
-            parts.store.items.beat(parts.clock(), SERVICE_HEARTBEAT, self._facts())
+            self._attempt("log", lambda: self._log_files.append(context.store.journal.entries))
+            context.store.items.beat(context.clock(), SERVICE_HEARTBEAT, self._facts())
             self._alive()
 
     def _carry_out(self) -> None:
-        if carry_out(self._parts.vault, self._parts.store, self._parts.clock(), "service"):
+        if carry_out(self._context.vault, self._context.store, self._context.clock(), "service"):
             self._wake.set()
 
     def _attempt(self, part: str, step: Callable[[], object]) -> None:
@@ -251,7 +251,7 @@ class Service:
         try:
             step()
         except (BeeldwachtError, OSError) as e:
-            why = self._parts.vault.told(e)
+            why = self._context.vault.told(e)
             if self._problems.get(part) != why:
                 logger.error("%s: %s", part, why)
             self._problems[part] = why
@@ -263,31 +263,31 @@ class Service:
 
         So do originals whose time is over.
         """
-        today = self._parts.clock().date()
+        today = self._context.clock().date()
         if today != self._pruned:
             self._prune()
-            parts = self._parts
-            expire(parts.store, parts.vault, parts.clock(), parts.settings.retention.originals_days, "service")
+            context = self._context
+            expire(context.store, context.vault, context.clock(), context.settings.retention.originals_days, "service")
             self._pruned = today
 
     def _renew_leases(self) -> None:
-        parts, lease = self._parts, self._parts.settings.work.lease_seconds
+        context, lease = self._context, self._context.settings.work.lease_seconds
         now = time.monotonic()
         if now - self._last_renewal < lease / 3:
             return
         self._last_renewal = now
         owners = [w.name for w in self._workers if w.is_alive()]
         for owner in owners:
-            parts.store.items.renew(parts.clock(), owner, lease)
-        if parts.store.items.recover(parts.clock(), owners):
+            context.store.items.renew(context.clock(), owner, lease)
+        if context.store.items.recover(context.clock(), owners):
             self._wake.set()
 
-    def _reader(self) -> Lab:
-        return Lab(self._lab_options, self._doubt)
+    def _reader(self) -> MediaClient:
+        return MediaClient(self._lab_options, self._doubt)
 
-    def _hire(self, number: int, lab: Lab) -> None:
+    def _hire(self, number: int, media_client: MediaClient) -> None:
         owner = f"{self._name}:{number}:{os.urandom(3).hex()}"
-        worker = Worker(owner, lab, self._parts, self._publisher, self._wake, self._on_done)
+        worker = Worker(owner, media_client, self._context, self._publisher, self._wake, self._on_done)
         self._workers[number : number + 1] = [worker]
         worker.start()
 
@@ -301,7 +301,7 @@ class Service:
         return "; ".join(dict.fromkeys(p for p in (*self._problems.values(), *workers) if p))
 
     def _facts(self) -> JsonObject:
-        settings = self._parts.settings
+        settings = self._context.settings
         return {
             "pid": os.getpid(), "host": socket.gethostname(), "slots": settings.work.slots,
             "events": self._events.alive() if settings.watch.events else False, "problem": self._problem(),
@@ -317,7 +317,7 @@ class Service:
         try:
             step()
         except (BeeldwachtError, OSError) as e:
-            self._problems["service"] = why = self._parts.vault.told(e)
+            self._problems["service"] = why = self._context.vault.told(e)
             logger.error("%s", why)
             self._stop.wait(1.0)
         else:
@@ -331,10 +331,10 @@ def walk(path: Path) -> list[Path]:
     return sorted(path / seen.relative for seen in watch.look(path))
 
 
-def lab_options(parts: Parts) -> LabOptions:
+def media_options(context: Context) -> MediaOptions:
     """What the configuration allows a child process."""
-    s = parts.settings
-    return LabOptions(
+    s = context.settings
+    return MediaOptions(
         s.path("weights"), s.detection.detectors, s.matching.embedders if s.matching.enabled else (),
         s.work.threads_per_slot, s.work.deadline_seconds, s.work.child_memory_mib << 20,
         s.work.max_megapixels * 1_000_000, s.work.recycle_after, s.work.max_file_mib << 20,

@@ -6,17 +6,17 @@ Every method that changes something is one transaction and writes the log entry 
 from pipeline.domain.types import Rules
 from pipeline.store.accounts import AccountStore
 from pipeline.store.database import Database
-from pipeline.store.hand_names import NamingStore
+from pipeline.store.hand_names import HandNameStore
 from pipeline.store.items import ItemStore
 from pipeline.store.log import Journal
-from pipeline.store.metrics import OperationStore
-from pipeline.store.publications import RecallStore
-from pipeline.store.read_models import Views
+from pipeline.store.metrics import MetricsStore
+from pipeline.store.publications import PublicationStore
+from pipeline.store.read_models import ReadModels
 from pipeline.store.register import RegisterStore
 from pipeline.store.retention import RetentionStore
 from pipeline.store.review import ReviewStore
 from pipeline.store.rights import RightsStore
-from pipeline.store.spot_checks import SpotStore
+from pipeline.store.spot_checks import SpotCheckStore
 from pipeline.store.templates import TemplateStore
 from pipeline.store.uploads import UploadStore
 
@@ -33,14 +33,14 @@ class Store:
         self.items = ItemStore(self.database, self.journal)
         self.register = RegisterStore(self.database, self.journal, rules)
         self.templates = TemplateStore(self.database, self.journal)
-        self.naming = NamingStore(self.database, self.journal)
-        self.recall = RecallStore(self.database, self.journal)
+        self.hand_names = HandNameStore(self.database, self.journal)
+        self.recall = PublicationStore(self.database, self.journal)
         self.review = ReviewStore(self.database, self.journal)
         self.accounts = AccountStore(self.database, self.journal)
         self.uploads = UploadStore(self.database, self.journal)
-        self.spot = SpotStore(self.database, self.journal)
-        self.views = Views(self.database)
-        self.operation = OperationStore(self.database)
+        self.spot_checks = SpotCheckStore(self.database, self.journal)
+        self.read_models = ReadModels(self.database)
+        self.metrics = MetricsStore(self.database)
         self.retention = RetentionStore(self.database, self.journal)
         self.rights = RightsStore(self.database, self.journal)
 

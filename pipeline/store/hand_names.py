@@ -28,7 +28,7 @@ class NamingError(BeeldwachtError):
     """A face cannot be given this name: the item, the face or the person does not allow it."""
 
 
-class NamingStore:
+class HandNameStore:
     """Keeps the names; each act is one transaction with its log entry, and sends the item back to be decided."""
 
     def __init__(self, database: Database, journal: Journal) -> None:

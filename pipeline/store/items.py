@@ -18,7 +18,7 @@ from pipeline.kill_points import reach
 from pipeline.store import decisions, hand_names
 from pipeline.store.database import Database, newest_version, stamp, to_json
 from pipeline.store.log import Journal, last_entry
-from pipeline.store.publish_paths import Placing
+from pipeline.store.publish_paths import PublishPaths
 from pipeline.store.rows import (
     Arrival,
     Decision,
@@ -43,7 +43,7 @@ class ItemStore:
     def __init__(self, database: Database, journal: Journal) -> None:
         self._db = database
         self._journal = journal
-        self._placing = Placing()
+        self._placing = PublishPaths()
 
     # --- intake -----------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from pipeline.store.database import Database, stamp
 from pipeline.store.tables import items
 
 
-class OperationStore:
+class MetricsStore:
     """Counts and times only: nothing here names a person, a file or an event."""
 
     def __init__(self, database: Database) -> None:

@@ -33,7 +33,7 @@ class RecallError(BeeldwachtError):
 
 
 @dataclass(frozen=True, slots=True)
-class Showing:
+class Publication:
     """A published file and one person in it. `visible`: shown; else the person was named and is covered."""
 
     item_id: int
@@ -82,14 +82,14 @@ class Place:
         return "done" if self.done_at else "open" if self.open_since else "noted"
 
 
-class RecallStore:
+class PublicationStore:
     """What is published with whom in it, and its way back."""
 
     def __init__(self, database: Database, journal: Journal) -> None:
         self._db = database
         self._journal = journal
 
-    def showing(self, person_id: str | None = None, item_id: int | None = None) -> list[Showing]:
+    def showing(self, person_id: str | None = None, item_id: int | None = None) -> list[Publication]:
         """Every published file in which this person (or anybody) is seen, was named, or can be heard, oldest first."""
         found = []
         for table, visible in ((verdicts, verdicts.c.shown), (heard, heard.c.kept)):
@@ -110,7 +110,7 @@ class RecallStore:
                 for r in tx.execute(query):
                     seen = Medium.FILM if r.format.startswith("film") else Medium.PHOTO
                     medium = seen if table is verdicts else Medium.SOUND
-                    found.append(Showing(r.item_id, r.channel, r.path, r.sha256, r.published_at, r.person_id,
+                    found.append(Publication(r.item_id, r.channel, r.path, r.sha256, r.published_at, r.person_id,
                                          bool(r.visible), r.reason, medium))  # fmt: skip
         return sorted(found, key=lambda s: s.item_id)
 

@@ -15,7 +15,7 @@ from pipeline.store.rows import Draft
 from pipeline.store.tables import items, people, renditions
 
 
-class Placing:
+class PublishPaths:
     """Reserves paths, in transactions of the caller. Knows the names of the register, for each version once."""
 
     def __init__(self) -> None:

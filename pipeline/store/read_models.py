@@ -76,7 +76,7 @@ class Decided:
     facts: JsonObject
 
 
-class Views:
+class ReadModels:
     """Questions that the pages ask."""
 
     def __init__(self, database: Database) -> None:

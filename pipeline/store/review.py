@@ -16,7 +16,7 @@ from pipeline.domain.json_forms import box_in, box_out
 from pipeline.domain.lifecycle import State
 from pipeline.domain.types import Box, JsonObject
 from pipeline.errors import BeeldwachtError
-from pipeline.redaction.manual_marks import Mark, MarkKind
+from pipeline.redaction.manual_marks import Annotation, AnnotationKind
 from pipeline.rules.reasons import HoldReason
 from pipeline.store.console_tables import incidents, marks
 from pipeline.store.database import Database, stamp, to_json
@@ -59,11 +59,11 @@ class ReviewStore:
         with self._db.read() as tx:
             return last_of(tx, item_id)
 
-    def marks(self, item_id: int) -> list[Mark]:
+    def marks(self, item_id: int) -> list[Annotation]:
         """The marks that stand and concern an item: its own, and denials of its whole event."""
         with self._db.read() as tx:
             event = select(items.c.event).where(items.c.id == item_id).scalar_subquery()
-            denial = and_(marks.c.event == event, marks.c.kind == MarkKind.NOT_PERSON)
+            denial = and_(marks.c.event == event, marks.c.kind == AnnotationKind.NOT_PERSON)
             query = select(marks).where(or_(marks.c.item_id == item_id, denial), marks.c.ended_at.is_(None))
             return [_mark(r) for r in tx.execute(query.order_by(marks.c.id))]
 
@@ -72,7 +72,7 @@ class ReviewStore:
         now: datetime,
         by: str,
         item_id: int,
-        kind: MarkKind,
+        kind: AnnotationKind,
         why: str,
         box: Box | None = None,
         person_id: str | None = None,
@@ -97,7 +97,7 @@ class ReviewStore:
                 body["person"] = person_id
             self._journal.append(tx, now, "item.marked", by, body, item_id, [person_id] if person_id else [])
             state = again(self._journal, tx, now, row, by, f"an officer's act: {str(kind).replace('_', ' ')}")
-            if kind is MarkKind.NOT_PERSON and person_id:
+            if kind is AnnotationKind.NOT_PERSON and person_id:
                 for other in self._named_in_event(tx, row, person_id):
                     again(self._journal, tx, now, other, by, "an officer denied a person of this event")
             return state
@@ -132,7 +132,7 @@ class ReviewStore:
                     f"Item {item_id} is held by {', '.join(fixed)}, which nobody can approve.",
                     "Cover what was missed, then have it decided again; or refuse it.",
                 )
-            self._insert(tx, now, row, MarkKind.APPROVE, why, by, reasons=reasons)
+            self._insert(tx, now, row, AnnotationKind.APPROVE, why, by, reasons=reasons)
             body: JsonObject = {"reasons": reasons, "why": why}
             self._journal.append(tx, now, "item.approved", by, body, item_id, reasons=reasons)
             return again(self._journal, tx, now, row, by, "an officer approved it")
@@ -200,7 +200,7 @@ class ReviewStore:
         tx: Connection,
         now: datetime,
         row: Row[Any],
-        kind: MarkKind,
+        kind: AnnotationKind,
         why: str,
         by: str,
         box: Box | None = None,
@@ -237,8 +237,8 @@ def _item(tx: Connection, item_id: int, allowed: frozenset[State] | set[State]) 
     return row
 
 
-def _mark(r: Row[Any]) -> Mark:
-    return Mark(r.id, r.item_id, MarkKind(r.kind), box_in(json.loads(r.box)) if r.box else None, r.person_id,
+def _mark(r: Row[Any]) -> Annotation:
+    return Annotation(r.id, r.item_id, AnnotationKind(r.kind), box_in(json.loads(r.box)) if r.box else None, r.person_id,
                 tuple(json.loads(r.reasons)), r.why, r.made_by, r.made_at,
                 Stretch(r.start_second, r.end_second) if r.end_second is not None else None)  # fmt: skip
 

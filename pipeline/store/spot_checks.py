@@ -33,7 +33,7 @@ class SpotCheck:
         return Counter(self.marks.values())
 
 
-class SpotStore:
+class SpotCheckStore:
     """Keeps samples; the log tells who drew them and what was said."""
 
     def __init__(self, database: Database, journal: Journal) -> None:

@@ -101,9 +101,9 @@ def test_an_officer_says_who_a_track_is_who_it_is_not_and_who_can_be_heard(brows
     named, denied = ([v for v in verdicts if v["face"] == face[f]] for f in (False, True))
     assert {(v["shown"], v["person"], v["named_by"]) for v in named} == {(True, "B", "account:officer")}
     assert {(v["shown"], v["reason"]) for v in denied} == {(False, "denied")}
-    said = site.store.naming.speakers(number)
+    said = site.store.hand_names.speakers(number)
     assert said is not None and said.people == {"B"}
-    plans = site.store.views.sounds(number)  # it was silent: nobody knew who speaks
+    plans = site.store.read_models.sounds(number)  # it was silent: nobody knew who speaks
     assert {(p["mode"], p["reason"]) for p in plans.values()} == {("keep", "all_agreed")}
     acts = [e for e in site.log(number) if e["kind"] in {"item.named", "item.marked", "item.speakers"}]
     assert [(e["actor"], e["body"]["why"]) for e in acts] == [

@@ -17,7 +17,7 @@ from pipeline.console.pages.audit import KINDS as ENTRIES
 from pipeline.console.pages.upload import KINDS
 from pipeline.domain.lifecycle import State
 from pipeline.domain.types import Answer, EvidenceState, Medium, Reason, Role, Signer
-from pipeline.redaction.manual_marks import MarkKind
+from pipeline.redaction.manual_marks import AnnotationKind
 from pipeline.rules.reasons import HoldReason
 from pipeline.store.accounts import AccountRole
 from pipeline.store.spot_checks import MARKS
@@ -28,7 +28,7 @@ RAISING = ("review.py", "recall.py", *(f"store/{n}.py" for n in ("accounts", "jo
                                                                   "spot", "uploads")))  # fmt: skip
 INNER = {"ValueError", "StartupError", "FileNotFoundError", "SignInError", "NotFound", "SystemExit"}
 """Errors that no page shows, or in words of its own."""
-WORDS = (*State, *AccountRole, *Reason, *HoldReason, *Medium, *Answer, *Role, *Signer, *EvidenceState, *MarkKind, *Kind,
+WORDS = (*State, *AccountRole, *Reason, *HoldReason, *Medium, *Answer, *Role, *Signer, *EvidenceState, *AnnotationKind, *Kind,
          *Wait, *KINDS, *ENTRIES, *MARKS)  # fmt: skip
 
 

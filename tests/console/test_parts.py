@@ -72,7 +72,7 @@ def test_the_interval_of_the_textbook() -> None:
 )  # fmt: skip
 def test_every_way_to_search_the_log_uses_an_index(store: Store, search: Search) -> None:
     with store.database.read() as tx:
-        query = store.views.search_query(search).limit(50).compile(tx.engine, compile_kwargs={"literal_binds": True})
+        query = store.read_models.search_query(search).limit(50).compile(tx.engine, compile_kwargs={"literal_binds": True})
         plan = [str(row.detail) for row in tx.execute(text(f"EXPLAIN QUERY PLAN {query}"))]
     assert any((" USING " in step and "INDEX" in step) or "PRIMARY KEY" in step for step in plan), plan
     assert not [step for step in plan if step.startswith("SCAN") and " USING " not in step], plan
@@ -154,20 +154,20 @@ def test_likeness_needs_every_engine_and_tells_one_from_another() -> None:
 
 def test_a_child_that_ended_is_started_again(weights: Path, samples: Path, tmp_path: Path) -> None:
     from pipeline.console.previews import _asked
-    from pipeline.sandbox.client import Lab
-    from pipeline.sandbox.options import LabOptions
+    from pipeline.sandbox.client import MediaClient
+    from pipeline.sandbox.options import MediaOptions
 
-    lab = Lab(LabOptions(weights, ("yunet",), (), 1, 60.0, 4 << 30, 50_000_000, 100))
-    started = threading.Thread(target=lab.start)  # the child ends with this thread
+    media_client = MediaClient(MediaOptions(weights, ("yunet",), (), 1, 60.0, 4 << 30, 50_000_000, 100))
+    started = threading.Thread(target=media_client.start)  # the child ends with this thread
     started.start()
     started.join()
     time.sleep(0.5)
-    assert _asked(lab, lambda x: x.preview(samples / "biden.jpg", 100)).jpeg.startswith(b"\xff\xd8")
+    assert _asked(media_client, lambda x: x.preview(samples / "biden.jpg", 100)).jpeg.startswith(b"\xff\xd8")
     broken = tmp_path / "no.jpg"
     broken.write_bytes(b"no photo")
     with pytest.raises(ChildRefused):
-        _asked(lab, lambda x: x.preview(broken, 100))
-    lab.close()
+        _asked(media_client, lambda x: x.preview(broken, 100))
+    media_client.close()
 
 
 def test_a_dossier_is_a_pdf_that_bears_any_name() -> None:

@@ -16,7 +16,7 @@ from pipeline.domain.lifecycle import State
 from pipeline.domain.types import Box
 from pipeline.errors import Conflict
 from pipeline.officer import actions
-from pipeline.redaction.manual_marks import MarkKind
+from pipeline.redaction.manual_marks import AnnotationKind
 from pipeline.redaction.pixels import likeness
 from pipeline.store.review import ReviewError
 from tests.support.school import School
@@ -58,11 +58,11 @@ def test_an_approval_lifts_the_lesson_and_nothing_else(school: School, app: App)
     number = item(school, "biden")
     assert app.store.items.get(number).state is State.HELD  # type: ignore[union-attr]
     with pytest.raises(ReviewError, match="No reason"):
-        actions.approve(app.parts, number, "officer", "  ")
+        actions.approve(app.context, number, "officer", "  ")
     seen = app.store.review.version(number)
-    actions.approve(app.parts, number, "officer one", "the teacher allowed it", seen)
+    actions.approve(app.context, number, "officer one", "the teacher allowed it", seen)
     with pytest.raises(Conflict, match="somebody else"):
-        actions.reject(app.parts, number, "officer two", "I would rather not", seen)
+        actions.reject(app.context, number, "officer two", "I would rather not", seen)
     school.run("process", ok=False)
     assert app.store.items.get(number).state is State.PUBLISHED  # type: ignore[union-attr]
     kinds = [(e["kind"], e["actor"]) for e in school.log("--item", str(number))]
@@ -74,7 +74,7 @@ def test_a_refusal_is_for_good(school: School, app: App) -> None:
     school.run("item", "reject", str(number), *BY, "--why", "a child in distress")
     assert app.store.items.get(number).state is State.REJECTED  # type: ignore[union-attr]
     with pytest.raises(ReviewError, match="rejected"):
-        actions.approve(app.parts, number, "officer", "on second thoughts")
+        actions.approve(app.context, number, "officer", "on second thoughts")
 
 
 def test_a_denial_and_a_drawn_region_cover_what_was_published(school: School, app: App, samples: Path) -> None:
@@ -84,10 +84,10 @@ def test_a_denial_and_a_drawn_region_cover_what_was_published(school: School, ap
     original = np.asarray(Image.open(samples / "obama2.jpg").convert("RGB"))
     path = school.publish / "school" / "trip" / "obama2.jpg"
     assert likeness(original, np.asarray(Image.open(path)), where) > 0.8
-    assert actions.deny(app.parts, number, face["face"], "officer", "that is his brother") is State.QUEUED
+    assert actions.deny(app.context, number, face["face"], "officer", "that is his brother") is State.QUEUED
     assert not path.exists()  # at once, before it is decided again
     corner = Box(5, 5, 65, 65)
-    actions.cover(app.parts, number, MarkKind.REGION, corner, "officer", "a name tag")
+    actions.cover(app.context, number, AnnotationKind.REGION, corner, "officer", "a name tag")
     school.run("process", ok=False)
     again = np.asarray(Image.open(path))
     assert likeness(original, again, where) < 0.5
@@ -101,11 +101,11 @@ def test_a_denial_and_a_drawn_region_cover_what_was_published(school: School, ap
 def test_a_problem_withdraws_at_once_and_opens_an_incident(school: School, app: App) -> None:
     number = item(school, "obama2")
     assert app.store.items.get(number).state is State.PUBLISHED  # type: ignore[union-attr]
-    assert actions.report_problem(app.parts, number, "communicator", "shows an address")
+    assert actions.report_problem(app.context, number, "communicator", "shows an address")
     assert app.store.items.get(number).state is State.WITHDRAWN  # type: ignore[union-attr]
     assert not any("obama2" in p for p in school.published())
     (incident,) = app.store.review.incidents(open_only=True)
     assert (incident.item_id, incident.what) == (number, "shows an address")
-    app.store.review.close_incident(app.parts.clock(), "officer", incident.id, "an old address: nothing to do")
+    app.store.review.close_incident(app.context.clock(), "officer", incident.id, "an old address: nothing to do")
     assert app.store.review.incidents(open_only=True) == []
-    assert not actions.report_problem(app.parts, number, "communicator", "once more")
+    assert not actions.report_problem(app.context, number, "communicator", "once more")

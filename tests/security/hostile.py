@@ -42,8 +42,8 @@ def _tried(attempt: Callable[[], object]) -> str:
 
 def attempts(request: dict[str, Any], options: dict[str, Any]) -> dict[str, Callable[[], object]]:
     targets = {name: Path(path) for name, path in request["targets"].items()}
-    parent, tray = int(options["parent"]), Path(options["tray"])
-    out = tray / "out"
+    parent, exchange = int(options["parent"]), Path(options["tray"])
+    out = exchange / "out"
     found: dict[str, Callable[[], object]] = {}
     for name, path in targets.items():
         found[f"read {name}"] = lambda path=path: path.read_bytes()[:20]
@@ -59,7 +59,7 @@ def attempts(request: dict[str, Any], options: dict[str, Any]) -> dict[str, Call
             (out / "way").symlink_to(path), (out / "way").read_bytes())  # fmt: skip
     found |= {
         "write what it was given": lambda: Path(request["path"]).open("r+b").close(),
-        "add to what it was given": lambda: (tray / "in" / "x").write_bytes(b"x"),
+        "add to what it was given": lambda: (exchange / "in" / "x").write_bytes(b"x"),
         "write in the system's temporary folder": lambda: Path("/tmp/planted").write_bytes(b"x"),  # noqa: S108
         "change its own program": lambda: Path(__file__).open("ab").close(),
         "change a library": lambda: Path(json.__file__).open("ab").close(),

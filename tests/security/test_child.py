@@ -14,8 +14,8 @@ from pipeline import config
 from pipeline.app import App
 from pipeline.reader import confinement, landlock, seccomp
 from pipeline.sandbox import process
-from pipeline.sandbox.client import Lab
-from pipeline.service.service import lab_options
+from pipeline.sandbox.client import MediaClient
+from pipeline.service.service import media_options
 from tests.support.school import School
 
 HOSTILE = Path(__file__).with_name("hostile.py")
@@ -66,7 +66,7 @@ def test_hostile_code_in_the_child_gets_nothing(
     # The real start of the child, up to the limits; then the hostile code instead of the reader of media.
     program = f"import runpy; from pipeline import child; child.serve = runpy.run_path({str(HOSTILE)!r})['serve']"
     monkeypatch.setattr(process, "_CHILD", ("-c", f"{program}; child.main()"))
-    child = Lab(lab_options(application.parts))
+    child = MediaClient(media_options(application.parts))
     stack.callback(child.close)
     with stack:
         child.start()

@@ -42,10 +42,10 @@ KINDS = (
 def search(c: Call) -> Response:
     """Entries that match what was asked, newest first."""
     wanted, problem = _wanted(c)
-    found = c.console.store.views.search(wanted, PAGE + 1) if not problem else []
+    found = c.console.store.read_models.search(wanted, PAGE + 1) if not problem else []
     more = found[PAGE - 1].seq if len(found) > PAGE else None
     asked = {k: c.query.get(k, "") for k in _FIELDS}
-    views = c.console.store.views
+    views = c.console.store.read_models
     names, events = ([], []) if c.partial else (views.actors(), views.event_names())
     return c.page(
         "audit_rows.html" if c.partial else "audit.html", rows=[_row(c, e) for e in found[:PAGE]], asked=asked,
@@ -57,7 +57,7 @@ def search(c: Call) -> Response:
 
 def entry(c: Call) -> Response:
     """One entry with everything that it holds."""
-    found = c.console.store.views.entry(c.number("seq"))
+    found = c.console.store.read_models.entry(c.number("seq"))
     if found is None:
         raise NotFound
     body = json.dumps(json.loads(found.body), indent=2, ensure_ascii=False)
@@ -66,12 +66,12 @@ def entry(c: Call) -> Response:
 
 def item(c: Call) -> Response:
     """Before and after: the original beside what was published, and every entry about it."""
-    found = actions.item_of(c.console.parts, c.number("item"))
+    found = actions.item_of(c.console.context, c.number("item"))
     store = c.console.store
-    entries = store.views.search(Search(item=found.id), 500)
+    entries = store.read_models.search(Search(item=found.id), 500)
     out = [r for r in store.items.renditions(found.id) if r.state is State.PUBLISHED]
     return c.page("audit_item.html", item=found, rows=[_row(c, e) for e in entries], renditions=out,
-                  size=None if found.format.startswith("film") else store.views.size(found.id))  # fmt: skip
+                  size=None if found.format.startswith("film") else store.read_models.size(found.id))  # fmt: skip
 
 
 def verify(c: Call) -> Response:
@@ -85,7 +85,7 @@ def export(c: Call) -> Response:
     kind = c.query.get("as", "csv")
     if problem or kind not in {"csv", "json", "pdf"}:
         raise Refused(400, problem or c._("This is not known."))
-    found = c.console.store.views.search(replace(wanted, before=None), MOST_EXPORTED)
+    found = c.console.store.read_models.search(replace(wanted, before=None), MOST_EXPORTED)
     found.reverse()
     asked = {k: c.query[k] if k in _LOGGED else "(not logged)" for k in _FIELDS if c.query.get(k)}
     body = {"as": kind, "entries": len(found), **asked}
@@ -100,27 +100,27 @@ def export(c: Call) -> Response:
 
 def spot(c: Call) -> Response:
     """Samples that were drawn, and the error rate that they measured."""
-    checks = [(s, _rate(s.counts)) for s in c.console.store.spot.all()]
+    checks = [(s, _rate(s.counts)) for s in c.console.store.spot_checks.all()]
     return c.page("spot.html", checks=checks)
 
 
 def draw(c: Call) -> Response:
     """Draw n of the last m decisions at random."""
     size, of_last = (_number(c.form.get(k, ""), 1, top) for k, top in (("size", 200), ("of_last", 100_000)))
-    ids = c.console.store.views.sample(secrets.randbits(63), size, max(size, of_last))
-    number = c.console.store.spot.draw(c.console.clock(), c.account.actor, of_last, ids)
+    ids = c.console.store.read_models.sample(secrets.randbits(63), size, max(size, of_last))
+    number = c.console.store.spot_checks.draw(c.console.clock(), c.account.actor, of_last, ids)
     return c.go(f"/audit/spot/{number}")
 
 
 def look(c: Call) -> Response:
     """A sample, one decision at a time."""
-    found = c.console.store.spot.get(c.number("check"))
+    found = c.console.store.spot_checks.get(c.number("check"))
     if found is None:
         raise NotFound
     open_ = [v for v, mark in found.marks.items() if not mark]
     asked = whole(c.query.get("verdict", ""))
     wanted = open_[:1] if asked is None else [asked]
-    decided = c.console.store.views.decided([v for v in wanted if v in found.marks])
+    decided = c.console.store.read_models.decided([v for v in wanted if v in found.marks])
     shown = [(d, sentence(d.facts, c.language, c.console.store.register), list(evidence(d.facts, c.language)))
              for d in decided]  # fmt: skip
     return c.page("spot_check.html", check=found, rate=_rate(found.counts), shown=shown, left=len(open_))
@@ -130,7 +130,7 @@ def mark(c: Call) -> Response:
     """Say of one decision whether it was right."""
     check = c.number("check")
     verdict = _number(c.form.get("verdict", ""), 1, 1 << 53)
-    c.console.store.spot.mark(c.console.clock(), c.account.actor, check, verdict, c.form.get("mark", ""))
+    c.console.store.spot_checks.mark(c.console.clock(), c.account.actor, check, verdict, c.form.get("mark", ""))
     return c.go(f"/audit/spot/{check}")
 
 
@@ -165,7 +165,7 @@ def _wanted(c: Call) -> tuple[Search, str]:
 def _people(c: Call, text: str) -> tuple[str, ...]:
     """The ids of an id or a name. An id is taken as it is: the log knows people who are in no register any more."""
     register = c.console.store.register.current()
-    if text in register.people or c.console.store.views.search(Search(people=(text,)), 1):
+    if text in register.people or c.console.store.read_models.search(Search(people=(text,)), 1):
         return (text,)
     wanted = text.casefold()
     return tuple(p.person_id for p in register.people.values() if wanted in p.name.casefold())[:50]
@@ -219,7 +219,7 @@ def _pdf(c: Call, entries: list[Entry]) -> tuple[bytes, str]:
         n=len(entries), day=c.console.clock().date().isoformat(), who=c.account.name,
         hash=entries[-1].hash if entries else "-",
     )  # fmt: skip
-    parts = [(f"{e.seq}  {e.at[:19]}Z  {e.kind}  {e.actor}" + (f"  item {e.item_id}" if e.item_id else ""),
+    context = [(f"{e.seq}  {e.at[:19]}Z  {e.kind}  {e.actor}" + (f"  item {e.item_id}" if e.item_id else ""),
               [r["head"], *r["lines"], *(d["text"] for d in r["decided"])])
              for e, r in ((e, _row(c, e)) for e in entries)]  # fmt: skip
-    return pdf(title, intro, parts, c.language), "application/pdf"
+    return pdf(title, intro, context, c.language), "application/pdf"

@@ -40,7 +40,7 @@ def _facts(c: Call) -> dict[str, Any]:
     today = _today(c)
     return {
         "came": sum(today["item.arrived"].values()), "went": sum(today["item.published"].values()),
-        "health": status, "held": store.views.held().most_common(), "working": working,
+        "health": status, "held": store.read_models.held().most_common(), "working": working,
         "quarantine": len(quarantine), "disk": {"free": disk.free, "total": disk.total, "low": disk.free < 1 << 30},
         "register": {"last": versions[-1] if versions else None, "reading": reading,
                      "age": (c.console.clock().date() - date.fromisoformat(versions[-1].loaded_at[:10])).days
@@ -71,14 +71,14 @@ def _charts(c: Call) -> list[dict[str, Any]]:
 
 def _today(c: Call) -> Days:
     midnight = datetime.combine(c.console.clock().date(), time(), UTC)
-    return c.console.store.views.days(midnight)
+    return c.console.store.read_models.days(midnight)
 
 
 def _past(c: Call) -> Days:
     """The days before this one do not change: they are counted once a day."""
     day = c.console.clock().date()
     if c.console.counted is None or c.console.counted[0] != day:
-        c.console.counted = day, c.console.store.views.days(c.console.clock() - timedelta(days=_DAYS))
+        c.console.counted = day, c.console.store.read_models.days(c.console.clock() - timedelta(days=_DAYS))
     return c.console.counted[1]
 
 

@@ -34,13 +34,13 @@ def film(c: Call) -> Response:
 
     Nothing decodes it here. It is sent only under the type that it was found to have, which is no document.
     """
-    found = actions.item_of(c.console.parts, c.number("item"))
-    board = c.console.store.views.board(found.id)
+    found = actions.item_of(c.console.context, c.number("item"))
+    board = c.console.store.read_models.board(found.id)
     media = media_type(board) if board else ""
     if not media:
         raise NotFound
     c.console.store.review.viewed(c.console.clock(), c.account.actor, found.id)
-    originals = c.console.parts.vault.originals
+    originals = c.console.context.vault.originals
     size = originals.size(found.sha256)
     asked = c.request.headers.get("range", "")
     piece = wanted_part(asked, size)
@@ -71,7 +71,7 @@ def wanted_part(header: str, size: int) -> tuple[int, int] | None:
 
 def paths(c: Call) -> Response:
     """Where the faces of a film go, for drawing them over it."""
-    board = c.console.store.views.board(c.number("item"))
+    board = c.console.store.read_models.board(c.number("item"))
     if board is None:
         raise NotFound
     return JSONResponse({"near": NEAR, "duration": board.duration, "paths": board.paths})

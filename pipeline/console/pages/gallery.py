@@ -30,11 +30,11 @@ def gallery(c: Call) -> Response:
     channel = c.query.get("channel", channels[0])
     event = c.query.get("event", "")
     before = whole(c.query.get("before", ""))
-    found = c.console.store.views.published(channel, event, before, limit=PAGE + 1)
+    found = c.console.store.read_models.published(channel, event, before, limit=PAGE + 1)
     return c.page(
         "gallery_files.html" if c.partial else "gallery.html", files=found[:PAGE], channel=channel, event=event,
         more=found[PAGE - 1].rendition.id if len(found) > PAGE else None, channels=channels,
-        events=c.console.store.views.events() if not c.partial else [],
+        events=c.console.store.read_models.events() if not c.partial else [],
     )  # fmt: skip
 
 
@@ -48,19 +48,19 @@ def one(c: Call) -> Response:
 
 def thumbnail(c: Call) -> Response:
     """A small picture of a published file."""
-    return _picture(c, lambda f: c.console.darkroom.thumbnail(f.rendition))
+    return _picture(c, lambda f: c.console.previews.thumbnail(f.rendition))
 
 
 def picture(c: Call) -> Response:
     """A published file, for a screen."""
-    return _picture(c, lambda f: c.console.darkroom.published(f.rendition, _LARGE))
+    return _picture(c, lambda f: c.console.previews.published(f.rendition, _LARGE))
 
 
 def download(c: Call) -> Response:
     """The published file itself."""
     found = _file(c)
     try:
-        path = c.console.darkroom.file(found.rendition)
+        path = c.console.previews.file(found.rendition)
     except OSError as e:
         raise _gone(found) from e
     media = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
@@ -70,7 +70,7 @@ def download(c: Call) -> Response:
 def together(c: Call) -> Response:
     """Several files as one zip, sent while it is made."""
     ids = [n for x in c.many.get("file", []) if (n := whole(x)) is not None][:MOST_AT_ONCE]
-    files = c.console.store.views.published(ids=ids, limit=MOST_AT_ONCE)
+    files = c.console.store.read_models.published(ids=ids, limit=MOST_AT_ONCE)
     if not files:
         raise BeeldwachtError(c._("No file was chosen."), c._("Tick some, then download them."))
     folders = {f.rendition.path.split("/")[0] for f in files}  # as published: without the names of people
@@ -94,7 +94,7 @@ def place(c: Call) -> Response:
 def report(c: Call) -> Response:
     """A problem with a published file: it is withdrawn at once, on every channel, and an incident is opened."""
     found = _file(c)
-    actions.report_problem(c.console.parts, found.item_id, c.account.actor, c.form.get("what", ""))
+    actions.report_problem(c.console.context, found.item_id, c.account.actor, c.form.get("what", ""))
     c.console.app.write_log_files()
     return c.go("/gallery/withdrawn", c._("Withdrawn. The privacy officer has an incident to look at."))
 
@@ -102,7 +102,7 @@ def report(c: Call) -> Response:
 def withdrawn(c: Call) -> Response:
     """What was withdrawn of late, what is to be taken down where, and incidents."""
     store = c.console.store
-    return c.page("withdrawn.html", files=store.views.withdrawn(c.console.clock() - timedelta(days=60)),
+    return c.page("withdrawn.html", files=store.read_models.withdrawn(c.console.clock() - timedelta(days=60)),
                   tasks=store.recall.places(open_only=True), incidents=store.review.incidents())  # fmt: skip
 
 
@@ -123,7 +123,7 @@ def close_incident(c: Call) -> Response:
 
 def _file(c: Call) -> Published:
     """The published file of the path; what is not published any more is not found."""
-    found = c.console.store.views.published(ids=[c.number("file")])
+    found = c.console.store.read_models.published(ids=[c.number("file")])
     if not found:
         raise NotFound
     return found[0]
@@ -145,7 +145,7 @@ def _zipped(c: Call, files: list[Published]) -> Iterator[bytes]:
     def there() -> Iterator[tuple[str, Path]]:
         for f in files:
             with suppress(OSError):
-                yield f"{f.rendition.channel}/{f.rendition.path}", c.console.darkroom.file(f.rendition)
+                yield f"{f.rendition.channel}/{f.rendition.path}", c.console.previews.file(f.rendition)
 
     return zip_of(there())
 
@@ -173,7 +173,7 @@ class _Sink(io.RawIOBase):
 
     def __init__(self) -> None:
         super().__init__()
-        self._parts: list[bytes] = []
+        self._context: list[bytes] = []
 
     def writable(self) -> bool:
         """It is for writing."""
@@ -181,13 +181,13 @@ class _Sink(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         """Hold back a piece until it is taken."""
-        self._parts.append(bytes(data))
+        self._context.append(bytes(data))
         return len(data)
 
     def taken(self) -> bytes:
         """What was written since the last time."""
-        parts, self._parts = self._parts, []
-        return b"".join(parts)
+        context, self._context = self._context, []
+        return b"".join(context)
 
 
 def _attached(name: str) -> str:

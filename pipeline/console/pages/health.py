@@ -25,12 +25,12 @@ def live(_: Call) -> Response:
 def healthz(c: Call) -> Response:
     """Whether the database answers and the service works: 200, or 503 with the parts that do not."""
     try:
-        parts = health.checks(c.console.clock(), monitor.last_beat(c.console.store))
+        context = health.checks(c.console.clock(), monitor.last_beat(c.console.store))
     except StoreError as e:
         logger.error("healthz: %s", e)
-        parts = {"database": False}
-    well = all(parts.values())
-    return JSONResponse({"status": "ok" if well else "failing", "parts": parts}, 200 if well else 503)
+        context = {"database": False}
+    well = all(context.values())
+    return JSONResponse({"status": "ok" if well else "failing", "parts": context}, 200 if well else 503)
 
 
 def figures(c: Call) -> Response:

@@ -22,8 +22,8 @@ from pipeline.publishing.recall import due
 from pipeline.rules.consent import may_in, spread, turns_sixteen
 from pipeline.rules.reasons import explain
 from pipeline.rules.verdicts import may_match
-from pipeline.sandbox.client import Lab
-from pipeline.service.service import lab_options
+from pipeline.sandbox.client import MediaClient
+from pipeline.service.service import media_options
 
 _PAGE = 100
 _SUFFIXES = {"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/heic": ".heic"}
@@ -103,17 +103,17 @@ def person(c: Call) -> Response:
 
 def export(c: Call) -> Response:
     """Everything that is held, as a zip for the person (GDPR art. 15). Nothing of it stays here."""
-    parts, person_id = c.console.parts, c.request.path_params["person"]
+    context, person_id = c.console.context, c.request.path_params["person"]
     folder = Path(tempfile.mkdtemp(prefix="export-", dir=c.console.app.settings.path("data")))
-    lab = Lab(replace(lab_options(parts), embedders=()))
+    media_client = MediaClient(replace(media_options(context), embedders=()))
     try:
-        facts = person_rights.export(person_id, folder, parts, lab, c.console.app.register_folder(), c.language,
+        facts = person_rights.export(person_id, folder, context, media_client, c.console.app.register_folder(), c.language,
                               c.account.actor)  # fmt: skip
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     finally:
-        lab.close()
+        media_client.close()
     c.console.app.write_log_files()
     path = Path(facts["zip"])
     return FileResponse(path, media_type="application/zip", filename=path.name,
@@ -122,7 +122,7 @@ def export(c: Call) -> Response:
 
 def erase(c: Call) -> Response:
     """Erase a person, with the name typed as the register has it, and show the receipt (GDPR art. 17)."""
-    receipt = person_rights.erase(c.request.path_params["person"], c.form.get("confirm", ""), c.console.parts,
+    receipt = person_rights.erase(c.request.path_params["person"], c.form.get("confirm", ""), c.console.context,
                            c.console.app.register_folder(), False, c.account.actor)  # fmt: skip
     c.console.app.write_log_files()
     return c.page("erased.html", receipt=receipt)

@@ -21,7 +21,7 @@ from pipeline.domain.lifecycle import State
 from pipeline.domain.types import Box, JsonObject, Medium
 from pipeline.errors import BeeldwachtError, ChildError, Conflict, KeyUnknown, OriginalGone
 from pipeline.officer import actions
-from pipeline.redaction.manual_marks import MarkKind
+from pipeline.redaction.manual_marks import AnnotationKind
 from pipeline.rules.reasons import HoldReason
 from pipeline.rules.verdicts import may_in
 from pipeline.store.rows import Item
@@ -48,7 +48,7 @@ class FaceView:
 def queue(c: Call) -> Response:
     """What waits for an officer."""
     doubts = c.query.get("which") == "doubts"
-    views = c.console.store.views
+    views = c.console.store.read_models
     after = _int(c.query.get("after", "0"))
     items = views.waiting(doubts, after)
     return c.page("queue.html", items=items, doubts=doubts, counts=(views.count_waiting(), views.count_waiting(True)),
@@ -62,17 +62,17 @@ def item(c: Call) -> Response:
 
 def original(c: Call) -> Response:
     """The original, for the eyes of an officer: logged, and cached by nobody. Of a film, one moment of it."""
-    found = actions.item_of(c.console.parts, c.number("item"))
+    found = actions.item_of(c.console.context, c.number("item"))
     c.console.store.review.viewed(c.console.clock(), c.account.actor, found.id)
     return _jpeg(c, found, second=seconds_of(c.query.get("at", ""), FILM_SECOND))
 
 
 def face(c: Call) -> Response:
     """One face of the original, larger."""
-    found = actions.item_of(c.console.parts, c.number("item"))
-    verdict = actions.face_of(c.console.parts, found.id, c.number("face"))
+    found = actions.item_of(c.console.context, c.number("item"))
+    verdict = actions.face_of(c.console.context, found.id, c.number("face"))
     c.console.store.review.viewed(c.console.clock(), c.account.actor, found.id)
-    board = c.console.store.views.board(found.id)
+    board = c.console.store.read_models.board(found.id)
     second = best_second(verdict, board) if board else FILM_SECOND
     return _jpeg(c, found, box_in(verdict["box"]).grow(0.6), _HEAD, second)
 
@@ -80,7 +80,7 @@ def face(c: Call) -> Response:
 def people(c: Call) -> Response:
     """People of the register whose name or id holds what was typed; those of the event's groups first."""
     number = c.number("item")
-    found = actions.item_of(c.console.parts, number)
+    found = actions.item_of(c.console.context, number)
     face = _int(c.query.get("face", "0"))
     wanted = " ".join(c.query.get(f"person-{face}", "").split()).casefold()
     register = c.console.store.register.current()
@@ -101,7 +101,7 @@ def people(c: Call) -> Response:
 def act(c: Call) -> Response:
     """Carry out what a button says, such as `cover:3` or `name:3:P0042`, and show the item again, or the next one."""
     number = c.number("item")
-    following = c.console.store.views.neighbours(number)[1]
+    following = c.console.store.read_models.neighbours(number)[1]
     try:
         done = _act(c, number, c.form.get("act", ""))
     except Conflict:
@@ -117,12 +117,12 @@ def act(c: Call) -> Response:
 
 def alike(c: Call) -> Response:
     """Faces of the same event that resemble this one; looks for a few seconds, and says how much is left."""
-    parts, settings = c.console.parts, c.console.app.settings
-    found, face = actions.item_of(parts, c.number("item")), c.number("face")
+    context, settings = c.console.context, c.console.app.settings
+    found, face = actions.item_of(context, c.number("item")), c.number("face")
     version = c.console.store.review.version
     if not settings.matching.enabled:
         return c.page("review_alike.html", item=found, face=face, found=[], left=0, off=True, version=version)
-    others = c.console.store.views.of_event(found.event.name, MOST_ITEMS)
+    others = c.console.store.read_models.of_event(found.event.name, MOST_ITEMS)
     left = c.console.memory.look(c.token, found, others)
     hits = [] if left else c.console.memory.alike(c.token, found, face, others, settings.matching.rules)
     return c.page("review_alike.html", item=found, face=face, found=hits, left=left, off=False,
@@ -136,9 +136,9 @@ def together(c: Call) -> Response:
     for ticked in c.many.get("face", [])[:MOST_ITEMS]:
         number, face, seen = [*map(_int, ticked.split(":")), -1, -1][:3]
         try:
-            found = actions.item_of(c.console.parts, number)
+            found = actions.item_of(c.console.context, number)
             redo = found.state is State.PUBLISHED
-            actions.name_face(c.console.parts, found.id, face, person, c.account.actor, redo, why, seen)
+            actions.name_face(c.console.context, found.id, face, person, c.account.actor, redo, why, seen)
             done += 1
         except BeeldwachtError as e:
             not_done.append(c.say(e))
@@ -149,33 +149,33 @@ def together(c: Call) -> Response:
 
 def _act(c: Call, number: int, what: str) -> str:
     """One act; returns what was done, for the person."""
-    parts, by, why = c.console.parts, c.account.actor, c.form.get("why", "")
+    context, by, why = c.console.context, c.account.actor, c.form.get("why", "")
     seen = _int(c.form.get("seen", "-1"))
     verb, _, rest = what.partition(":")
     if verb in {"cover", "widen", "figure"}:
-        box = box_in(actions.face_of(parts, number, _int(rest))["box"])
-        actions.cover(parts, number, MarkKind(verb), box, by, why, seen)
+        box = box_in(actions.face_of(context, number, _int(rest))["box"])
+        actions.cover(context, number, AnnotationKind(verb), box, by, why, seen)
     elif verb == "region":
-        actions.cover(parts, number, MarkKind.REGION, _drawn(c), by, why, seen, span_of(c))
+        actions.cover(context, number, AnnotationKind.REGION, _drawn(c), by, why, seen, span_of(c))
     elif verb == "speakers":
         typed = [] if rest == "nobody" else [t for t in re.split("[,;]", c.form.get("speakers", "")) if t.strip()]
         if not typed and rest != "nobody":
             raise Refused(400, c._("Type who can be heard, or choose nobody."))
         said = [_who(c, t) for t in typed]
-        actions.say_speakers(parts, number, said, by, actions.reason(why), _published(c, number), seen)
+        actions.say_speakers(context, number, said, by, actions.reason(why), _published(c, number), seen)
     elif verb == "deny":
-        actions.deny(parts, number, _int(rest), by, why, seen)
+        actions.deny(context, number, _int(rest), by, why, seen)
     elif verb == "name":
         face, _, person = rest.partition(":")
         person = person or _who(c, c.form.get(f"person-{face}", ""))
-        actions.name_face(parts, number, _int(face), person, by, _published(c, number), actions.reason(why), seen)
+        actions.name_face(context, number, _int(face), person, by, _published(c, number), actions.reason(why), seen)
     elif verb == "unname":
         actions.reason(why)
-        actions.unname_face(parts, number, _int(rest), by, _published(c, number), seen)
+        actions.unname_face(context, number, _int(rest), by, _published(c, number), seen)
     elif verb == "unmark":
-        actions.uncover(parts, number, _int(rest), by, why, seen)
+        actions.uncover(context, number, _int(rest), by, why, seen)
     elif verb in {"approve", "reject", "retry"}:
-        {"approve": actions.approve, "reject": actions.reject, "retry": actions.retry}[verb](parts, number, by, why, seen)
+        {"approve": actions.approve, "reject": actions.reject, "retry": actions.retry}[verb](context, number, by, why, seen)
     else:
         raise Refused(400, c._("This is not known."))
     return {
@@ -198,7 +198,7 @@ def _who(c: Call, typed: str) -> str:
 
 
 def _published(c: Call, number: int) -> bool:
-    return actions.item_of(c.console.parts, number).state is State.PUBLISHED
+    return actions.item_of(c.console.context, number).state is State.PUBLISHED
 
 
 def _drawn(c: Call) -> Box:
@@ -218,16 +218,16 @@ def _item(c: Call, number: int, status: int = 200, problem: str = "") -> Respons
     if found is None:
         raise NotFound
     doubts = found.state is State.PUBLISHED
-    before, after = store.views.neighbours(number, doubts)
+    before, after = store.read_models.neighbours(number, doubts)
     names = {p: person.name for p, person in store.register.current().people.items()}
     rows, renditions = store.items.verdict_rows(number), store.items.renditions(number)
     published = [r for r in renditions if r.state is State.PUBLISHED]
-    board = store.views.board(number)
+    board = store.read_models.board(number)
     at = seconds_of(c.query.get("at", ""), 0.0)
-    film = view(board, rows, store.views.sounds(number), at, c.language) if board else None
-    size = store.views.size(number) or (None if film else _measured(c, found))
+    film = view(board, rows, store.read_models.sounds(number), at, c.language) if board else None
+    size = store.read_models.size(number) or (None if film else _measured(c, found))
     size = size if size and all(size) else None  # a sound recording has none
-    said = store.naming.speakers(number) if board else None
+    said = store.hand_names.speakers(number) if board else None
     return c.page(
         "review.html", status, item=found, problem=problem, faces=_faces(rows, c),
         size=size, marks=store.review.marks(number), names=names, seen=store.review.version(number), before=before,
@@ -239,7 +239,7 @@ def _item(c: Call, number: int, status: int = 200, problem: str = "") -> Respons
 
 def _measured(c: Call, found: Item) -> tuple[int, int] | None:
     try:
-        seen = c.console.darkroom.original(found, None, 16)
+        seen = c.console.previews.original(found, None, 16)
     except (ChildError, KeyUnknown, OriginalGone, OSError):
         return None
     return seen.width, seen.height
@@ -270,7 +270,7 @@ def _jpeg(
 ) -> Response:
     try:
         moment = second if found.format.startswith("film") else None
-        seen = c.console.darkroom.original(found, box, longest, moment)
+        seen = c.console.previews.original(found, box, longest, moment)
     except OriginalGone:
         return Response(c._("The original is not in the vault any more."), 410, media_type="text/plain; charset=utf-8")
     except (ChildError, KeyUnknown, OSError):

@@ -53,7 +53,7 @@ def begin(c: Call) -> Response:
         raise Refused(400, c._("A file of this name is not taken: {}").format(name))
     event = _event(c)
     for key in c.console.store.uploads.abandoned(c.console.clock() - _KEPT):
-        c.console.parts.vault.deliveries.discard(_pieces(c), key)
+        c.console.context.vault.deliveries.discard(_pieces(c), key)
     settings = c.console.app.settings
     if shutil.disk_usage(settings.path("data")).free < size + (settings.work.keep_free_mib << 20):
         raise Refused(507, c._("There is no room for this file now. Tell the administrator."))
@@ -68,7 +68,7 @@ def state(c: Call) -> Response:
 
 def piece(c: Call) -> Response:
     """The next piece; with the last one the file goes into the inbox."""
-    store, vault, key = c.console.store.uploads, c.console.parts.vault, c.request.path_params["key"]
+    store, vault, key = c.console.store.uploads, c.console.context.vault, c.request.path_params["key"]
     found = _own(c)
     offset = c.request.headers.get("upload-offset", "")
     if whole(offset) != found.received or found.done_at:
@@ -101,12 +101,12 @@ def _pieces(c: Call) -> Path:
 
 def _events(c: Call) -> list[str]:
     """Events that are described in the inbox: their folders stay when their files are taken."""
-    inbox = c.console.parts.vault.inbox
+    inbox = c.console.context.vault.inbox
     return sorted(p.parent.name for p in inbox.glob(f"*/{EVENT_FILE}"))
 
 
 def _described(c: Call, event: str) -> Event:
-    inbox = c.console.parts.vault.inbox
+    inbox = c.console.context.vault.inbox
     return event_file.read(inbox, event, inbox / event / "x")
 
 
@@ -135,7 +135,7 @@ def _event(c: Call) -> str:
     text = "".join(f"{k} = {json.dumps(v, ensure_ascii=True)}\n" for k, v in facts.items() if v)
     if problem := event_file.parse(name, text).problem:
         raise Refused(400, problem)
-    c.console.parts.vault.deliveries.describe(name, EVENT_FILE, text)
+    c.console.context.vault.deliveries.describe(name, EVENT_FILE, text)
     return name
 
 
@@ -143,7 +143,7 @@ def _mine(c: Call) -> list[dict[str, object]]:
     """One's own uploads with what became of each: its state and, when it is held, why."""
     found = []
     for one in c.console.store.uploads.of(c.account.id):
-        item = c.console.store.views.by_hash(one.sha256) if one.sha256 else None
+        item = c.console.store.read_models.by_hash(one.sha256) if one.sha256 else None
         where = "arriving" if not one.done_at else str(item.state) if item else "waiting"
         found.append({
             "upload": one, "state": where,

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from models.detection.exposure import brightened
 from models.engines.base import Detector
-from pipeline.domain.film import Frame, Look
+from pipeline.domain.film import FirstPass, Frame
 from pipeline.domain.types import Box, Detection
 from pipeline.reader.film.colour import halved, rgb
 from pipeline.reader.film.fast_detector import MARGIN, add_large, fast_first, hints, threshold
-from pipeline.reader.film.second_look import Second, covers_most, second_look, second_look_around
+from pipeline.reader.film.second_look import SecondPass, covers_most, second_look, second_look_around
 from pipeline.redaction.tracker import Rhythm, Tracker
 
 _SMALL = (32, 18)
@@ -45,12 +45,12 @@ class _Eyes:
     threads: int
     turn: Lock
 
-    def everywhere(self, frame: Frame) -> Second:
+    def everywhere(self, frame: Frame) -> SecondPass:
         """The second look at a whole frame."""
         with self.turn:
             return second_look(rgb(frame, self.matrix), self.fast, self.others)
 
-    def around(self, frame: Frame, places: Sequence[Box]) -> Second:
+    def around(self, frame: Frame, places: Sequence[Box]) -> SecondPass:
         """The second look at places that are in doubt."""
         if covers_most(places, frame.shape[1], frame.shape[0] * 2 // 3):
             return self.everywhere(frame)
@@ -75,7 +75,7 @@ def look(
     detectors: Sequence[Detector],
     threads: int,
     progress: Callable[[int], None],
-) -> Look:
+) -> FirstPass:
     """Detect and track through all frames; `progress` is told how many are done. Raises EngineError, MediaError."""
     fast, others = fast_first(detectors)
     sure = threshold(fast) - MARGIN
@@ -98,12 +98,12 @@ def look(
 
 def _ahead(
     frames: Iterable[tuple[int, Frame]], rate: float, eyes: _Eyes
-) -> Iterable[tuple[_Seen, bool, Future[Second] | None]]:
+) -> Iterable[tuple[_Seen, bool, Future[SecondPass] | None]]:
     """What the fast detector finds, frame by frame in order, with a few frames under way at a time.
 
     With it: whether a new shot begins, and the look of the others at the whole frame, where it is due.
     """
-    pending: deque[tuple[Future[_Seen], bool, Future[Second] | None]] = deque()
+    pending: deque[tuple[Future[_Seen], bool, Future[SecondPass] | None]] = deque()
     last: tuple[Frame, Future[_Seen]] | None = None
     small: NDArray[np.float32] | None = None
     rhythm = Rhythm(rate)

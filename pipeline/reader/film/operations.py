@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import cv2
 
-from pipeline.domain.film import FilmFacts, FilmLimits, Look, Sample, Stretch
+from pipeline.domain.film import FilmFacts, FilmLimits, FirstPass, Sample, Stretch
 from pipeline.domain.film_json_forms import covers_in, facts_in, facts_out, look_in, look_out, samples_in, stretches_in
 from pipeline.domain.json_forms import check_out, face_out
 from pipeline.domain.types import Box, Detection, Face, JsonObject, RgbImage, Style
@@ -44,7 +44,7 @@ _MOST_FOUND = 2000
 """Faces of a result that are told: far fewer pass the checks, so a result with more is not published anyway."""
 
 
-class FilmDesk:
+class FilmOperations:
     """Film operations. `describe` gives faces with embeddings; `tell` sends a step, what is done, and of how much."""
 
     def __init__(self, detectors: Sequence[Detector], describe: Describe, options: JsonObject, tell: Progress) -> None:
@@ -165,7 +165,7 @@ class FilmDesk:
         return done
 
 
-def _detection(seen: Look, sample: Sample) -> tuple[int, Detection]:
+def _detection(seen: FirstPass, sample: Sample) -> tuple[int, Detection]:
     track = seen.tracks[sample.track]
     box = Box(*(float(v) for v in track.boxes[sample.at]))
     a, b, c, d, e = ((float(x), float(y)) for x, y in track.marks[sample.at])

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from models.detection.find_faces import TURNS, Closer, DetectSettings, find_faces, find_lying, moved
+from models.detection.find_faces import TURNS, DetectSettings, ZoomPass, find_faces, find_lying, moved
 from models.detection.fusion import apart
 from models.engines.base import Detector
 from pipeline.domain.types import Box, Detection, RgbImage
@@ -25,7 +25,7 @@ LYING_ALONE = 0.88
 """Score from which on the fast detector is believed about a face in another orientation: below, folds of cloth reach
 it, and another detector has to see a face in the same place."""
 
-CLOSE = DetectSettings(closer=(Closer("yunet", 2.0, largest=math.inf),), turned=())
+CLOSE = DetectSettings(closer=(ZoomPass("yunet", 2.0, largest=math.inf),), turned=())
 """For the landmarks of one face: both detectors, and the fast one at twice the size."""
 
 _LEAST_PIECE, _MOST_PIECE = 160, 192  # sides in pixels; faces in them are 64 and more, or as they are
@@ -34,7 +34,7 @@ _WORTH = 0.6
 
 
 @dataclass(frozen=True, slots=True)
-class Second:
+class SecondPass:
     """What a second look found: faces that are upright, and those that are not."""
 
     upright: list[Detection]
@@ -47,7 +47,7 @@ class Second:
 
 def second_look(
     image: RgbImage, fast: Detector, others: Sequence[Detector], *, beside_upright: bool = True
-) -> Second:
+) -> SecondPass:
     """What the slower detectors find, and the fast one in the three other orientations, where they agree.
 
     `beside_upright`: also where the slower detectors are sure of somebody upright.
@@ -55,9 +55,9 @@ def second_look(
     upright = find_faces(image, others, SECOND) if others else []
     sure = [d for d in upright if d.score >= SECOND_ALONE]
     if sure and not beside_upright:
-        return Second(upright, [])
+        return SecondPass(upright, [])
     lying = apart(find_lying(image, fast, LYING), sure)
-    return Second(upright, [d for d in lying if d.score >= LYING_ALONE or _confirmed(image, d, others)])
+    return SecondPass(upright, [d for d in lying if d.score >= LYING_ALONE or _confirmed(image, d, others)])
 
 
 def _confirmed(image: RgbImage, face: Detection, others: Sequence[Detector]) -> bool:
@@ -82,9 +82,9 @@ def _turns(face: Detection) -> tuple[int, ...]:
 
 def second_look_around(
     image: RgbImage, fast: Detector, others: Sequence[Detector], places: Sequence[Box]
-) -> Second:
+) -> SecondPass:
     """The same around places that are in doubt; where somebody is found upright, nobody is sought in other ways."""
-    second = Second([], [])
+    second = SecondPass([], [])
     for box in places:
         part, back = _piece(image, box)
         here = second_look(part, fast, others, beside_upright=False)

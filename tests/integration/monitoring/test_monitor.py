@@ -22,7 +22,7 @@ from pipeline.config import Alarms, Settings
 from pipeline.domain.lifecycle import State
 from pipeline.domain.types import Event
 from pipeline.errors import BeeldwachtError, ConfigError
-from pipeline.monitoring.monitor import ALARMS, Rounds, Watchman
+from pipeline.monitoring.monitor import ALARMS, Monitor, MonitorLoop
 from pipeline.monitoring.notifiers import NotDelivered, places
 from pipeline.service.service import HEARTBEAT
 from pipeline.store import Store
@@ -116,9 +116,9 @@ class Installation:
         self.store = Store(self.settings.database_url)
         self.flaws = 0
 
-    def watchman(self) -> Watchman:
+    def watchman(self) -> Monitor:
         s = self.settings
-        return Watchman(self.store, s, places(s.alarms, s.root, s.school, s.language), lambda: self.flaws)
+        return Monitor(self.store, s, places(s.alarms, s.root, s.school, s.language), lambda: self.flaws)
 
     def alive(self, at: datetime) -> None:
         facts = {"pid": 1, "waiting": 0, "events": True, "problem": "", "working": []}
@@ -240,7 +240,7 @@ def test_a_log_that_cannot_be_verified_silences_no_other_alarm(installation: Ins
     installation.alive(NOW)
     installation.held(NOW - 25 * HOUR, 1)
     s = installation.settings
-    Watchman(installation.store, s, places(s.alarms, s.root, s.school, s.language), away).round(NOW)
+    Monitor(installation.store, s, places(s.alarms, s.root, s.school, s.language), away).round(NOW)
     assert receiver.states() == [("held", "raised"), ("log_unread", "raised")]
 
 
@@ -253,7 +253,7 @@ def test_nothing_ends_the_rounds(installation: Installation, caplog: pytest.LogC
             raise RuntimeError("a fault of the program")
         return NOW
 
-    one = Rounds(installation.watchman(), 0.01, clock)
+    one = MonitorLoop(installation.watchman(), 0.01, clock)
     one.start()
     end = time.monotonic() + 20
     while len(rounds) < 5 and time.monotonic() < end:

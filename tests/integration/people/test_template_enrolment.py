@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.integration.store.test_store import NOW, claimed, decision, store  # noqa: F401 - the fixture
 
 from pipeline.domain.lifecycle import State
 from pipeline.domain.types import Analysis, Box, Detection, Face, Landmarks, Template, young
@@ -20,6 +19,7 @@ from pipeline.publishing.publisher import Publisher
 from pipeline.recognition.matching import EngineScale
 from pipeline.store import Store
 from pipeline.store.hand_names import NamingError
+from tests.integration.store.test_store import NOW, claimed, decision, store  # noqa: F401 - the fixture
 from tests.support.vaults import keys_of, vault_in
 
 ENGINES = {"one": EngineScale(0.0, 0.1), "two": EngineScale(0.0, 0.1)}
@@ -210,7 +210,7 @@ def test_a_withdrawal_between_two_renames_or_before_the_row_takes_the_files_back
 def test_a_name_taken_back_while_the_file_is_moved_takes_it_back(store: Store, tmp_path: Path) -> None:  # noqa: F811
     publisher, vault, item = ready(store, tmp_path)
     stale = store.items.ready()
-    assert store.naming.name(NOW, item, 0, Box(1, 2, 30, 40), "P1", "B") is State.QUEUED
+    assert store.hand_names.name(NOW, item, 0, Box(1, 2, 30, 40), "P1", "B") is State.QUEUED
     assert [publisher._publish(i, r) for i, r in stale] == [False]
     assert files(vault) == [] and publisher.publish_ready() == []
 
@@ -218,15 +218,15 @@ def test_a_name_taken_back_while_the_file_is_moved_takes_it_back(store: Store, t
 def test_a_decision_that_did_not_know_of_a_name_is_not_recorded(store: Store) -> None:  # noqa: F811
     first = claimed(store)
     store.items.record(NOW, first, "me", decision())
-    store.naming.name(NOW, first.id, 0, Box(1, 2, 30, 40), "P1", "B")
+    store.hand_names.name(NOW, first.id, 0, Box(1, 2, 30, 40), "P1", "B")
     again = store.items.claim(NOW, "me", 60)
     assert again
     with pytest.raises(Exception, match="name of a face changed"):
         store.items.record(NOW, again, "me", decision())
-    names, mark = store.naming.names(first.id)
+    names, mark = store.hand_names.names(first.id)
     assert [n.person_id for n in names] == ["P1"] and mark == 1
     store.items.record(NOW, again, "me", replace(decision(), names_mark=mark))
     with pytest.raises(NamingError, match="nobody is in a photo twice"):
-        store.naming.name(NOW, first.id, 1, Box(60, 2, 90, 40), "P1", "B")
+        store.hand_names.name(NOW, first.id, 1, Box(60, 2, 90, 40), "P1", "B")
     with pytest.raises(NamingError, match="no item 9"):
-        store.naming.name(NOW, 9, 0, Box(1, 2, 30, 40), "P1", "B")
+        store.hand_names.name(NOW, 9, 0, Box(1, 2, 30, 40), "P1", "B")

@@ -195,10 +195,10 @@ def test_modes_become_8_bit_rgb_in_one_fixed_way(tmp_path: Path) -> None:
     broken[3, 3] = np.nan
     broken[4, 4] = np.inf
     assert far(decode(tmp_path, saved(Image.fromarray(broken), "TIFF")).pixels[..., 0], grey) < 1
-    lab = ImageCms.profileToProfile(
+    media_client = ImageCms.profileToProfile(
         image, ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
     )
-    assert far(decode(tmp_path, saved(lab, "TIFF")).pixels, np.asarray(image)) < 4
+    assert far(decode(tmp_path, saved(media_client, "TIFF")).pixels, np.asarray(image)) < 4
 
 
 def test_a_dark_12_bit_scan_is_brightened_and_not_hidden_from_the_detector(tmp_path: Path) -> None:

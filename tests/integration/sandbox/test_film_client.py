@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.domain.film import Look, Sample, Stretch
+from pipeline.domain.film import FirstPass, Sample, Stretch
 from pipeline.domain.types import JsonObject
 from pipeline.errors import ChildError
-from pipeline.sandbox.client import Lab
+from pipeline.sandbox.client import MediaClient
 from pipeline.sandbox.film_client import FilmReader, Written
-from pipeline.sandbox.options import LabOptions
+from pipeline.sandbox.options import MediaOptions
 from tests.support.films import ffmpeg, make
 
 Alter = Callable[[JsonObject], Any]
@@ -25,21 +25,21 @@ Alter = Callable[[JsonObject], Any]
 class Heard:
     """The true answers, so that every lie costs no further work of the child."""
 
-    lab: Lab
+    media_client: MediaClient
     known: dict[str, JsonObject] = field(default_factory=dict)
 
 
-class Altered(Lab):
+class Altered(MediaClient):
     """A child whose answer to one operation is not what it was."""
 
     def __init__(self, heard: Heard, operation: str, alter: Alter) -> None:
-        super().__init__(heard.lab._options)
+        super().__init__(heard.media_client._options)
         self.heard, self.operation, self.alter = heard, operation, alter
 
     def film(self, operation: str, path: Path, seconds: float = 0.0, **request: Any) -> JsonObject:
         known = self.heard.known
         if operation not in known:
-            known[operation] = self.heard.lab.film(operation, path, seconds, **request)
+            known[operation] = self.heard.media_client.film(operation, path, seconds, **request)
         answer = json.loads(json.dumps(known[operation]))
         if operation == self.operation:
             answer = self.alter(answer)
@@ -48,10 +48,10 @@ class Altered(Lab):
 
 @pytest.fixture(scope="module")
 def heard(weights: Path) -> Iterator[Heard]:
-    lab = Lab(LabOptions(weights, ("yunet",), (), 1, 60.0, 4 << 30, 50_000_000, 100))
-    lab.start()
-    yield Heard(lab)
-    lab.close()
+    media_client = MediaClient(MediaOptions(weights, ("yunet",), (), 1, 60.0, 4 << 30, 50_000_000, 100))
+    media_client.start()
+    yield Heard(media_client)
+    media_client.close()
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +59,13 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make(tmp_path_factory.mktemp("films") / "a.mp4", seconds=0.4)
 
 
-def written(film: FilmReader, look: Look, target: Path) -> Written:
+def written(film: FilmReader, look: FirstPass, target: Path) -> Written:
     return film.written(look, (), (Stretch(0.1, 0.2),), style="mosaic", seed=1, target=str(target), embed=False,
                         watched=[0, look.frames - 1], shown=[])  # fmt: skip
 
 
-def everything(lab: Lab, path: Path, target: Path) -> Written:
-    film = FilmReader.opened(path, lab)
+def everything(media_client: MediaClient, path: Path, target: Path) -> Written:
+    film = FilmReader.opened(path, media_client)
     look, _ = film.look()
     film.speech()
     film.described(look, ())
@@ -122,7 +122,7 @@ def test_fewer_faces_than_were_asked_for_are_an_error_of_the_child(heard: Heard,
 
 def test_a_film_that_reads_otherwise_the_second_time_fails_its_check(heard: Heard, small: Path, tmp_path: Path) -> None:
     """As damaged films do: what was found in other pictures would be covered in the wrong places."""
-    film = FilmReader.opened(small, heard.lab)
+    film = FilmReader.opened(small, heard.media_client)
     look, _ = film.look()
     assert look.fingerprint
     same = {c.name: c.passed for c in written(film, look, tmp_path / "a.mp4").checks}

@@ -23,38 +23,38 @@ from pipeline.reader import photo_codec
 from pipeline.recognition.matching import LEAST_SIZE
 from pipeline.redaction import pixels as rendering
 from pipeline.redaction import regions as region_planning
-from pipeline.sandbox.client import Doubt, Lab
-from pipeline.sandbox.options import LabOptions
+from pipeline.sandbox.client import Doubt, MediaClient
+from pipeline.sandbox.options import MediaOptions
 
 
 @pytest.fixture
-def options(weights: Path) -> LabOptions:
-    return LabOptions(weights, ("yunet",), ("sface",), 1, 60.0, 4 << 30, 50_000_000, 100)
+def options(weights: Path) -> MediaOptions:
+    return MediaOptions(weights, ("yunet",), ("sface",), 1, 60.0, 4 << 30, 50_000_000, 100)
 
 
 @pytest.fixture
-def lab(options: LabOptions) -> Iterator[Lab]:
-    one = Lab(options)
+def media_client(options: MediaOptions) -> Iterator[MediaClient]:
+    one = MediaClient(options)
     one.start()
     yield one
     one.close()
 
 
-def pid(lab: Lab) -> int:
-    assert lab._talk._process
-    return lab._talk._process.pid
+def pid(media_client: MediaClient) -> int:
+    assert media_client._talk._process
+    return media_client._talk._process.pid
 
 
-def test_a_photo_is_analysed_covered_and_checked(lab: Lab, samples: Path, tmp_path: Path) -> None:
-    analysis = lab.analyse(samples / "obama2.jpg", embed=True)
+def test_a_photo_is_analysed_covered_and_checked(media_client: MediaClient, samples: Path, tmp_path: Path) -> None:
+    analysis = media_client.analyse(samples / "obama2.jpg", embed=True)
     assert len(analysis.faces) == 1 and abs(np.linalg.norm(analysis.faces[0].embeddings["sface"]) - 1) < 1e-3
-    product = lab.produce(region_planning.plan_regions(analysis, frozenset()), Style.MOSAIC, 1, tmp_path / "o", (), embed=True)
+    product = media_client.produce(region_planning.plan_regions(analysis, frozenset()), Style.MOSAIC, 1, tmp_path / "o", (), embed=True)
     assert all(c.passed for c in product.checks) and product.extension == "jpg"
     assert Image.open(tmp_path / "o").size == (analysis.width, analysis.height)
 
 
-def test_without_embedding_nobody_is_described(lab: Lab, samples: Path) -> None:
-    assert lab.analyse(samples / "obama2.jpg", embed=False).faces[0].embeddings == {}
+def test_without_embedding_nobody_is_described(media_client: MediaClient, samples: Path) -> None:
+    assert media_client.analyse(samples / "obama2.jpg", embed=False).faces[0].embeddings == {}
 
 
 def crowd(samples: Path, folder: Path) -> Path:
@@ -67,16 +67,16 @@ def crowd(samples: Path, folder: Path) -> Path:
     return folder / "crowd.jpg"
 
 
-def test_the_look_at_the_result_sees_a_face_that_the_plan_forgot(lab: Lab, samples: Path, tmp_path: Path) -> None:
-    analysis = lab.analyse(crowd(samples, tmp_path), embed=False)
+def test_the_look_at_the_result_sees_a_face_that_the_plan_forgot(media_client: MediaClient, samples: Path, tmp_path: Path) -> None:
+    analysis = media_client.analyse(crowd(samples, tmp_path), embed=False)
     large, small = sorted(analysis.faces, key=lambda f: -f.detection.box.size)
     regions = [r for r in region_planning.plan_regions(analysis, frozenset()) if r.face == large.index]
-    product = lab.produce(regions, Style.MOSAIC, 1, tmp_path / "o", (), embed=False)
+    product = media_client.produce(regions, Style.MOSAIC, 1, tmp_path / "o", (), embed=False)
     assert any(f.detection.box.iou(small.detection.box) > 0.5 for f in product.analysis.faces)
 
 
 def test_a_corner_of_a_cover_leaves_the_cheek_of_somebody_shown_open(
-    lab: Lab, samples: Path, tmp_path: Path
+    media_client: MediaClient, samples: Path, tmp_path: Path
 ) -> None:
     """Of two people close together one may be seen: the cover of the other ends in the shape of the face, the checks
     pass, and with nobody shown the same pixels are covered."""
@@ -86,7 +86,7 @@ def test_a_corner_of_a_cover_leaves_the_cheek_of_somebody_shown_open(
     canvas.paste(behind, (330, 20))
     canvas.paste(front.resize((210, 255)), (330, 330))
     canvas.save(tmp_path / "two.png")
-    analysis = lab.analyse(tmp_path / "two.png", embed=False)
+    analysis = media_client.analyse(tmp_path / "two.png", embed=False)
     shown, hidden = sorted(analysis.faces, key=lambda f: f.detection.box.left)
     box = shown.detection.box
     original = np.asarray(canvas)
@@ -94,7 +94,7 @@ def test_a_corner_of_a_cover_leaves_the_cheek_of_somebody_shown_open(
     def changed(seen: frozenset[int]) -> np.ndarray:
         regions = region_planning.plan_regions(analysis, seen)
         where = [f.detection.box for f in analysis.faces if f.index in seen]
-        product = lab.produce(regions, Style.MOSAIC, 1, tmp_path / "o", where, embed=False)
+        product = media_client.produce(regions, Style.MOSAIC, 1, tmp_path / "o", where, embed=False)
         assert [c.name for c in product.checks if not c.passed] == []
         return np.asarray((np.asarray(Image.open(tmp_path / "o")) != original).any(axis=2))
 
@@ -110,7 +110,7 @@ def test_a_corner_of_a_cover_leaves_the_cheek_of_somebody_shown_open(
 
 
 def test_a_mosaic_that_resembles_what_it_covers_by_chance_becomes_flat_and_holds_no_photo(
-    lab: Lab, tmp_path: Path
+    media_client: MediaClient, tmp_path: Path
 ) -> None:
     """Hundreds of small covers on faint structure, of which JPEG makes one or two alike."""
     rough = np.random.default_rng(3).normal(size=(900, 1200)).astype(np.float32)
@@ -127,93 +127,93 @@ def test_a_mosaic_that_resembles_what_it_covers_by_chance_becomes_flat_and_holds
         return rendering.uncovered(rendering.check_regions(pixels, written, regions))
 
     seed, found = next((seed, found) for seed in range(100) if (found := alike(seed)))
-    lab.analyse(tmp_path / "faint.jpg", embed=False)
-    product = lab.produce(regions, Style.MOSAIC, seed, tmp_path / "o", (), embed=False)
+    media_client.analyse(tmp_path / "faint.jpg", embed=False)
+    product = media_client.produce(regions, Style.MOSAIC, seed, tmp_path / "o", (), embed=False)
     assert [c.detail for c in product.checks if not c.passed] == []
     box = regions[min(found)].box
     inside = np.asarray(Image.open(tmp_path / "o"))[int(box.top) : int(box.bottom), int(box.left) : int(box.right)]
     assert np.abs(inside.astype(int) - rendering.GREY).mean() < 2, "a flat block"
 
 
-def test_faces_too_small_for_a_name_are_not_described(lab: Lab, samples: Path, tmp_path: Path) -> None:
-    analysis = lab.analyse(crowd(samples, tmp_path), embed=True)
+def test_faces_too_small_for_a_name_are_not_described(media_client: MediaClient, samples: Path, tmp_path: Path) -> None:
+    analysis = media_client.analyse(crowd(samples, tmp_path), embed=True)
     described = {f.detection.box.size >= LEAST_SIZE: set(f.embeddings) for f in analysis.faces}
     assert described == {True: {"sface"}, False: set()}
 
 
-def test_a_refusal_has_a_reason_and_the_child_goes_on(lab: Lab, samples: Path, tmp_path: Path) -> None:
+def test_a_refusal_has_a_reason_and_the_child_goes_on(media_client: MediaClient, samples: Path, tmp_path: Path) -> None:
     bad = tmp_path / "x.jpg"
     bad.write_bytes(b"no photo at all")
-    before = pid(lab)
+    before = pid(media_client)
     with pytest.raises(ChildRefused) as e:
-        lab.analyse(bad, embed=False)
+        media_client.analyse(bad, embed=False)
     assert e.value.reason == "unsupported_format"
-    assert lab.analyse(samples / "biden.jpg", embed=False).faces and pid(lab) == before
+    assert media_client.analyse(samples / "biden.jpg", embed=False).faces and pid(media_client) == before
 
 
-def test_a_child_that_is_killed_is_named_and_replaced(lab: Lab, samples: Path) -> None:
-    os.kill(pid(lab), signal.SIGSEGV)
+def test_a_child_that_is_killed_is_named_and_replaced(media_client: MediaClient, samples: Path) -> None:
+    os.kill(pid(media_client), signal.SIGSEGV)
     with pytest.raises(ChildDied):
-        lab.analyse(samples / "biden.jpg", embed=False)
-    lab.start()
-    assert lab.analyse(samples / "biden.jpg", embed=False).faces
+        media_client.analyse(samples / "biden.jpg", embed=False)
+    media_client.start()
+    assert media_client.analyse(samples / "biden.jpg", embed=False).faces
 
 
-def test_a_child_that_calls_its_engines_unfit_over_a_file_is_blamed_for_the_file(lab: Lab, samples: Path) -> None:
+def test_a_child_that_calls_its_engines_unfit_over_a_file_is_blamed_for_the_file(media_client: MediaClient, samples: Path) -> None:
     """A reader that was taken over says so: else its file would wait, be taken up first again, and stop the others."""
-    os.kill(pid(lab), signal.SIGKILL)
+    os.kill(pid(media_client), signal.SIGKILL)
     error = {"error": {"reason": "engine_error", "message": "blind"}}
     lying = f"import sys; sys.stdin.readline(); print({json.dumps(json.dumps(error))}, flush=True)"
-    lab._talk._process = subprocess.Popen([sys.executable, "-c", lying], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    media_client._talk._process = subprocess.Popen([sys.executable, "-c", lying], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     with pytest.raises(ChildDied) as e:
-        lab.analyse(samples / "biden.jpg", embed=False)
-    assert not isinstance(e.value, EnginesUnfit) and not lab.unfit
-    lab.start()
-    assert lab.analyse(samples / "biden.jpg", embed=False).faces
+        media_client.analyse(samples / "biden.jpg", embed=False)
+    assert not isinstance(e.value, EnginesUnfit) and not media_client.unfit
+    media_client.start()
+    assert media_client.analyse(samples / "biden.jpg", embed=False).faces
 
 
 def test_what_one_reader_finds_of_its_engines_makes_the_others_prove_theirs(
-    options: LabOptions, weights: Path, tmp_path: Path
+    options: MediaOptions, weights: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(weights / "known", tmp_path / "known")
     shutil.copyfile(weights / "yunet.onnx", tmp_path / "yunet.onnx")
     options = replace(options, weights=tmp_path, embedders=())
     doubt = Doubt()
-    often, seldom, resting = Lab(replace(options, prove_seconds=0.0), doubt), Lab(options, doubt), Lab(options, doubt)
+    often, seldom, resting = MediaClient(replace(options, prove_seconds=0.0), doubt), MediaClient(options, doubt), MediaClient(options, doubt)
     try:
-        for lab in (often, seldom):
-            lab.start()
+        for media_client in (often, seldom):
+            media_client.start()
         known = tmp_path / "known" / "obama.jpg"
         right = known.read_bytes()
         known.write_bytes((tmp_path / "known" / "biden.jpg").read_bytes())
         seldom.prove()  # not long ago
-        for lab in (often, seldom, resting):
+        for media_client in (often, seldom, resting):
             with pytest.raises(EnginesUnfit):
-                lab.prove()
-            assert lab.unfit
+                media_client.prove()
+            assert media_client.unfit
         known.write_bytes(right)
-        for lab in (often, seldom, resting):
-            lab.prove()
-            assert not lab.unfit
+        for media_client in (often, seldom, resting):
+            media_client.prove()
+            assert not media_client.unfit
     finally:
-        for lab in (often, seldom, resting):
-            lab.close()
+        for media_client in (often, seldom, resting):
+            media_client.close()
 
 
-def test_a_child_that_hangs_is_killed_at_the_deadline(options: LabOptions, samples: Path) -> None:
-    lab = Lab(replace(options, deadline_seconds=1.0))
-    lab.start()
-    stopped = pid(lab)
+def test_a_child_that_hangs_is_killed_at_the_deadline(options: MediaOptions, samples: Path) -> None:
+    media_client = MediaClient(replace(options, deadline_seconds=1.0))
+    media_client.start()
+    stopped = pid(media_client)
     os.kill(stopped, signal.SIGSTOP)
     started = time.monotonic()
     with pytest.raises(ChildTimeout):
-        lab.analyse(samples / "biden.jpg", embed=False)
+        media_client.analyse(samples / "biden.jpg", embed=False)
     assert time.monotonic() - started < 5
     assert not Path(f"/proc/{stopped}").exists()
 
 
 def test_a_large_photo_full_of_faces_has_more_time_once_it_is_open(
-    options: LabOptions, samples: Path, tmp_path: Path
+    options: MediaOptions, samples: Path, tmp_path: Path
 ) -> None:
     """Looking at it takes longer than the deadline, which is for opening it."""
     face = Image.open(samples / "astronaut.png").convert("RGB").resize((128, 128))
@@ -223,14 +223,14 @@ def test_a_large_photo_full_of_faces_has_more_time_once_it_is_open(
     canvas.save(tmp_path / "school.jpg", quality=92)
 
     def seconds(deadline: float) -> float:
-        lab = Lab(replace(options, detectors=("centerface", "yunet"), deadline_seconds=deadline))
+        media_client = MediaClient(replace(options, detectors=("centerface", "yunet"), deadline_seconds=deadline))
         try:
-            lab.start()
+            media_client.start()
             started = time.monotonic()
-            assert len(lab.analyse(tmp_path / "school.jpg", embed=False).faces) == 25
+            assert len(media_client.analyse(tmp_path / "school.jpg", embed=False).faces) == 25
             return time.monotonic() - started
         finally:
-            lab.close()
+            media_client.close()
 
     seconds(seconds(60.0) / 2)
 
@@ -244,46 +244,46 @@ def test_a_large_photo_full_of_faces_has_more_time_once_it_is_open(
     ],
 )  # fmt: skip
 def test_a_child_that_lies_about_what_it_opened_does_not_get_time_without_end(
-    options: LabOptions, samples: Path, says: str, error: type[ChildError]
+    options: MediaOptions, samples: Path, says: str, error: type[ChildError]
 ) -> None:
-    lab = Lab(replace(options, deadline_seconds=0.5, max_pixels=500_000))
-    lab.start()
-    os.kill(pid(lab), signal.SIGKILL)
+    media_client = MediaClient(replace(options, deadline_seconds=0.5, max_pixels=500_000))
+    media_client.start()
+    os.kill(pid(media_client), signal.SIGKILL)
     lying = f"import sys, time; sys.stdin.readline(); print({says!r}, flush=True); time.sleep(60)"
-    lab._talk._process = subprocess.Popen(
+    media_client._talk._process = subprocess.Popen(
         [sys.executable, "-c", lying], stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
     )
     started = time.monotonic()
     with pytest.raises(error):
-        lab.analyse(samples / "biden.jpg", embed=False)
+        media_client.analyse(samples / "biden.jpg", embed=False)
     assert time.monotonic() - started < 6
 
 
-def test_too_much_memory_is_an_error_of_this_file_only(options: LabOptions, samples: Path, tmp_path: Path) -> None:
+def test_too_much_memory_is_an_error_of_this_file_only(options: MediaOptions, samples: Path, tmp_path: Path) -> None:
     # A small file, and 48 megapixels in memory, several times over.
     Image.fromarray(np.zeros((6900, 6900, 4), np.uint8)).save(tmp_path / "big.png")
-    lab = Lab(replace(options, memory_bytes=1100 << 20))
-    lab.start()
+    media_client = MediaClient(replace(options, memory_bytes=1100 << 20))
+    media_client.start()
     try:
-        assert lab.analyse(samples / "biden.jpg", embed=False).faces
+        assert media_client.analyse(samples / "biden.jpg", embed=False).faces
         with pytest.raises(ChildError, match="tried again"):  # other files went before: it may be their fault
-            lab.analyse(tmp_path / "big.png", embed=False)
-        lab.start()
+            media_client.analyse(tmp_path / "big.png", embed=False)
+        media_client.start()
         with pytest.raises(ChildRefused) as e:
-            lab.analyse(tmp_path / "big.png", embed=False)
+            media_client.analyse(tmp_path / "big.png", embed=False)
         assert e.value.reason == "too_large"
-        lab.start()
-        assert lab.analyse(samples / "biden.jpg", embed=False).faces
+        media_client.start()
+        assert media_client.analyse(samples / "biden.jpg", embed=False).faces
     finally:
-        lab.close()
+        media_client.close()
 
 
-def test_the_child_ends_with_its_service(options: LabOptions) -> None:
+def test_the_child_ends_with_its_service(options: MediaOptions) -> None:
     parent = os.fork()
     if parent == 0:
-        lab = Lab(options)
-        lab.start()
-        Path(f"/tmp/lab-{os.getpid()}").write_text(str(pid(lab)))  # noqa: S108
+        media_client = MediaClient(options)
+        media_client.start()
+        Path(f"/tmp/lab-{os.getpid()}").write_text(str(pid(media_client)))  # noqa: S108
         os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(parent, 0)
     note = Path(f"/tmp/lab-{parent}")  # noqa: S108
@@ -295,51 +295,51 @@ def test_the_child_ends_with_its_service(options: LabOptions) -> None:
     assert not Path(f"/proc/{child}").exists()
 
 
-def test_the_child_is_confined(lab: Lab) -> None:
-    assert {"memory", "file-size", "no-core-dump", "open-files", "dies-with-service"} <= set(lab.confined)
-    limits = Path(f"/proc/{pid(lab)}/limits").read_text()
+def test_the_child_is_confined(media_client: MediaClient) -> None:
+    assert {"memory", "file-size", "no-core-dump", "open-files", "dies-with-service"} <= set(media_client.confined)
+    limits = Path(f"/proc/{pid(media_client)}/limits").read_text()
     assert any(line.startswith("Max address space") and str(4 << 30) in line for line in limits.splitlines())
-    environment = Path(f"/proc/{pid(lab)}/environ").read_bytes().decode()
+    environment = Path(f"/proc/{pid(media_client)}/environ").read_bytes().decode()
     assert {v.partition("=")[0] for v in environment.split("\0") if v} == {
         "LC_ALL",
         "OMP_NUM_THREADS",
         "OPENBLAS_NUM_THREADS",
     }
-    if "no-network" in lab.confined:
-        assert os.readlink(f"/proc/{pid(lab)}/ns/net") != os.readlink("/proc/self/ns/net")  # noqa: PTH115
+    if "no-network" in media_client.confined:
+        assert os.readlink(f"/proc/{pid(media_client)}/ns/net") != os.readlink("/proc/self/ns/net")  # noqa: PTH115
 
 
-def test_a_child_is_replaced_after_many_files(options: LabOptions, samples: Path) -> None:
-    lab = Lab(replace(options, recycle_after=2))
+def test_a_child_is_replaced_after_many_files(options: MediaOptions, samples: Path) -> None:
+    media_client = MediaClient(replace(options, recycle_after=2))
     try:
         pids = []
         for _ in range(3):
-            lab.start()
-            pids.append(pid(lab))
-            lab.analyse(samples / "biden.jpg", embed=False)
+            media_client.start()
+            pids.append(pid(media_client))
+            media_client.analyse(samples / "biden.jpg", embed=False)
         assert pids[0] == pids[1] != pids[2]
     finally:
-        lab.close()
+        media_client.close()
 
 
-def test_weights_that_were_changed_do_not_load(options: LabOptions, weights: Path, tmp_path: Path) -> None:
+def test_weights_that_were_changed_do_not_load(options: MediaOptions, weights: Path, tmp_path: Path) -> None:
     data = bytearray((weights / "yunet.onnx").read_bytes())
     data[len(data) // 2] ^= 1
     (tmp_path / "yunet.onnx").write_bytes(data)
     with pytest.raises(ChildError, match=r"yunet\.onnx"):
-        Lab(replace(options, weights=tmp_path, embedders=())).start()
+        MediaClient(replace(options, weights=tmp_path, embedders=())).start()
 
 
-def test_a_preview_is_small_upright_and_nothing_but_pixels(lab: Lab, samples: Path, tmp_path: Path) -> None:
+def test_a_preview_is_small_upright_and_nothing_but_pixels(media_client: MediaClient, samples: Path, tmp_path: Path) -> None:
     photo = Image.open(samples / "obama2.jpg").convert("RGB")
     exif = Image.Exif()
     exif[274], exif[270] = 6, "secret words"
     photo.save(tmp_path / "turned.jpg", exif=exif, comment=b"secret words")
-    lab.start()
-    small = lab.preview(tmp_path / "turned.jpg", 200)
+    media_client.start()
+    small = media_client.preview(tmp_path / "turned.jpg", 200)
     shown = Image.open(io.BytesIO(small.jpeg))
     assert (small.width, small.height) == (photo.height, photo.width)
     assert max(shown.size) == 200 and shown.height == 200 if photo.width > photo.height else shown.width == 200
     assert b"secret" not in small.jpeg and not shown.getexif()
-    part = Image.open(io.BytesIO(lab.preview(tmp_path / "turned.jpg", 200, Box(10, 20, 60, 120)).jpeg))
+    part = Image.open(io.BytesIO(media_client.preview(tmp_path / "turned.jpg", 200, Box(10, 20, 60, 120)).jpeg))
     assert part.size == (50, 100)

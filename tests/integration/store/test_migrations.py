@@ -82,6 +82,6 @@ def test_the_index_of_reasons_is_filled_from_the_log_of_before(tmp_path: Path) -
             )
     engine.dispose()
     store = Store(url)
-    found = {r: [e.seq for e in store.views.search(Search(reason=r))] for r in ("refused", "distance_lesson", "silent")}
+    found = {r: [e.seq for e in store.read_models.search(Search(reason=r))] for r in ("refused", "distance_lesson", "silent")}
     store.close()
     assert found == {"refused": [1], "distance_lesson": [2], "silent": []}

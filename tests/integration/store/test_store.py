@@ -19,11 +19,11 @@ from pipeline.domain.types import (
     Detection,
     Event,
     Face,
+    MatchResult,
     Medium,
     Person,
     Reason,
     Role,
-    Sighting,
     Signer,
     Verdict,
 )
@@ -74,7 +74,7 @@ def decision(version: int = 0, hold: tuple[str, ...] = (), extension: str = "jpg
         None,
         None,
         version,
-        Sighting(0, None, Reason.UNKNOWN_PERSON, score=1.5, threshold=5.0),
+        MatchResult(0, None, Reason.UNKNOWN_PERSON, score=1.5, threshold=5.0),
     )
     drafts = [Draft(c, f"1-{c}", "a" * 64, 10, extension) for c in ("school", "personal")]
     return Decision(

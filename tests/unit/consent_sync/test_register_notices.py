@@ -10,11 +10,11 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.rules.test_register_guardians import CARRY, CHILD, NO, ON, TEEN, YES
 
 from consent_sync.notices import Kind, Notice, as_csv, notices, plain
 from pipeline.domain.types import Consent, EvidenceState, Person, Register, Role, Rules
 from pipeline.rules.consent import gather
+from tests.unit.rules.test_register_guardians import CARRY, CHILD, NO, ON, TEEN, YES
 
 
 def of(person: Person, *rows: Consent, rules: Rules | None = None, **more: Any) -> dict[Kind, Notice]:

@@ -7,12 +7,12 @@ from datetime import date
 
 import pytest
 from hypothesis import given, settings
-from tests.unit.rules.test_register_guardians import ON, families, near, said
-from tests.unit.consent_sync.test_register_diff import parsed, register
 
 from consent_sync.changes.safeguards import Brakes, Settled, Wait, counts, recorded, settle
 from pipeline.domain.types import Answer, EvidenceState, Medium, Person, Register, Role
 from pipeline.rules.consent import gather, may_in, spread
+from tests.unit.consent_sync.test_register_diff import parsed, register
+from tests.unit.rules.test_register_guardians import ON, families, near, said
 
 TIGHT = Brakes(max_granted=2, max_withdrawn=2)
 NOBODY = Register(0, {}, {})

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from consent_sync.loader import load
-from pipeline.domain.types import Event, Medium, Reason, Sighting, Signer
+from pipeline.domain.types import Event, MatchResult, Medium, Reason, Signer
 from pipeline.people.portrait_checks import plan_enrolment
 from pipeline.rules.verdicts import judge, may_in, sixteenth_birthday
 
@@ -70,7 +70,7 @@ def test_the_policy_agrees_with_the_school(
         for channel in make_school.CHANNELS:
             wanted = make_school.may_show(kind, channel)
             permission = may_in(register, person_id, Medium.PHOTO, channel, ON)
-            sighting = Sighting(0, person_id, None, person_id, 0.9, None, 0.5)
+            sighting = MatchResult(0, person_id, None, person_id, 0.9, None, 0.5)
             (verdict,) = judge([sighting], register, Event("e"), channel, Medium.PHOTO, ON)
             if wanted and early:
                 own_too_early += 1

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.domain.film import Cover, FilmFacts, Look, Sample, Stretch, Track
+from pipeline.domain.film import Cover, FilmFacts, FirstPass, Sample, Stretch, Track
 from pipeline.domain.film_json_forms import (
     covers_in,
     covers_out,
@@ -112,7 +112,7 @@ def sent(value: Any) -> Any:
 @given(st.lists(st.integers(1, 99), max_size=3, unique=True), st.data())
 def test_a_look_survives_the_way(cuts: list[int], data: st.DataObject) -> None:
     own = [data.draw(tracks(i)) for i in range(data.draw(st.integers(0, 3)))]
-    before = Look(100, tuple(sorted(cuts)), tuple(own))
+    before = FirstPass(100, tuple(sorted(cuts)), tuple(own))
     after = look_in(sent(look_out(before)))
     assert (after.frames, after.cuts, len(after.tracks)) == (100, before.cuts, len(own))
     for a, b in zip(before.tracks, after.tracks, strict=True):
@@ -142,7 +142,7 @@ TRACK_CHANGES = {
 
 @pytest.mark.parametrize(("name", "wrong"), [(n, v) for n, values in TRACK_CHANGES.items() for v in values])
 def test_a_track_that_makes_no_sense_is_refused(name: str, wrong: object) -> None:
-    value = look_out(Look(10, (), (one(),)))
+    value = look_out(FirstPass(10, (), (one(),)))
     assert look_in(sent(value)).tracks[0].span == (3, 5)
     value["tracks"][0][name] = wrong
     with pytest.raises(REFUSED):
@@ -159,11 +159,11 @@ def test_a_track_that_makes_no_sense_is_refused(name: str, wrong: object) -> Non
 )  # fmt: skip
 def test_a_look_that_makes_no_sense_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(REFUSED):
-        look_in(sent({**look_out(Look(10, (), (one(),))), **change}))
+        look_in(sent({**look_out(FirstPass(10, (), (one(),))), **change}))
 
 
 def test_what_a_track_does_not_say_plainly_is_taken_as_the_worse() -> None:
-    value = look_out(Look(10, (), (one(),)))
+    value = look_out(FirstPass(10, (), (one(),)))
     value["tracks"][0] |= {"mixed": 0, "sure": 1, "fast": [1, "yes"], "goes_on": [1, None]}
     (track,) = look_in(sent(value)).tracks
     assert (track.mixed, track.sure, track.fast, track.goes_on) == (True, False, (False, False), (False, False))

@@ -9,28 +9,28 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
-from tests.unit.rules.test_verdicts import CHILD, ON, TEEN, register
 
-from pipeline.domain.types import Answer, Box, Detection, Event, Face, Medium, Reason, Register, Sighting
+from pipeline.domain.types import Answer, Box, Detection, Event, Face, MatchResult, Medium, Reason, Register
 from pipeline.log.chain import canonical
 from pipeline.log.replay import inputs, replay
 from pipeline.redaction import manual_marks
-from pipeline.redaction.manual_marks import Mark, MarkKind
+from pipeline.redaction.manual_marks import Annotation, AnnotationKind
 from pipeline.rules import verdicts as verdict_rules
+from tests.unit.rules.test_verdicts import CHILD, ON, TEEN, register
 
 NOW = register(CHILD, TEEN)
 EVENT = Event("e")
 FACES = [Face(n, Detection(Box(n * 50.0, 10.0, n * 50.0 + 40, 50.0), 0.9, None, ("yunet",))) for n in range(4)]
 SEEN = [
-    Sighting(0, "P1", None, "P1", 9.123456789012, 2.0, 8.5, 2.5, 1e-4, "child", {"sface": 0.7}),
-    Sighting(1, None, Reason.UNKNOWN_PERSON, "P2", 8.0, 1.0, 8.5, 2.5, 1e-4, "child", {"sface": 0.5}),
-    Sighting(2, "P2", None, named_by="E1"),
-    Sighting(3, None, Reason.TOO_SMALL),
+    MatchResult(0, "P1", None, "P1", 9.123456789012, 2.0, 8.5, 2.5, 1e-4, "child", {"sface": 0.7}),
+    MatchResult(1, None, Reason.UNKNOWN_PERSON, "P2", 8.0, 1.0, 8.5, 2.5, 1e-4, "child", {"sface": 0.5}),
+    MatchResult(2, "P2", None, named_by="E1"),
+    MatchResult(3, None, Reason.TOO_SMALL),
 ]
-DENIED = Mark(1, 1, MarkKind.NOT_PERSON, None, "P1", (), "why", "E1", "at")
+DENIED = Annotation(1, 1, AnnotationKind.NOT_PERSON, None, "P1", (), "why", "E1", "at")
 
 
-def body(by_hand: tuple[Mark, ...] = (), before: dict[str, list[tuple[Box, str]]] | None = None) -> dict[str, Any]:
+def body(by_hand: tuple[Annotation, ...] = (), before: dict[str, list[tuple[Box, str]]] | None = None) -> dict[str, Any]:
     """A decision as it stands in the log, after its way through JSON."""
     verdicts = {}
     for channel in ("school", "personal"):
@@ -53,7 +53,7 @@ def body(by_hand: tuple[Mark, ...] = (), before: dict[str, list[tuple[Box, str]]
 
 @pytest.mark.parametrize("by_hand", [(), (DENIED,)])
 @pytest.mark.parametrize("before", [None, {}, {"school": [(FACES[0].detection.box, "P1")]}])
-def test_what_was_recorded_leads_to_the_same_verdicts(by_hand: tuple[Mark, ...], before: Any) -> None:
+def test_what_was_recorded_leads_to_the_same_verdicts(by_hand: tuple[Annotation, ...], before: Any) -> None:
     recorded = body(by_hand, before)
     assert replay(recorded, NOW) == []
     shown = [v["shown"] for v in recorded["verdicts"]["school"]]

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from tests.unit.rules.test_verdicts import CHILD, ON, TEEN, register
-
 from pipeline.domain.types import Answer, Event, Medium, Rules
 from pipeline.log.what_if import Past, what_if
 from pipeline.rules.verdicts import HoldReason
+from tests.unit.rules.test_verdicts import CHILD, ON, TEEN, register
 
 NOW = register(CHILD, TEEN)
 NAMED = {"channel": "school", "face": 0, "shown": True, "reason": "consent", "person": "P1", "candidate": "P1",

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.types import Box, Detection, Face, Person, Reason, Role, Sighting, Template, Vector
+from pipeline.domain.types import Box, Detection, Face, MatchResult, Person, Reason, Role, Template, Vector
 from pipeline.recognition.matching import ADULT, CHILD, BandRule, EngineScale, MatchSettings, band, match, too_young
 
 ENGINES = ("one", "two")
@@ -43,7 +43,7 @@ ANNA, BELLA, CARLA = axis(1), axis(0, 1), axis(0, 0, 1)
 ADULTS = {"anna": ADULT, "bella": ADULT, "carla": ADULT}
 
 
-def names(sightings: tuple[Sighting, ...]) -> list[str | None]:
+def names(sightings: tuple[MatchResult, ...]) -> list[str | None]:
     return [s.person_id for s in sightings]
 
 
@@ -110,7 +110,7 @@ def test_a_list_of_a_few_people_needs_more() -> None:
 def test_a_face_that_an_engine_could_not_describe_is_not_compared() -> None:
     half = replace(face(0, ANNA), embeddings={"one": ANNA})
     (found,) = match([half], person("anna", ANNA), ADULTS, SETTINGS)
-    assert found == Sighting(0, None, Reason.NOT_COMPARED)
+    assert found == MatchResult(0, None, Reason.NOT_COMPARED)
     (bare,) = match([replace(half, embeddings={})], [], ADULTS, SETTINGS)
     assert bare.reason == Reason.NOT_COMPARED
 
@@ -147,7 +147,7 @@ def test_vectors_of_another_length_or_scale_are_not_compared() -> None:
 
 def test_an_empty_photo_and_an_empty_gallery() -> None:
     assert match([], person("anna", ANNA), ADULTS, SETTINGS) == ()
-    assert match([face(7, ANNA)], [], {}, SETTINGS) == (Sighting(7, None, Reason.UNKNOWN_PERSON),)
+    assert match([face(7, ANNA)], [], {}, SETTINGS) == (MatchResult(7, None, Reason.UNKNOWN_PERSON),)
 
 
 def test_who_is_younger_than_four_is_too_young_to_be_matched() -> None:

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.film import Cover, Look, Track
-from pipeline.domain.types import Box, Detection, Face, FaceName, Reason, Sighting, Template, Verdict
+from pipeline.domain.film import Cover, FirstPass, Track
+from pipeline.domain.types import Box, Detection, Face, FaceName, MatchResult, Reason, Template, Verdict
 from pipeline.recognition.matching import MatchSettings, match
-from pipeline.recognition.track_identity import CLEAR_SIZE, FACING, LEAST_LOOKS, Glance, identify, with_track_names
+from pipeline.recognition.track_identity import CLEAR_SIZE, FACING, LEAST_LOOKS, TrackSample, identify, with_track_names
 from pipeline.redaction.manual_marks import as_before
 from pipeline.redaction.tracker import SECOND_ALONE
 from pipeline.redaction.verification import FAST_ENGINE, NEW_FACE, film_look_again
@@ -32,21 +32,21 @@ def track(index: int, first: int, last: int, *, mixed: bool = False, box: Sequen
     )  # fmt: skip
 
 
-def look_of(*tracks: Track) -> Look:
-    return Look(100, (), tracks)
+def look_of(*tracks: Track) -> FirstPass:
+    return FirstPass(100, (), tracks)
 
 
-def is_(person: str, score: float = 9.0, size: float = 80.0, facing: float = 0.9) -> Glance:
-    return Glance(Sighting(0, person, None, person, score), size, facing)
+def is_(person: str, score: float = 9.0, size: float = 80.0, facing: float = 0.9) -> TrackSample:
+    return TrackSample(MatchResult(0, person, None, person, score), size, facing)
 
 
 def not_(
     reason: Reason, candidate: str | None = None, size: float = 80.0, facing: float = 0.9, score: float = 3.0
-) -> Glance:
-    return Glance(Sighting(0, None, reason, candidate, score), size, facing)
+) -> TrackSample:
+    return TrackSample(MatchResult(0, None, reason, candidate, score), size, facing)
 
 
-def one(*glances: Glance) -> Sighting:
+def one(*glances: TrackSample) -> MatchResult:
     (found,) = identify(look_of(track(0, 0, 50)), {0: glances}, Reason.NOT_COMPARED)
     return found
 
@@ -134,7 +134,7 @@ def test_a_name_is_agreed_on_and_nobody_is_there_twice(tracks: list) -> None:
 
 
 @given(st.lists(glances, min_size=1, max_size=6), glances)
-def test_one_more_look_never_changes_a_name_into_another(own: list[Glance], more: Glance) -> None:
+def test_one_more_look_never_changes_a_name_into_another(own: list[TrackSample], more: TrackSample) -> None:
     before, after = one(*own), one(*own, more)
     assert before.person_id is None or after.person_id in (before.person_id, None)
 
@@ -153,9 +153,9 @@ GALLERY = [Template(p, f"{p}.jpg", e, v, date(2026, 1, 1)) for p, v in ((ANN, un
            for e in ENGINES]  # fmt: skip
 
 
-def glance(vector: np.ndarray, size: float = 200.0) -> Glance:
+def glance(vector: np.ndarray, size: float = 200.0) -> TrackSample:
     face = Face(0, Detection(Box(0, 0, size, size), 0.9, None, ()), dict.fromkeys(ENGINES, vector))
-    return Glance(match([face], GALLERY, {})[0], size, 0.9)
+    return TrackSample(match([face], GALLERY, {})[0], size, 0.9)
 
 
 def test_no_number_never_names() -> None:
@@ -184,7 +184,7 @@ def name(left: float, person: str) -> FaceName:
     return FaceName(Box(left, 0, left + 50, 60), person, "petra")
 
 
-UNNAMED = tuple(Sighting(i, None, Reason.UNKNOWN_PERSON) for i in range(3))
+UNNAMED = tuple(MatchResult(i, None, Reason.UNKNOWN_PERSON) for i in range(3))
 
 
 def test_a_name_by_hand_is_for_the_one_track_in_its_place() -> None:
@@ -216,7 +216,7 @@ def test_the_same_name_twice_is_one_name() -> None:
 
 def verdict(index: int, person: str | None, shown: bool) -> Verdict:
     reason = Reason.CONSENT if shown else Reason.REFUSED
-    return Verdict(index, "website", shown, reason, "", person, None, 1, Sighting(index, person, None))
+    return Verdict(index, "website", shown, reason, "", person, None, 1, MatchResult(index, person, None))
 
 
 def test_shown_again_is_only_who_was_shown_in_that_very_place() -> None:
@@ -279,7 +279,7 @@ def test_a_name_for_a_track_that_may_be_two_people_does_not_count(reason: Reason
     box = Box(10, 10, 60, 60)
     faces = [Face(0, Detection(box, 0.9, None, ()))]
     name = FaceName(box, "P1", "M. Bakker")
-    found, lost = with_track_names([Sighting(0, None, reason)], faces, [name], 0.98)
+    found, lost = with_track_names([MatchResult(0, None, reason)], faces, [name], 0.98)
     assert (found[0].person_id, lost) == (None, (name,))
-    found, lost = with_track_names([Sighting(0, None, Reason.UNKNOWN_PERSON)], faces, [name], 0.98)
+    found, lost = with_track_names([MatchResult(0, None, Reason.UNKNOWN_PERSON)], faces, [name], 0.98)
     assert (found[0].person_id, lost) == ("P1", ())

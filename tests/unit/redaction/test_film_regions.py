@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.domain.film import Cover, Look, Stretch, Track
+from pipeline.domain.film import Cover, FirstPass, Stretch, Track
 from pipeline.domain.types import Box, Detection
 from pipeline.redaction.film_regions import (
     LINGER,
@@ -50,8 +50,8 @@ def track(
     return Track(**values | other)
 
 
-def look_of(*tracks: Track, cuts: tuple[int, ...] = ()) -> Look:
-    return Look(FRAMES, cuts, tuple(replace(t, index=i) for i, t in enumerate(tracks)))
+def look_of(*tracks: Track, cuts: tuple[int, ...] = ()) -> FirstPass:
+    return FirstPass(FRAMES, cuts, tuple(replace(t, index=i) for i, t in enumerate(tracks)))
 
 
 @st.composite
@@ -76,7 +76,7 @@ def tracks(draw: st.DrawFn, shot: tuple[int, int] = (0, FRAMES - 1), least: int 
 
 
 @st.composite
-def looks(draw: st.DrawFn) -> Look:
+def looks(draw: st.DrawFn) -> FirstPass:
     cuts = tuple(sorted(draw(st.sets(st.integers(1, FRAMES - 1), max_size=3))))
     ends = (0, *cuts, FRAMES)
     shots = st.sampled_from([(a, b - 1) for a, b in pairwise(ends)])
@@ -86,7 +86,7 @@ def looks(draw: st.DrawFn) -> Look:
 rates = st.sampled_from((5.0, 12.5, 24.0, 25.0, 29.97, 60.0))
 
 
-def everyone(look: Look) -> set[int]:
+def everyone(look: FirstPass) -> set[int]:
     return {t.index for t in look.tracks}
 
 
@@ -113,7 +113,7 @@ def box_of(row: np.ndarray) -> Box:
 
 @settings(max_examples=40, deadline=None)
 @given(looks(), rates)
-def test_every_detection_and_its_region_are_covered_in_their_frame(look: Look, rate: float) -> None:
+def test_every_detection_and_its_region_are_covered_in_their_frame(look: FirstPass, rate: float) -> None:
     planned = covers(look, everyone(look), WIDTH, HEIGHT, rate)
     for t, cover in zip(look.tracks, planned, strict=True):
         assert cover.track == t.index
@@ -127,7 +127,7 @@ def test_every_detection_and_its_region_are_covered_in_their_frame(look: Look, r
 
 @settings(max_examples=40, deadline=None)
 @given(looks(), rates)
-def test_a_cover_lasts_without_a_break_and_stays_in_its_shot(look: Look, rate: float) -> None:
+def test_a_cover_lasts_without_a_break_and_stays_in_its_shot(look: FirstPass, rate: float) -> None:
     for cover in covers(look, everyone(look), WIDTH, HEIGHT, rate):
         t = look.tracks[cover.track]
         assert t.shot[0] <= cover.start <= t.span[0]
@@ -139,7 +139,7 @@ def test_a_cover_lasts_without_a_break_and_stays_in_its_shot(look: Look, rate: f
 
 @settings(max_examples=40, deadline=None)
 @given(looks(), rates)
-def test_covers_are_whole_even_pixels_in_the_frame_and_not_too_small(look: Look, rate: float) -> None:
+def test_covers_are_whole_even_pixels_in_the_frame_and_not_too_small(look: FirstPass, rate: float) -> None:
     for cover in covers(look, everyone(look), WIDTH, HEIGHT, rate):
         left, top, right, bottom = cover.boxes.T
         assert cover.boxes.dtype == np.int32
@@ -158,7 +158,7 @@ def test_a_frame_smaller_than_the_least_cover_is_covered_as_a_whole(size: tuple[
 
 @settings(max_examples=30, deadline=None)
 @given(looks(), rates, st.sets(st.integers(0, 3)))
-def test_hiding_more_tracks_never_uncovers_a_pixel(look: Look, rate: float, shown: set[int]) -> None:
+def test_hiding_more_tracks_never_uncovers_a_pixel(look: FirstPass, rate: float, shown: set[int]) -> None:
     some = pixels(covers(look, everyone(look) - shown, WIDTH, HEIGHT, rate))
     every = pixels(covers(look, everyone(look), WIDTH, HEIGHT, rate))
     assert not (some & ~every).any()
@@ -167,7 +167,7 @@ def test_hiding_more_tracks_never_uncovers_a_pixel(look: Look, rate: float, show
 @settings(max_examples=30, deadline=None)
 @given(looks(), rates, st.integers(0, FRAMES - 1), st.tuples(st.floats(0, 300), st.floats(0, 200)))
 def test_a_face_found_later_is_covered_and_uncovers_nothing(
-    look: Look, rate: float, frame: int, corner: tuple[float, float]
+    look: FirstPass, rate: float, frame: int, corner: tuple[float, float]
 ) -> None:
     box = np.array([[*corner, corner[0] + 30, corner[1] + 40]], np.float32)
     more = extended(look, [(frame, box)], rate)
@@ -270,7 +270,7 @@ def test_samples_are_the_best_of_each_part_and_spread_over_all() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(looks(), rates)
-def test_a_result_is_looked_at_every_second_at_cuts_and_at_the_end(look: Look, rate: float) -> None:
+def test_a_result_is_looked_at_every_second_at_cuts_and_at_the_end(look: FirstPass, rate: float) -> None:
     found = boundaries(look, rate)
     assert list(found) == sorted(set(found))
     assert found[0] == 0

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.domain.film import Look, Track
+from pipeline.domain.film import FirstPass, Track
 from pipeline.domain.types import Box, Detection
 from pipeline.redaction.film_regions import best, covers, samples
 from pipeline.redaction.tracker import CONVINCING, OVERLAP, PATIENCE, SECOND_ALONE, SECOND_LOOK, Rhythm, Tracker
@@ -23,7 +23,7 @@ def face(left: float = 100, top: float = 80, side: float = 40, score: float = 0.
     return Detection(Box(left, top, left + side, top + 1.25 * side), score, None, ("yunet",))
 
 
-def follow(frames: Sequence[Sequence[Detection]], cuts: Sequence[int] = (), rate: float = RATE) -> Look:
+def follow(frames: Sequence[Sequence[Detection]], cuts: Sequence[int] = (), rate: float = RATE) -> FirstPass:
     """What the tracker makes of sure findings alone."""
     tracker = Tracker(rate)
     for number, found in enumerate(frames):
@@ -42,7 +42,7 @@ def holds(outer: Sequence[float], inner: Box) -> bool:
     )
 
 
-def lies_in(look: Look, frame: int, found: Detection) -> list[Track]:
+def lies_in(look: FirstPass, frame: int, found: Detection) -> list[Track]:
     """The tracks that hold this finding in this frame, with a box that is around it."""
     return [t for t in look.tracks for k in np.nonzero(t.frames == frame)[0] if holds(t.boxes[k], found.box)]
 
@@ -68,7 +68,7 @@ def films(draw: st.DrawFn) -> list[tuple[list[Detection], list[Detection], bool,
     ]
 
 
-def follow_all(film: Sequence[tuple[list[Detection], list[Detection], bool, list[Detection]]]) -> Look:
+def follow_all(film: Sequence[tuple[list[Detection], list[Detection], bool, list[Detection]]]) -> FirstPass:
     tracker = Tracker(RATE)
     for number, (strong, weak, cut, second) in enumerate(film):
         tracker.step(number, strong, weak, cut)
@@ -235,7 +235,7 @@ def test_where_another_face_overlaps_nobody_can_be_named(film: list) -> None:
 # --- two faces ------------------------------------------------------------------------------------------------
 
 
-def crossing(rate: float = RATE) -> Look:
+def crossing(rate: float = RATE) -> FirstPass:
     """Two faces that walk towards each other, overlap in frames 8 to 12, and walk on."""
     return follow([[face(60 + 4 * n), face(140 - 4 * n)] for n in range(21)], rate=rate)
 

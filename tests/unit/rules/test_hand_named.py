@@ -5,20 +5,20 @@ from datetime import date
 from typing import Any
 
 import pytest
-from tests.unit.rules.test_verdicts import ADULT, CHILD, ON, consent, register
 
-from pipeline.domain.types import Answer, Event, Medium, Person, Reason, Register, Sighting
+from pipeline.domain.types import Answer, Event, MatchResult, Medium, Person, Reason, Register
 from pipeline.rules.verdicts import judge
+from tests.unit.rules.test_verdicts import ADULT, CHILD, ON, consent, register
 
 BY = "M. Bakker"
 TRIP = Event("trip")
 
 
-def named(person: Person = CHILD, face: int = 0, **change: Any) -> Sighting:
-    return replace(Sighting(face, person.person_id, None, named_by=BY), **change)
+def named(person: Person = CHILD, face: int = 0, **change: Any) -> MatchResult:
+    return replace(MatchResult(face, person.person_id, None, named_by=BY), **change)
 
 
-def reasons(seen: list[Sighting], people: Register, event: Event = TRIP) -> list[Reason]:
+def reasons(seen: list[MatchResult], people: Register, event: Event = TRIP) -> list[Reason]:
     return [v.reason for v in judge(seen, people, event, "school", Medium.PHOTO, ON)]
 
 
@@ -29,7 +29,7 @@ def without_matching(person: Person, **change: Any) -> Register:
 
 def test_who_refused_matching_is_shown_when_named_by_hand_and_only_then() -> None:
     assert reasons([named()], without_matching(CHILD)) == [Reason.CONSENT]
-    matched = Sighting(0, "P1", None, "P1", 9.0, 1.0, 8.0, 2.0, 1e-5, "child", {"sface": 0.7})
+    matched = MatchResult(0, "P1", None, "P1", 9.0, 1.0, 8.0, 2.0, 1e-5, "child", {"sface": 0.7})
     assert reasons([matched], without_matching(CHILD)) == [Reason.NO_MATCHING_CONSENT]
 
 

@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.unit.consent_sync.test_register_csv import ALL, EXPECTED, KIM, ON, allowed, read
 
 from pipeline.domain.types import Medium, Reason
 from pipeline.rules.verdicts import may_in
+from tests.unit.consent_sync.test_register_csv import ALL, EXPECTED, KIM, ON, allowed, read
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from pipeline.domain.types import (
     Consent,
     Event,
     EvidenceState,
+    MatchResult,
     Medium,
     Period,
     Person,
@@ -23,7 +24,6 @@ from pipeline.domain.types import (
     Register,
     Role,
     Rules,
-    Sighting,
     Signer,
 )
 from pipeline.rules.consent import gather, may, may_in, spread, turns_sixteen
@@ -309,7 +309,7 @@ def test_taking_anything_away_never_shows_more(data: st.DataObject, register: Re
 def test_whoever_is_protected_or_gone_is_not_shown(register: Register, on: date) -> None:
     person = register.people["P1"]
     matching = {("P1", Medium.MATCHING, ""): said(Answer.YES, medium=Medium.MATCHING)}
-    seen = [Sighting(0, "P1", None, "P1", 0.9, None, 0.5)]
+    seen = [MatchResult(0, "P1", None, "P1", 0.9, None, 0.5)]
     both = replace(register, consents={**register.consents, **matching})
     (verdict,) = judge(seen, both, Event("e"), "school", Medium.PHOTO, on)
     if person.protected or (person.left_on is not None and person.left_on < on):

@@ -9,21 +9,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.unit.rules.test_verdicts import ADULT, CHILD, ON, TEEN, register
 
-from pipeline.domain.types import Answer, Event, Medium, Person, Reason, Register, Role, Sighting
+from pipeline.domain.types import Answer, Event, MatchResult, Medium, Person, Reason, Register, Role
 from pipeline.rules.verdicts import HoldReason, candidates, explain_verdict, hold_reasons, judge
+from tests.unit.rules.test_verdicts import ADULT, CHILD, ON, TEEN, register
 
 ANY_EVENT = Event("trip")
 
 
-def sighting(person: Person | None = CHILD, face: int = 0, **change: Any) -> Sighting:
+def sighting(person: Person | None = CHILD, face: int = 0, **change: Any) -> MatchResult:
     pid = person.person_id if person else None
-    seen = Sighting(face, pid, None, pid, 0.7, 0.2, 0.6, 0.1, 1e-5, "child", engine_scores={"sface": 0.7, "dlib": 0.6})
+    seen = MatchResult(face, pid, None, pid, 0.7, 0.2, 0.6, 0.1, 1e-5, "child", engine_scores={"sface": 0.7, "dlib": 0.6})
     return replace(seen, **change)
 
 
-def verdict_of(seen: Sighting, people: Register, event: Event = ANY_EVENT) -> Reason:
+def verdict_of(seen: MatchResult, people: Register, event: Event = ANY_EVENT) -> Reason:
     (verdict,) = judge([seen], people, event, "school", Medium.PHOTO, ON)
     assert verdict.shown is (verdict.reason is Reason.CONSENT)
     assert verdict.article

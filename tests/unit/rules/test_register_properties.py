@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import Phase, assume, example, find, given, settings
 from hypothesis import strategies as st
 
-from pipeline.domain.types import Answer, Consent, Event, Medium, Person, Reason, Register, Role, Sighting, Signer
+from pipeline.domain.types import Answer, Consent, Event, MatchResult, Medium, Person, Reason, Register, Role, Signer
 from pipeline.rules.verdicts import candidates, judge, may_in, may_match
 
 CHANNELS = ("school", "personal")
@@ -92,7 +92,7 @@ events = st.builds(
     problem=st.sampled_from(["", "", "", "unreadable"]),
 )
 SIGHTINGS = tuple(
-    Sighting(n, person_id, None, person_id, 0.9, 0.1, 0.5, 0.1) for n, person_id in enumerate(IDS)
+    MatchResult(n, person_id, None, person_id, 0.9, 0.1, 0.5, 0.1) for n, person_id in enumerate(IDS)
 )  # fmt: skip
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.rules.test_verdicts import ADULT, CHILD, ON, TEEN, consent
 
 from pipeline.domain.film import SoundMode, SoundPlan, Speakers, Stretch
 from pipeline.domain.intervals import joined, within
@@ -24,6 +23,7 @@ from pipeline.rules.sound import (
     sound_plan,
 )
 from pipeline.rules.verdicts import members
+from tests.unit.rules.test_verdicts import ADULT, CHILD, ON, TEEN, consent
 
 FEAST = Event("feast")
 EVERYONE = (ADULT, CHILD, TEEN)
