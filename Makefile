@@ -16,6 +16,7 @@ attacks: .venv/ready models/weights/ready
 
 lint: .venv/ready
 	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 

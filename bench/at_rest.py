@@ -1,6 +1,6 @@
 """What sealing costs: keeping, opening and rewrapping originals, in processor time.
 
-    python -m bench.at_rest [MIB]
+python -m bench.at_rest [MIB]
 """
 
 from __future__ import annotations

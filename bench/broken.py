@@ -48,7 +48,7 @@ MAIN_JOB = "tests/e2e/test_main_job.py"
 POWER = ("tests/e2e/test_power_loss.py",)
 NO_COVERS: Change = (
     "pipeline/reader/main.py",
-    "rendering.redact(photo.pixels, regions, Style(request[\"style\"]), request[\"seed\"], flat)",
+    'rendering.redact(photo.pixels, regions, Style(request["style"]), request["seed"], flat)',
     "photo.pixels.copy()",
 )
 WAYS = (
@@ -59,15 +59,19 @@ WAYS = (
     ),
     Broken(
         "covers are not drawn, and the checks of the result say that all is well",
-        (NO_COVERS,
-         ("pipeline/redaction/verification.py", "for c in checks if not c.passed]", "for c in checks if False]")),
+        (
+            NO_COVERS,
+            ("pipeline/redaction/verification.py", "for c in checks if not c.passed]", "for c in checks if False]"),
+        ),
         (f"{MAIN_JOB}::test_everyone_who_did_not_agree_is_covered_and_who_did_is_shown",),
     ),
     Broken(
         "what one look found is joined to a face that is not certain",
         (("models/detection/fusion.py", "\nLOOKS = 3\n", "\nLOOKS = 1\n"),),
-        ("tests/integration/models/test_find_faces.py::"
-         "test_what_one_look_takes_for_a_face_where_others_are_certain_is_nobody_else",),
+        (
+            "tests/integration/models/test_find_faces.py::"
+            "test_what_one_look_takes_for_a_face_where_others_are_certain_is_nobody_else",
+        ),
     ),
     Broken(
         "a mosaic that resembles what it covers is left",
@@ -86,8 +90,13 @@ WAYS = (
     ),
     Broken(
         "a cover drawn by hand gives way to somebody shown",
-        (("pipeline/redaction/regions.py", "_whole(box, width, height, 1))\n",
-          "_whole(box, width, height, 1), _whole(box, width, height, 1))\n"),),
+        (
+            (
+                "pipeline/redaction/regions.py",
+                "_whole(box, width, height, 1))\n",
+                "_whole(box, width, height, 1), _whole(box, width, height, 1))\n",
+            ),
+        ),
         ("tests/unit/redaction/test_neighbour_cutout.py",),
     ),
     Broken(
@@ -102,30 +111,53 @@ WAYS = (
     ),
     Broken(
         "the original stands in the publish folder until its copy is covered",
-        (("pipeline/processing/item.py", "    started = parts.seconds()\n    analysis = lab.analyse(original,",
-          "    started = parts.seconds()\n    import shutil\n"
-          "    early = parts.vault.publish / 'school' / item.event.name / item.name\n"
-          "    early.parent.mkdir(parents=True, exist_ok=True)\n    shutil.copyfile(original, early)\n"
-          "    analysis = lab.analyse(original,"),
-         ("pipeline/processing/item.py", "    reach(\"work.sealed\")\n", "    early.unlink()\n    reach(\"work.sealed\")\n")),
+        (
+            (
+                "pipeline/processing/item.py",
+                "    started = context.seconds()\n    analysis = media_client.analyse(original,",
+                "    started = context.seconds()\n    import shutil\n"
+                "    early = context.vault.publish / 'school' / item.event.name / item.name\n"
+                "    early.parent.mkdir(parents=True, exist_ok=True)\n    shutil.copyfile(original, early)\n"
+                "    analysis = media_client.analyse(original,",
+            ),
+            (
+                "pipeline/processing/item.py",
+                '    reach("work.sealed")\n',
+                '    early.unlink()\n    reach("work.sealed")\n',
+            ),
+        ),
         _chaos(2, "publish.done"),
     ),
     Broken(
         "what is published is written in its place instead of renamed",
-        (("pipeline/files/folders.py", "        rename_no_replace(source, target)\n        reach(",
-          "        with target.open('wb') as out:\n            data = source.read_bytes()\n"
-          "            out.write(data[: len(data) // 2])\n            out.flush()\n            import time\n"
-          "            time.sleep(0.3)\n            out.write(data[len(data) // 2 :])\n        source.unlink()\n"
-          "        reach("),),
+        (
+            (
+                "pipeline/files/folders.py",
+                "        rename_no_replace(source, target)\n        reach(",
+                "        with target.open('wb') as out:\n            data = source.read_bytes()\n"
+                "            out.write(data[: len(data) // 2])\n            out.flush()\n            import time\n"
+                "            time.sleep(0.3)\n            out.write(data[len(data) // 2 :])\n        source.unlink()\n"
+                "        reach(",
+            ),
+        ),
         _chaos(2, "publish.done"),
     ),
     Broken(
         "nothing is brought to the disk before its rename",
-        (("pipeline/files/rename.py", "    with path.open(\"rb\") as f:\n        os.fsync(f.fileno())\n\n\n",
-          "    return\n\n\n"),
-         ("pipeline/reader/photo_codec.py", "            os.fsync(file.fileno())\n", ""),
-         ("pipeline/files/folders.py", "        path = self.work / name\n        with path.open(\"rb\") as f:\n"
-          "            os.fsync(f.fileno())\n", "        path = self.work / name\n")),
+        (
+            (
+                "pipeline/files/rename.py",
+                '    with path.open("rb") as f:\n        os.fsync(f.fileno())\n\n\n',
+                "    return\n\n\n",
+            ),
+            ("pipeline/reader/photo_codec.py", "            os.fsync(file.fileno())\n", ""),
+            (
+                "pipeline/files/folders.py",
+                '        path = self.work / name\n        with path.open("rb") as f:\n'
+                "            os.fsync(f.fileno())\n",
+                "        path = self.work / name\n",
+            ),
+        ),
         POWER,
     ),
     Broken(
@@ -135,30 +167,54 @@ WAYS = (
     ),
     Broken(
         "a file leaves the inbox before its row is written",
-        (("pipeline/intake/intake.py", "        outcome, item = self._store.items.arrive(",
-          "        self._vault.clear(path, stored.stamp)\n        outcome, item = self._store.items.arrive("),),
+        (
+            (
+                "pipeline/intake/intake.py",
+                "        outcome, item = self._store.items.arrive(",
+                "        self._vault.clear(path, stored.stamp)\n        outcome, item = self._store.items.arrive(",
+            ),
+        ),
         POWER,
     ),
     Broken(
         "a row says published before the files are there",
-        (("pipeline/publishing/publisher.py", "        reach(\"publish.checked\")\n        try:\n",
-          "        try:\n            self._store.items.published(self._clock(), item)\n"
-          "            reach(\"publish.checked\")\n"),
-         ("pipeline/publishing/publisher.py",
-          "                reach(\"publish.released\")\n            self._store.items.published(self._clock(), item)\n",
-          "                reach(\"publish.released\")\n")),
+        (
+            (
+                "pipeline/publishing/publisher.py",
+                '        reach("publish.checked")\n        try:\n',
+                "        try:\n            self._store.items.published(self._clock(), item)\n"
+                '            reach("publish.checked")\n',
+            ),
+            (
+                "pipeline/publishing/publisher.py",
+                '                reach("publish.released")\n'
+                "            self._store.items.published(self._clock(), item)\n",
+                '                reach("publish.released")\n',
+            ),
+        ),
         _chaos(8, "publish.checked", "publish.synced"),
     ),
     Broken(
         "the work of a run that was killed is never taken up again",
-        (("pipeline/service/service.py", "recovered = parts.store.items.recover(parts.clock(), living=())", "recovered = 0"),
-         ("pipeline/service/service.py", "if parts.store.items.recover(parts.clock(), owners):", "if False:")),
+        (
+            (
+                "pipeline/service/service.py",
+                "recovered = context.store.items.recover(context.clock(), living=())",
+                "recovered = 0",
+            ),
+            ("pipeline/service/service.py", "if context.store.items.recover(context.clock(), owners):", "if False:"),
+        ),
         ("tests/e2e/test_films.py", "-k", "kill"),
     ),
     Broken(
         "no second look at the register before a file is published",
-        (("pipeline/store/items.py", "row.state == State.READY and row.register_version == newest_version(tx)",
-          "row.state == State.READY"),),
+        (
+            (
+                "pipeline/store/items.py",
+                "row.state == State.READY and row.register_version == newest_version(tx)",
+                "row.state == State.READY",
+            ),
+        ),
         ("tests/integration/store/test_store.py",),
     ),
     Broken(
@@ -168,9 +224,13 @@ WAYS = (
     ),
     Broken(
         "a consent that was withdrawn counts",
-        (("pipeline/rules/consent.py",
-          "    if consent.withdrawn_on is not None and consent.withdrawn_on <= on:\n        return",
-          "    if False:\n        return"),),
+        (
+            (
+                "pipeline/rules/consent.py",
+                "    if consent.withdrawn_on is not None and consent.withdrawn_on <= on:\n        return",
+                "    if False:\n        return",
+            ),
+        ),
         ("tests/unit/rules/test_verdicts.py",),
     ),
     Broken(
@@ -180,15 +240,23 @@ WAYS = (
     ),
     Broken(
         "a score that is no number is a match",
-        (("pipeline/recognition/matching.py", "elif not score >= threshold:", "elif score < threshold:"),
-         ("pipeline/recognition/matching.py", "if not size >= rule.smallest:", "if size < rule.smallest:"),
-         ("pipeline/recognition/matching.py", "not score - rival >= rule.margin", "score - rival < rule.margin"),
-         ("pipeline/recognition/matching.py", "not score - twin >= rule.margin", "score - twin < rule.margin")),
+        (
+            ("pipeline/recognition/matching.py", "elif not score >= threshold:", "elif score < threshold:"),
+            ("pipeline/recognition/matching.py", "if not size >= rule.smallest:", "if size < rule.smallest:"),
+            ("pipeline/recognition/matching.py", "not score - rival >= rule.margin", "score - rival < rule.margin"),
+            ("pipeline/recognition/matching.py", "not score - twin >= rule.margin", "score - twin < rule.margin"),
+        ),
         ("tests/unit/recognition/test_matching.py",),
     ),
     Broken(
         "the detectors find nobody",
-        (("models/detection/find_faces.py", "    return fuse(candidates, image.shape[1], image.shape[0])\n", "    return []\n"),),
+        (
+            (
+                "models/detection/find_faces.py",
+                "    return fuse(candidates, image.shape[1], image.shape[0])\n",
+                "    return []\n",
+            ),
+        ),
         ("tests/integration/models/test_find_faces.py", "-k", "six_people or sure"),
     ),
     Broken(
@@ -198,13 +266,24 @@ WAYS = (
     ),
     Broken(
         "a recogniser gets its colours in the wrong order",
-        (("models/engines/sface.py", "planar(align(image, face.landmarks))",
-          "planar(align(image, face.landmarks), backwards=True)"),),
+        (
+            (
+                "models/engines/sface.py",
+                "planar(align(image, face.landmarks))",
+                "planar(align(image, face.landmarks), backwards=True)",
+            ),
+        ),
         ("tests/contract/test_known.py", "-k", "as_they_are"),
     ),
     Broken(
         "a detector's threshold is 1",
-        (("models/detection/find_faces.py", "{\"centerface\": 0.35, \"yunet\": 0.6}", "{\"centerface\": 1.0, \"yunet\": 0.6}"),),
+        (
+            (
+                "models/detection/find_faces.py",
+                '{"centerface": 0.35, "yunet": 0.6}',
+                '{"centerface": 1.0, "yunet": 0.6}',
+            ),
+        ),
         ("tests/contract/test_known.py", "-k", "as_they_are"),
     ),
     Broken(
@@ -214,21 +293,36 @@ WAYS = (
     ),
     Broken(
         "what was written is not looked at again",
-        (("pipeline/redaction/verification.py", "        if f.detection.box.covered_by(covers) < COVERED_ENOUGH\n",
-          "        if False\n"),),
+        (
+            (
+                "pipeline/redaction/verification.py",
+                "        if f.detection.box.covered_by(covers) < COVERED_ENOUGH\n",
+                "        if False\n",
+            ),
+        ),
         ("tests/unit/redaction/test_verification.py",),
     ),
     Broken(
         "the comment of the original is written into its copy",
-        (("pipeline/reader/photo_codec.py", 'image.save(buffer, "JPEG", quality=90, subsampling=0, icc_profile=SRGB_PROFILE)',
-          'image.save(buffer, "JPEG", quality=90, subsampling=0, icc_profile=SRGB_PROFILE, comment=b"taken by")'),),
+        (
+            (
+                "pipeline/reader/photo_codec.py",
+                'image.save(buffer, "JPEG", quality=90, subsampling=0, icc_profile=SRGB_PROFILE)',
+                'image.save(buffer, "JPEG", quality=90, subsampling=0, icc_profile=SRGB_PROFILE, comment=b"taken by")',
+            ),
+        ),
         ("tests/integration/reader/test_photo_codec.py", "-k", "what_is_written"),
     ),
     Broken(
         "links are followed",
-        (("pipeline/files/folders.py",
-          "            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)\n        except",
-          "            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)\n        except"),),
+        (
+            (
+                "pipeline/files/folders.py",
+                "            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)\n"
+                "        except",
+                "            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)\n        except",
+            ),
+        ),
         ("tests/integration/files/test_folders.py",),
     ),
     Broken(
@@ -238,14 +332,24 @@ WAYS = (
     ),
     Broken(
         "what cannot be read is not put into quarantine",
-        (("pipeline/files/quarantine.py", "        target = self._place(relative, sha256)\n",
-          "        target = self._place(relative, sha256)\n        return target\n"),),
+        (
+            (
+                "pipeline/files/quarantine.py",
+                "        target = self._place(relative, sha256)\n",
+                "        target = self._place(relative, sha256)\n        return target\n",
+            ),
+        ),
         (f"{MAIN_JOB}::test_what_is_no_photo_goes_to_quarantine_with_a_reason_and_the_rest_goes_on",),
     ),
     Broken(
         "two workers may finish one file",
-        (("pipeline/store/items.py", "if row.state != State.WORKING or row.lease_owner != owner:",
-          "if row.state != State.WORKING:"),),
+        (
+            (
+                "pipeline/store/items.py",
+                "if row.state != State.WORKING or row.lease_owner != owner:",
+                "if row.state != State.WORKING:",
+            ),
+        ),
         ("tests/integration/store/test_store.py",),
     ),
     Broken(
@@ -260,14 +364,26 @@ WAYS = (
     ),
     Broken(
         "a full disk is the file's fault",
-        (("pipeline/processing/item.py", "or (isinstance(error, OSError) and error.errno in _EVERY_FILE):", "and False:"),
-         ("pipeline/processing/item.py", "    return parts.vault.trouble()\n", "    return ''\n")),
+        (
+            (
+                "pipeline/processing/item.py",
+                "or (isinstance(error, OSError) and error.errno in _EVERY_FILE):",
+                "and False:",
+            ),
+            ("pipeline/processing/item.py", "    return context.vault.trouble()\n", "    return ''\n"),
+        ),
         ("tests/e2e/test_resources.py", "-k", "full"),
     ),
     Broken(
         "a full quarantine is the file's fault",
-        (("pipeline/processing/item.py", "        raise _waits(item, owner, parts, parts.vault.told(e, parts.vault.quarantine)"
-          ", REST) from e\n", "        raise\n"),),
+        (
+            (
+                "pipeline/processing/item.py",
+                "        raise _waits(item, owner, context, context.vault.told(e, context.vault.quarantine), REST)"
+                " from e\n",
+                "        raise\n",
+            ),
+        ),
         ("tests/e2e/test_resources.py", "-k", "quarantine"),
     ),
     Broken(
@@ -277,20 +393,32 @@ WAYS = (
     ),
     Broken(
         "an original that cannot be read is tried without end",
-        (("pipeline/processing/item.py", "isinstance(e, OriginalUnreadable) and item.attempts < work.attempts:",
-          "isinstance(e, OriginalUnreadable):"),),
+        (
+            (
+                "pipeline/processing/item.py",
+                "isinstance(e, OriginalUnreadable) and item.attempts < work.attempts:",
+                "isinstance(e, OriginalUnreadable):",
+            ),
+        ),
         ("tests/e2e/test_disk_errors.py", "-k", "original"),
     ),
     Broken(
         "names of files stand in the log",
-        (("pipeline/store/rows.py", '''return {"rendition": r.id, "channel": r.channel, "sha256": r.sha256}''',
-          '''return {"rendition": r.id, "channel": r.channel, "sha256": r.sha256, "path": r.path}'''),),
+        (
+            (
+                "pipeline/store/rows.py",
+                """return {"rendition": r.id, "channel": r.channel, "sha256": r.sha256}""",
+                """return {"rendition": r.id, "channel": r.channel, "sha256": r.sha256, "path": r.path}""",
+            ),
+        ),
         ("tests/security/test_at_rest.py", "-k", "name"),
     ),
     Broken(
         "an old key of the log signs on",
-        (("pipeline/log/signing_key.py", "if head.key == key and key in known", "if head.key in known"),
-         ("pipeline/log/signing_key.py", "_fits(head, known[key])", "_fits(head, known[head.key])")),
+        (
+            ("pipeline/log/signing_key.py", "if head.key == key and key in known", "if head.key in known"),
+            ("pipeline/log/signing_key.py", "_fits(head, known[key])", "_fits(head, known[head.key])"),
+        ),
         ("tests/integration/log/test_signing_key.py",),
     ),
     Broken(
@@ -303,7 +431,7 @@ WAYS = (
         (("pipeline/log/chain.py", "        elif e.previous != previous:\n", "        elif False:\n"),),
         ("tests/unit/log/test_chain.py",),
     ),
-)  # fmt: skip
+)
 
 
 def copy_of(project: Path, place: Path) -> Path:
@@ -313,8 +441,12 @@ def copy_of(project: Path, place: Path) -> Path:
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     packages = place / "python" / "lib" / version / "site-packages"
     # Links, for the reader of media may read nothing outside its own interpreter; without what finds the original.
-    shutil.copytree(sysconfig.get_path("purelib"), packages, copy_function=_link,
-                    ignore=shutil.ignore_patterns("__editable__*", "__pycache__"))  # fmt: skip
+    shutil.copytree(
+        sysconfig.get_path("purelib"),
+        packages,
+        copy_function=_link,
+        ignore=shutil.ignore_patterns("__editable__*", "__pycache__"),
+    )
     (packages / "copy.pth").write_text(f"{place}\n")
     (place / "python" / "bin").mkdir(parents=True)
     (place / "python" / "bin" / "python").symlink_to(Path(sys.executable).resolve())

@@ -5,9 +5,9 @@
 
 A school with a register that changes gets photos, films, broken files and files that come twice, while the service and
 the commands of an officer (names given by hand, files decided anew, recalls) are killed with SIGKILL: at the points of
-`pipeline.kill_points`, each in turn, and at random times. A process of its own (`bench.chaos_watch`) looks at every file the
-moment it appears in the publish folder. At the end the service may finish, and `bench.chaos_check` reads the disk, the
-database and the log. The exit status is 1 when a promise was broken.
+`pipeline.kill_points`, each in turn, and at random times. A process of its own (`bench.chaos_watch`) looks at every
+file the moment it appears in the publish folder. At the end the service may finish, and `bench.chaos_check` reads the
+disk, the database and the log. The exit status is 1 when a promise was broken.
 
 Processes are forked from one that has loaded the program already, so that a start takes little time; the reader of
 media is started anew each time, as always.
@@ -45,17 +45,32 @@ EVENTS = 8
 BACKLOG = 8
 IDLE = 4.0  # seconds without any work after which a point will not be reached any more
 LONGEST = 12.0  # seconds that a point may take to be reached; then the process is killed where it is
-OFTEN = {"vault.copying", "vault.copied", "vault.renamed", "intake.row", "intake.cleared", "work.claimed",
-         "work.analysed", "work.rendered", "publish.renamed", "publish.released", "log.writing",
-         "log.written"}  # fmt: skip
+OFTEN = {
+    "vault.copying",
+    "vault.copied",
+    "vault.renamed",
+    "intake.row",
+    "intake.cleared",
+    "work.claimed",
+    "work.analysed",
+    "work.rendered",
+    "publish.renamed",
+    "publish.released",
+    "log.writing",
+    "log.written",
+}
 ANEW = {"recall.begun", "recall.removed", "recall.done"}
 REGISTER = {"register.replacing", "register.replaced"}
 ENVIRONMENT = {
-    "BEELDWACHT_WATCH__SETTLE_SECONDS": "0.1", "BEELDWACHT_WATCH__SWEEP_SECONDS": "0.3",
-    "BEELDWACHT_WATCH__INCOMPLETE_SECONDS": "0.3", "BEELDWACHT_WORK__SLOTS": "1",
-    "BEELDWACHT_WORK__INTERRUPTIONS": "1000", "BEELDWACHT_REGISTER__SOURCE": "csv",
-    "BEELDWACHT_REGISTER__OPTIONS": '{"file": "register/register.csv"}', "BEELDWACHT_REGISTER__SETTLE_SECONDS": "0.2",
-}  # fmt: skip
+    "BEELDWACHT_WATCH__SETTLE_SECONDS": "0.1",
+    "BEELDWACHT_WATCH__SWEEP_SECONDS": "0.3",
+    "BEELDWACHT_WATCH__INCOMPLETE_SECONDS": "0.3",
+    "BEELDWACHT_WORK__SLOTS": "1",
+    "BEELDWACHT_WORK__INTERRUPTIONS": "1000",
+    "BEELDWACHT_REGISTER__SOURCE": "csv",
+    "BEELDWACHT_REGISTER__OPTIONS": '{"file": "register/register.csv"}',
+    "BEELDWACHT_REGISTER__SETTLE_SECONDS": "0.2",
+}
 
 
 class Chaos:
@@ -76,8 +91,11 @@ class Chaos:
     def register(self, turn: int) -> None:
         """Write the register, with an answer of P3 that is different each turn."""
         folder = self.school.home / "register"
-        rows = [person("P1"), person("P2") | {f"photo_{c}": "no" for c in ("school", "personal")},
-                person("P3") | {"photo_personal": "no" if turn % 2 else "yes"}]  # fmt: skip
+        rows = [
+            person("P1"),
+            person("P2") | {f"photo_{c}": "no" for c in ("school", "personal")},
+            person("P3") | {"photo_personal": "no" if turn % 2 else "yes"},
+        ]
         for pid in PEOPLE:
             (folder / "forms").mkdir(parents=True, exist_ok=True)
             (folder / "forms" / f"{pid}.pdf").write_bytes(FORM)
@@ -237,11 +255,17 @@ def run(home: Path, kills: int, seed: int, points: Sequence[str] = tuple(POINTS)
         raise AssertionError("the observer did not end well")
     broken = [*json.loads(wrong.read_text())["wrong"], *check(chaos.school, chaos.media, chaos.outside)]
     return {
-        "kills": chaos.kills.total() + chaos.by_time, "at_points": chaos.kills.total(), "points": len(chaos.kills),
-        "at_random_times": chaos.by_time, "files": len(chaos.media.dropped), "minutes": round(minutes, 1), "seed": seed,
-        "appearances": json.loads(wrong.read_text())["seen"], "by_point": dict(sorted(chaos.kills.items())),
+        "kills": chaos.kills.total() + chaos.by_time,
+        "at_points": chaos.kills.total(),
+        "points": len(chaos.kills),
+        "at_random_times": chaos.by_time,
+        "files": len(chaos.media.dropped),
+        "minutes": round(minutes, 1),
+        "seed": seed,
+        "appearances": json.loads(wrong.read_text())["seen"],
+        "by_point": dict(sorted(chaos.kills.items())),
         "broken": broken,
-    }  # fmt: skip
+    }
 
 
 def main() -> int:
@@ -259,8 +283,10 @@ def main() -> int:
         home = a.home or Path(temporary)
         home.mkdir(parents=True, exist_ok=True)
         result = run(home.resolve(), a.kills, a.seed, a.points)
-    print(f"{result['kills']} kills ({result['at_points']} at {result['points']} points) over {result['files']} files: "
-          f"{len(result['broken'])} promises broken")  # fmt: skip
+    print(
+        f"{result['kills']} kills ({result['at_points']} at {result['points']} points) over {result['files']} files: "
+        f"{len(result['broken'])} promises broken"
+    )
     for line in result["broken"]:
         print(f"  {line}")
     if a.json:

@@ -34,10 +34,14 @@ def check(school: School, media: Media, outside: Path) -> list[str]:
         connection.close()
     flaws = school.json("log", "verify", ok=False)["flaws"]
     return [
-        *_one_end(items, media), *_published_once(home / "publish", items, renditions),
-        *_clean(home / "publish", media), *_kept(home, items, media), *_in_order(log, items),
-        *(f"the log: {f}" for f in flaws), *_untouched(home, outside),
-    ]  # fmt: skip
+        *_one_end(items, media),
+        *_published_once(home / "publish", items, renditions),
+        *_clean(home / "publish", media),
+        *_kept(home, items, media),
+        *_in_order(log, items),
+        *(f"the log: {f}" for f in flaws),
+        *_untouched(home, outside),
+    ]
 
 
 def _one_end(items: list[Any], media: Media) -> Iterator[str]:
@@ -102,9 +106,10 @@ def _kept(home: Path, items: list[Any], media: Media) -> Iterator[str]:
     yield from (f"work/{p.name}: left behind" for p in (home / "work").iterdir())
     yield from (f"inbox/{p.name}: left behind" for p in (home / "inbox").glob("event-*/*"))
     aside = Counter(
-        hashlib.sha256(p.read_bytes()).hexdigest() for p in (home / "quarantine").rglob("*")
+        hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in (home / "quarantine").rglob("*")
         if p.is_file() and not p.name.endswith(".reason.txt")
-    )  # fmt: skip
+    )
     broken = [sha for sha, kind in media.dropped.items() if kind == "broken"]
     if aside != Counter(broken):
         yield f"quarantine/: {aside.total()} files, {len(broken)} expected"

@@ -85,11 +85,32 @@ class Media:
         still, target = self.folder / "still.png", self.folder / "film.mp4"
         scene.crop((0, 0, scene.width // 2 * 2, HEIGHT)).save(still, compress_level=1)
         subprocess.run(
-            [default_tools().ffmpeg, "-nostdin", "-v", "error", "-y", "-loop", "1", "-r", "8", "-t", "1", "-i", still,
-             "-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p",
-             "-metadata", f"comment={CANARY} {number}", target],
+            [
+                default_tools().ffmpeg,
+                "-nostdin",
+                "-v",
+                "error",
+                "-y",
+                "-loop",
+                "1",
+                "-r",
+                "8",
+                "-t",
+                "1",
+                "-i",
+                still,
+                "-c:v",
+                "libx264",
+                "-preset",
+                "ultrafast",
+                "-pix_fmt",
+                "yuv420p",
+                "-metadata",
+                f"comment={CANARY} {number}",
+                target,
+            ],
             check=True,
-        )  # fmt: skip
+        )
         return target.read_bytes()
 
 

@@ -98,8 +98,9 @@ def _frames(copy: Path, data: bytes) -> list[RgbImage]:
     try:
         raw = subprocess.run(
             [default_tools().ffmpeg, "-nostdin", "-v", "error", "-i", copy, "-f", "image2pipe", "-c:v", "ppm", "-"],
-            capture_output=True, check=True,
-        ).stdout  # fmt: skip
+            capture_output=True,
+            check=True,
+        ).stdout
     finally:
         copy.unlink()
     frames = []

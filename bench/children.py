@@ -88,8 +88,11 @@ def main() -> int:
     if a.json:
         print(json.dumps(result))
     rule = MatchSettings().child
-    mine = [r for r in result.get("ages", ()) if r["ages"] == [4, 15] and r["pixels"] >= 80
-            and r["rule"] == [rule.threshold, rule.margin]]  # fmt: skip
+    mine = [
+        r
+        for r in result.get("ages", ())
+        if r["ages"] == [4, 15] and r["pixels"] >= 80 and r["rule"] == [rule.threshold, rule.margin]
+    ]
     return int(any(r["wrong_per_10000"] > 1.0 for r in mine))
 
 
@@ -138,13 +141,22 @@ def ages(folder: Path, eyes: Eyes, draws: int, listed: int) -> list[dict[str, An
             best = outsiders(fused(np.array(small[size]), portraits), years, group, (low, high), draws, listed)
             for threshold, margin in RULES:
                 hit = (best[:, 0] >= threshold) & (best[:, 0] - best[:, 1] >= margin)
-                rows.append({
-                    "ages": [low, high], "pixels": size, "rule": [threshold, margin], "faces": len(best),
-                    "wrong_per_10000": 1e4 * float(hit.mean()), "interval": interval(hit, best[:, 2]),
-                })  # fmt: skip
-                print(f"ages {low} to {high}, {size} px, threshold {threshold}, margin {margin}: "
-                      f"{rows[-1]['wrong_per_10000']:.2f} of 10,000 outsiders shown "
-                      f"({rows[-1]['interval'][0]:.2f} to {rows[-1]['interval'][1]:.2f})", flush=True)  # fmt: skip
+                rows.append(
+                    {
+                        "ages": [low, high],
+                        "pixels": size,
+                        "rule": [threshold, margin],
+                        "faces": len(best),
+                        "wrong_per_10000": 1e4 * float(hit.mean()),
+                        "interval": interval(hit, best[:, 2]),
+                    }
+                )
+                print(
+                    f"ages {low} to {high}, {size} px, threshold {threshold}, margin {margin}: "
+                    f"{rows[-1]['wrong_per_10000']:.2f} of 10,000 outsiders shown "
+                    f"({rows[-1]['interval'][0]:.2f} to {rows[-1]['interval'][1]:.2f})",
+                    flush=True,
+                )
     return rows
 
 

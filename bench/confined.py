@@ -68,14 +68,25 @@ def attempt(home: Path, names: set[str], profile: str) -> int:
         port = s.getsockname()[1]
     for path in (home, *home.rglob("*")):
         os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
-    env = {**os.environ, "HOME": "/nonexistent", "BEELDWACHT_WATCH__SETTLE_SECONDS": "1",
-           "BEELDWACHT_CONSOLE__ENABLED": "true", "BEELDWACHT_CONSOLE__PORT": str(port),
-           "PYTHONDONTWRITEBYTECODE": "1"}  # fmt: skip
+    env = {
+        **os.environ,
+        "HOME": "/nonexistent",
+        "BEELDWACHT_WATCH__SETTLE_SECONDS": "1",
+        "BEELDWACHT_CONSOLE__ENABLED": "true",
+        "BEELDWACHT_CONSOLE__PORT": str(port),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
     strict = profile == "unit" and "MemoryDenyWriteExecute=yes" in UNIT.read_text(encoding="utf-8")
     output = home / "service.out"
     with output.open("w") as out:
-        service = subprocess.Popen([*CLI, "run"], cwd=home, env=env, stdout=out, stderr=subprocess.STDOUT,
-                                   preexec_fn=lambda: restrict(home, names, strict))  # noqa: PLW1509  # fmt: skip
+        service = subprocess.Popen(
+            [*CLI, "run"],
+            cwd=home,
+            env=env,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            preexec_fn=lambda: restrict(home, names, strict),  # noqa: PLW1509
+        )
     try:
         well, confined = watch(service, home, port)
     finally:
@@ -83,9 +94,11 @@ def attempt(home: Path, names: set[str], profile: str) -> int:
         service.wait(120)
     files = json.loads(call("status", "--json", home=home))["files"]
     missing = {"no-network", "memory", "dies-with-service", "no-new-privileges", "no-core-dump"} - set(confined)
-    print(f"{profile}, {len(names)} system calls{', no writable code' if strict else ''}: {files['published']} of 2 "
-          f"published; console {'well' if well else 'not well'}; readers confined: {', '.join(confined) or 'unknown'}"
-          + (f"; missing: {', '.join(sorted(missing))}" if missing else ""))  # fmt: skip
+    print(
+        f"{profile}, {len(names)} system calls{', no writable code' if strict else ''}: {files['published']} of 2 "
+        f"published; console {'well' if well else 'not well'}; readers confined: {', '.join(confined) or 'unknown'}"
+        + (f"; missing: {', '.join(sorted(missing))}" if missing else "")
+    )
     if files["published"] != 2 or not well:
         print(output.read_text()[-2000:], file=sys.stderr)
     return 0 if files["published"] == 2 and well and not missing else 1

@@ -37,8 +37,9 @@ def published(home: Path, allowed: set[str]) -> Path:
     school.register(rows, {p: [FRIENDS / f"{p}.png"] for p in PEOPLE})
     (item,) = school.json("process", str(FRIENDS / "in_video.mp4"), ok=False)["items"]
     print(item["state"], item["reasons"], f"{item['seconds']} s")
-    for (reason, person), n in Counter((v["reason"], v["person"]) for v in item["verdicts"]
-                                       if v["channel"] == "school").most_common():  # fmt: skip
+    for (reason, person), n in Counter(
+        (v["reason"], v["person"]) for v in item["verdicts"] if v["channel"] == "school"
+    ).most_common():
         print(f"{n:4} tracks: {reason} {person or ''}")
     (film,) = [school.publish / p for p in school.published() if p.startswith("school/")]
     return film

@@ -4,8 +4,8 @@
     python -m bench.decisions --data ../shared/data [--cache DIR] [--photos 100] [--people 60] [--json]
 
 Events of 100 photos with three unknown faces each, of 60 people of `lfw` (their probes, see bench/faces.py; who has few
-photos comes back in the same one), through `pipeline.recognition.clusters`, as `beeldwacht event name` does. A decision is one
-cluster. `mixed` are clusters that hold two people: there the person has to look closely.
+photos comes back in the same one), through `pipeline.recognition.clusters`, as `beeldwacht event name` does. A
+decision is one cluster. `mixed` are clusters that hold two people: there the person has to look closely.
 """
 
 from __future__ import annotations
@@ -57,8 +57,10 @@ def main() -> int:
         print(f"event {event}: {rows[-1]}", flush=True)
     each = [r["decisions"] * 100 / a.photos for r in rows]
     mixed, total = (sum(r[name] for r in rows) for name in ("mixed", "decisions"))
-    print(f"{np.mean(each):.0f} decisions per 100 photos ({min(each):.0f} to {max(each):.0f}), face by face "
-          f"{a.faces * 100}; {mixed} clusters of {total} hold two people")  # fmt: skip
+    print(
+        f"{np.mean(each):.0f} decisions per 100 photos ({min(each):.0f} to {max(each):.0f}), face by face "
+        f"{a.faces * 100}; {mixed} clusters of {total} hold two people"
+    )
     if a.json:
         print(json.dumps(rows))
     return 0

@@ -101,8 +101,12 @@ def recall(data: Path, detectors: tuple[Detector, ...], turns: int) -> dict[str,
         total += len(points)
         photos += 1
     return {
-        "faces": total, "covered": covered, "false": false, "photos": photos, "seconds_per_photo": seconds / photos,
-    }  # fmt: skip
+        "faces": total,
+        "covered": covered,
+        "false": false,
+        "photos": photos,
+        "seconds_per_photo": seconds / photos,
+    }
 
 
 def big(data: Path, detectors: tuple[Detector, ...]) -> dict[str, Any]:

@@ -21,8 +21,21 @@ from pathlib import Path
 from typing import Any
 
 CLI = [sys.executable, "-m", "pipeline.cli"]
-COLUMNS = ("person_id", "name", "role", "group", "birth_date", "signed_by", "signed_on", "valid_until", "withdrawn_on",
-           "form", "matching", "photo_school", "photo_personal")  # fmt: skip
+COLUMNS = (
+    "person_id",
+    "name",
+    "role",
+    "group",
+    "birth_date",
+    "signed_by",
+    "signed_on",
+    "valid_until",
+    "withdrawn_on",
+    "form",
+    "matching",
+    "photo_school",
+    "photo_personal",
+)
 
 
 def main() -> int:
@@ -42,17 +55,23 @@ def main() -> int:
         _, again = load(home, register)
         count = len(people) * a.per_person
         result: dict[str, Any] = {
-            "people": len(people), "portraits": count, "enrolled": first["enrolled"],
-            "refused": len(first["portraits_refused"]), "seconds": round(seconds, 1),
-            "portraits_per_second": round(count / seconds, 2), "seconds_when_nothing_is_new": round(again, 1),
+            "people": len(people),
+            "portraits": count,
+            "enrolled": first["enrolled"],
+            "refused": len(first["portraits_refused"]),
+            "seconds": round(seconds, 1),
+            "portraits_per_second": round(count / seconds, 2),
+            "seconds_when_nothing_is_new": round(again, 1),
             "lookalikes": len(json.loads(run("templates", "lookalikes", "--json", home=home))),
             "child_peak_mib": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024,
-        }  # fmt: skip
+        }
         for refusal in first["portraits_refused"]:
             print(f"{refusal['portrait']}: {refusal['why']}")
-    print(f"{count} portraits of {len(people)} people in {seconds:.1f} s: {count / seconds:.2f} a second; "
-          f"{result['enrolled']} enrolled, {result['refused']} portraits refused, {result['lookalikes']} look-alikes; "
-          f"{again:.1f} s when nothing is new")  # fmt: skip
+    print(
+        f"{count} portraits of {len(people)} people in {seconds:.1f} s: {count / seconds:.2f} a second; "
+        f"{result['enrolled']} enrolled, {result['refused']} portraits refused, {result['lookalikes']} look-alikes; "
+        f"{again:.1f} s when nothing is new"
+    )
     if a.json:
         print(json.dumps(result))
     return 0
@@ -73,9 +92,18 @@ def build(folder: Path, people: list[Path], each: int) -> Path:
             for photo in sorted(person.glob("*.jpg"))[:each]:
                 (target / photo.name).write_bytes(photo.read_bytes())
             row = dict.fromkeys(COLUMNS, "")
-            row |= {"person_id": pid, "name": f"Name {n}", "role": "employee", "birth_date": "1980-01-01",
-                    "signed_by": "self", "signed_on": time.strftime("%Y-%m-%d"), "form": f"forms/{pid}.pdf",
-                    "matching": "yes", "photo_school": "yes", "photo_personal": "yes"}  # fmt: skip
+            row |= {
+                "person_id": pid,
+                "name": f"Name {n}",
+                "role": "employee",
+                "birth_date": "1980-01-01",
+                "signed_by": "self",
+                "signed_on": time.strftime("%Y-%m-%d"),
+                "form": f"forms/{pid}.pdf",
+                "matching": "yes",
+                "photo_school": "yes",
+                "photo_personal": "yes",
+            }
             writer.writerow(row)
     return with_rows
 
@@ -90,8 +118,9 @@ def load(home: Path, register: Path) -> tuple[dict[str, Any], float]:
 def run(*arguments: object, home: Path | None = None) -> str:
     """A command of Beeldwacht. Ends the benchmark when it fails."""
     config = ["--config", str(home / "beeldwacht.toml")] if home else []
-    done = subprocess.run([*CLI, *map(str, arguments), *config], stdout=subprocess.PIPE, text=True, check=False,
-                          env=os.environ)  # fmt: skip
+    done = subprocess.run(
+        [*CLI, *map(str, arguments), *config], stdout=subprocess.PIPE, text=True, check=False, env=os.environ
+    )
     if done.returncode:
         raise SystemExit(f"{arguments[0]}: exit status {done.returncode}")
     return done.stdout

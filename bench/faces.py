@@ -135,9 +135,11 @@ def _rows(stored: np.lib.npyio.NpzFile, name: str) -> list[Seen]:
     columns = (stored[f"{name}.{part}"] for part in ("who", "tile", "box", "vectors"))
     return [
         Seen(
-            str(person), str(photo), int(tile),
+            str(person),
+            str(photo),
+            int(tile),
             Detection(Box(*(float(v) for v in box[:4])), float(box[4]), None, ()),
             dict(zip(ENGINES, vectors, strict=True)),
         )
         for (person, photo), tile, box, vectors in zip(*columns, strict=True)
-    ]  # fmt: skip
+    ]

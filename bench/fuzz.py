@@ -36,9 +36,28 @@ _LARGEST = 300_000
 _MEMORY = 3 << 30
 _EVENT = b'title = "Sports day"\ndate = 2026-06-12\nkind = "excursion"\ngroups = ["1A", "2B"]\nuploader = "J."\n'
 _WORDS = (
-    b"\0", b"\xff" * 4, b"\x7f\xff\xff\xff", b"\x80\0\0\0", b"[", b"{", b'"', b"\n", b"=", b";", b"yes", b"-1",
-    b"9999-12-31", b"\xef\xbb\xbf", b"=cmd()", b"\xff\xd8\xff", b"IDAT", b"moov", b"mdat", b"stco", b"\x1a\x45\xdf\xa3",
-)  # fmt: skip
+    b"\0",
+    b"\xff" * 4,
+    b"\x7f\xff\xff\xff",
+    b"\x80\0\0\0",
+    b"[",
+    b"{",
+    b'"',
+    b"\n",
+    b"=",
+    b";",
+    b"yes",
+    b"-1",
+    b"9999-12-31",
+    b"\xef\xbb\xbf",
+    b"=cmd()",
+    b"\xff\xd8\xff",
+    b"IDAT",
+    b"moov",
+    b"mdat",
+    b"stco",
+    b"\x1a\x45\xdf\xa3",
+)
 
 
 class Broken(Exception):
@@ -149,8 +168,12 @@ def event(data: bytes, folder: Path) -> bool:
 
 
 TARGETS: dict[str, Callable[[bytes, Path], bool]] = {
-    "photo": photo, "film": film, "csv": register_csv, "xlsx": register_xlsx, "event": event
-}  # fmt: skip
+    "photo": photo,
+    "film": film,
+    "csv": register_csv,
+    "xlsx": register_xlsx,
+    "event": event,
+}
 
 
 # --- where inputs begin --------------------------------------------------------------------------------------------
@@ -174,8 +197,17 @@ def _photos() -> list[bytes]:
     pillow_heif.register_heif_opener()
     pixels = np.random.default_rng(1).integers(0, 256, (6, 8, 3), np.uint8).repeat(8, 0).repeat(8, 1)
     image, made = Image.fromarray(pixels), []
-    for form, options in (("JPEG", {}), ("JPEG", {"progressive": True}), ("PNG", {}), ("GIF", {}), ("WEBP", {}),
-                          ("TIFF", {}), ("TIFF", {"compression": "tiff_lzw"}), ("HEIF", {}), ("AVIF", {})):  # fmt: skip
+    for form, options in (
+        ("JPEG", {}),
+        ("JPEG", {"progressive": True}),
+        ("PNG", {}),
+        ("GIF", {}),
+        ("WEBP", {}),
+        ("TIFF", {}),
+        ("TIFF", {"compression": "tiff_lzw"}),
+        ("HEIF", {}),
+        ("AVIF", {}),
+    ):
         buffer = io.BytesIO()
         image.save(buffer, form, **options)
         made.append(buffer.getvalue())
@@ -189,11 +221,32 @@ def _films() -> list[bytes]:
 
     made = []
     with tempfile.TemporaryDirectory() as folder:
-        for name, codec in (("a.mp4", "libx264"), ("a.mkv", "libx264"), ("a.mov", "mpeg4"), ("a.avi", "mpeg4"),
-                            ("a.webm", "libvpx"), ("a.ts", "mpeg2video")):  # fmt: skip
+        for name, codec in (
+            ("a.mp4", "libx264"),
+            ("a.mkv", "libx264"),
+            ("a.mov", "mpeg4"),
+            ("a.avi", "mpeg4"),
+            ("a.webm", "libvpx"),
+            ("a.ts", "mpeg2video"),
+        ):
             path = Path(folder) / name
-            command = [default_tools().ffmpeg, "-nostdin", "-v", "error", "-f", "lavfi", "-i",
-                       "testsrc2=s=64x48:r=10:d=1", "-f", "lavfi", "-i", "sine=d=1", "-c:v", codec, path]  # fmt: skip
+            command = [
+                default_tools().ffmpeg,
+                "-nostdin",
+                "-v",
+                "error",
+                "-f",
+                "lavfi",
+                "-i",
+                "testsrc2=s=64x48:r=10:d=1",
+                "-f",
+                "lavfi",
+                "-i",
+                "sine=d=1",
+                "-c:v",
+                codec,
+                path,
+            ]
             subprocess.run(command, check=True)
             made.append(path.read_bytes())
     return made
@@ -203,8 +256,22 @@ def _table() -> list[list[str]]:
     from consent_sync.parsing.rows import REQUIRED_COLUMNS
 
     header = [*REQUIRED_COLUMNS, "photo_school", "film_school", "sound_school"]
-    row = ["P1", "Zoë Müller", "pupil", "1A", "2016-03-05", "parent", "2026-09-01", "", "", "forms/P1.pdf", "yes",
-           "yes", "no", ""]  # fmt: skip
+    row = [
+        "P1",
+        "Zoë Müller",
+        "pupil",
+        "1A",
+        "2016-03-05",
+        "parent",
+        "2026-09-01",
+        "",
+        "",
+        "forms/P1.pdf",
+        "yes",
+        "yes",
+        "no",
+        "",
+    ]
     return [header, row, [("P2" if i == 0 else cell) for i, cell in enumerate(row)]]
 
 
@@ -293,7 +360,12 @@ def led_by_coverage(target: str, starts: Sequence[bytes], seed: int, seconds: in
     import atheris
 
     with atheris.instrument_imports(include=["pipeline", "consent_sync", "tomllib", "openpyxl"]):
-        for name in ("consent_sync.loader", "pipeline.intake.event_file", "pipeline.reader.film.frames", "pipeline.reader.photo_codec"):
+        for name in (
+            "consent_sync.loader",
+            "pipeline.intake.event_file",
+            "pipeline.reader.film.frames",
+            "pipeline.reader.photo_codec",
+        ):
             importlib.import_module(name)
     corpus = keep / f"{target}-corpus"
     corpus.mkdir(parents=True, exist_ok=True)
@@ -305,9 +377,15 @@ def led_by_coverage(target: str, starts: Sequence[bytes], seed: int, seconds: in
         TARGETS[target](data, folder)
 
     options = [
-        f"-max_total_time={seconds}", f"-seed={seed}", f"-timeout={int(DEADLINE[target])}", "-rss_limit_mb=3072",
-        f"-max_len={_LARGEST}", f"-artifact_prefix={keep}/{target}-", "-print_final_stats=1", "-verbosity=0",
-    ]  # fmt: skip
+        f"-max_total_time={seconds}",
+        f"-seed={seed}",
+        f"-timeout={int(DEADLINE[target])}",
+        "-rss_limit_mb=3072",
+        f"-max_len={_LARGEST}",
+        f"-artifact_prefix={keep}/{target}-",
+        "-print_final_stats=1",
+        "-verbosity=0",
+    ]
     atheris.Setup([sys.argv[0], *options, str(corpus)], once)
     atheris.Fuzz()
 
@@ -330,8 +408,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         inputs = plain(given.target, starts, given.seed, given.seconds)
         found = run(given.target, inputs, Path(folder), given.keep)
-    print(f"{given.target}: {found.inputs} inputs, {found.through} came through, {found.refused} were refused, "
-          f"slowest {found.slowest:.1f} s, {len(found.broken)} broken")  # fmt: skip
+    print(
+        f"{given.target}: {found.inputs} inputs, {found.through} came through, {found.refused} were refused, "
+        f"slowest {found.slowest:.1f} s, {len(found.broken)} broken"
+    )
     for why in sorted(set(found.broken))[:20]:
         print(f"  {why}")
     return bool(found.broken)

@@ -6,8 +6,9 @@
 Galleries of 25, 150 and 500 people of `lfw` (templates of two portraits; of one for people with fewer than four
 photos), drawn anew many times; probes: see bench/faces.py. Every probe plays a stranger: its own person is taken out
 of the gallery, and a name is a false positive identification (FPIR). Every probe of a person in the gallery that is no
-portrait plays a guest: anything but its own name is a miss (FNIR). Small faces need what `pipeline.recognition.matching` asks of
-them. Systems: SFace, dlib, their fused score, and the fused score with the margin in force, which is what decides.
+portrait plays a guest: anything but its own name is a miss (FNIR). Small faces need what
+`pipeline.recognition.matching` asks of them. Systems: SFace, dlib, their fused score, and the fused score with the
+margin in force, which is what decides.
 
 --ages: All-Age-Faces (see bench/children.py): people of 16 to 60 years, one photo each, none of whom took part in any
 choice of a threshold. Galleries of one portrait; the others, at 60 to 160 pixels through JPEG, are strangers.
@@ -137,8 +138,12 @@ def row(system: str, size: int, trials: Trials) -> dict[str, Any]:
         }
     threshold = MatchSettings().adult.threshold
     result = {
-        "system": system, "gallery": size, "strangers": len(trials.strangers), "guests": len(trials.guests), "at": at
-    }  # fmt: skip
+        "system": system,
+        "gallery": size,
+        "strangers": len(trials.strangers),
+        "guests": len(trials.guests),
+        "at": at,
+    }
     text = f"{system:14} {size:4d}: {len(trials.strangers)} strangers, {len(trials.guests)} guests; " + "; ".join(
         f"FPIR {rate:g}: FNIR {v['fnir']:.2%} at {v['threshold']:.2f}" for rate, v in at.items() if v["reached"]
     )
@@ -189,8 +194,11 @@ def others(folder: Path, people: int, cache: Path | None, draws: int) -> list[di
             fpir, low, high = rate_of(np.concatenate(hits), np.concatenate(who))
             wrong, asked_all = int(np.concatenate(hits).sum()), sum(map(len, hits))
             rows.append({"pixels": pixels, "gallery": size, "fpir": fpir, "interval": [low, high], "wrong": wrong})
-            print(f"other people ({count}), {pixels} px, gallery {size}: {wrong} of {asked_all} named, "
-                  f"FPIR {fpir:.2e} ({low:.1e} to {high:.1e})", flush=True)  # fmt: skip
+            print(
+                f"other people ({count}), {pixels} px, gallery {size}: {wrong} of {asked_all} named, "
+                f"FPIR {fpir:.2e} ({low:.1e} to {high:.1e})",
+                flush=True,
+            )
     return rows
 
 

@@ -74,9 +74,7 @@ def still_open(
     """Which of the wanted faces have their middle under no cover of the turned film, and what the look took."""
     facts = probe.probe(film, FilmLimits(), program)
     start = time.process_time()
-    seen = look(
-        frames.read_frames(film, facts, program), float(facts.rate), facts.matrix, detectors, 2, lambda _: None
-    )
+    seen = look(frames.read_frames(film, facts, program), float(facts.rate), facts.matrix, detectors, 2, lambda _: None)
     seconds = time.process_time() - start
     planned = film_regions.covers(seen, {t.index for t in seen.tracks}, facts.width, facts.height, float(facts.rate))
     left = []

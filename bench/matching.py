@@ -5,8 +5,8 @@
 
 Portraits and probes: see bench/faces.py. Two portraits per person make the template; no
 photo is both portrait and probe. First the figures of the fused score over all pairs of people, then whole schools by
-the rules of pipeline/recognition/matching.py: two classes of twenty and strangers in each photo. `false` are faces that are given
-a name that is not theirs: it must be 0.
+the rules of pipeline/recognition/matching.py: two classes of twenty and strangers in each photo. `false` are faces
+that are given a name that is not theirs: it must be 0.
 """
 
 from __future__ import annotations
@@ -44,9 +44,11 @@ def main() -> int:
 
     settings = MatchSettings()
     result: dict[str, Any] = {
-        "portraits": len(portraits), "probes": len(probes), "engines": engine_scales(portraits, settings),
+        "portraits": len(portraits),
+        "probes": len(probes),
+        "engines": engine_scales(portraits, settings),
         "pairs": pairs(portraits, probes, settings, rng),
-    }  # fmt: skip
+    }
     for band in (ADULT, CHILD):
         result[band] = row = schools(portraits, probes, band, settings, arguments.schools, rng)
         print(
@@ -109,10 +111,15 @@ def pairs(
         chosen = {band: float((genuine >= settings.rule(band).threshold).mean()) for band in (ADULT, CHILD)}
         rows.append(
             {
-                "tile": label, "impostors": len(impostor), "genuine": len(genuine), "highest_impostor": highest,
-                "threshold_at": at, "accepted_at": accepts, "accepted": chosen,
+                "tile": label,
+                "impostors": len(impostor),
+                "genuine": len(genuine),
+                "highest_impostor": highest,
+                "threshold_at": at,
+                "accepted_at": accepts,
+                "accepted": chosen,
             }
-        )  # fmt: skip
+        )
         print(
             f"tile {label:>4}: {len(impostor)} impostors, highest {highest:.2f}; "
             + "; ".join(f"{rate:g}: {at[rate]:.2f} accepts {accepts[rate]:.1%}" for rate in RATES)

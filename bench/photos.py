@@ -41,8 +41,10 @@ def main() -> None:
             sheet(sources(a.faces), width, height, faces).save(path, quality=92)
             results[name] = r = measure(path, Path(temporary), a.runs)
             share = ", ".join(f"{k} {v / r['seconds']:.0%}" for k, v in r["steps"].items())
-            print(f"{name}: {r['found']} found, {r['seconds']:.2f} s, {1 / r['seconds']:.2f} photos/s; {share}; "
-                  f"peak memory {r['peak_mib']} MiB; child starts in {r['start']:.2f} s")  # fmt: skip
+            print(
+                f"{name}: {r['found']} found, {r['seconds']:.2f} s, {1 / r['seconds']:.2f} photos/s; {share}; "
+                f"peak memory {r['peak_mib']} MiB; child starts in {r['start']:.2f} s"
+            )
     if a.json:
         print(json.dumps(results))
 

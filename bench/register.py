@@ -59,15 +59,43 @@ def write(folder: Path, people: int, changed: int) -> None:
     (folder / "forms").mkdir(exist_ok=True)
     with (folder / "register.csv").open("w", newline="", encoding="utf-8") as f:
         writer = csv.writer(f)
-        writer.writerow(["person_id", "name", "role", "group", "birth_date", "signed_by", "signed_on", "valid_until",
-                         "withdrawn_on", "form", "matching", *MEDIA])  # fmt: skip
+        writer.writerow(
+            [
+                "person_id",
+                "name",
+                "role",
+                "group",
+                "birth_date",
+                "signed_by",
+                "signed_on",
+                "valid_until",
+                "withdrawn_on",
+                "form",
+                "matching",
+                *MEDIA,
+            ]
+        )
         for n in range(people):
             form = folder / "forms" / f"P{n}.pdf"
             if not form.exists():
                 form.write_bytes(b"%PDF-1.4" + str(n).encode() * 4000)
             answers = ["no" if n < changed else "yes", *["yes"] * 5]
-            writer.writerow([f"P{n}", f"Name {n}", "pupil", f"{n % 40}A", "2016-03-05", "parent", "2026-09-01", "", "",
-                             f"forms/P{n}.pdf", "yes", *answers])  # fmt: skip
+            writer.writerow(
+                [
+                    f"P{n}",
+                    f"Name {n}",
+                    "pupil",
+                    f"{n % 40}A",
+                    "2016-03-05",
+                    "parent",
+                    "2026-09-01",
+                    "",
+                    "",
+                    f"forms/P{n}.pdf",
+                    "yes",
+                    *answers,
+                ]
+            )
 
 
 def micros(register: Register) -> float:

@@ -95,10 +95,24 @@ def row(
     high = float(beta.ppf(0.975, hits + 1, n - hits))
     better = low > 1 / people
     note = " BEATS CHANCE" if better else ""
-    print(f"{style:6} {height:4d} px, {attack:9}, {engine:5}, {gallery:7} gallery: {hits} of {n} "
-          f"({low:.2%} to {high:.2%}), mean rank {rank:.3f}{note}", flush=True)  # fmt: skip
-    return {"style": style, "height": height, "attack": attack, "engine": engine, "gallery": gallery, "hits": hits,
-            "probes": n, "low": low, "high": high, "mean_rank": rank, "beats_chance": better}  # fmt: skip
+    print(
+        f"{style:6} {height:4d} px, {attack:9}, {engine:5}, {gallery:7} gallery: {hits} of {n} "
+        f"({low:.2%} to {high:.2%}), mean rank {rank:.3f}{note}",
+        flush=True,
+    )
+    return {
+        "style": style,
+        "height": height,
+        "attack": attack,
+        "engine": engine,
+        "gallery": gallery,
+        "hits": hits,
+        "probes": n,
+        "low": low,
+        "high": high,
+        "mean_rank": rank,
+        "beats_chance": better,
+    }
 
 
 def scaled(image: RgbImage, face: Detection, height: float) -> tuple[RgbImage, Detection]:

@@ -63,15 +63,20 @@ def main() -> int:
     result: dict[str, Any] = {"crowd": {}, "hard": {}, "changes": {}}
     for size in SIZES:
         result["crowd"][size] = row = crowd(scenes, size, detectors)
-        print(f"crowd, faces of {size} px: {row['found']} of {row['faces']}, {row['regions']} regions, "
-              f"{row['seconds']:.1f} s", flush=True)  # fmt: skip
+        print(
+            f"crowd, faces of {size} px: {row['found']} of {row['faces']}, {row['regions']} regions, "
+            f"{row['seconds']:.1f} s",
+            flush=True,
+        )
     for name, (change, value) in HARD.items():
         of_all = change is lit  # dark is the whole photo, with what lies between its parts
         changed = scenes if of_all else [change(scene, value) for scene in scenes]
         light = value if of_all else 1.0
         result["hard"][name] = rows = {size: crowd(changed, size, detectors, light=light) for size in HARD_SIZES}
-        print(f"crowd, {name}: " + ", ".join(f"{size} px {r['found']} of {r['faces']}" for size, r in rows.items()),
-              flush=True)  # fmt: skip
+        print(
+            f"crowd, {name}: " + ", ".join(f"{size} px {r['found']} of {r['faces']}" for size, r in rows.items()),
+            flush=True,
+        )
     if not arguments.crowd_only:
         for name, (change, values) in CHANGES.items():
             result["changes"][name] = rows = {}
@@ -182,9 +187,12 @@ def looked(scenes: list[Scene], change: Change, value: float, detectors: tuple[D
 
 
 def crowd(
-    scenes: list[Scene], size: float, detectors: tuple[Detector, ...], settings: DetectSettings | None = None,
+    scenes: list[Scene],
+    size: float,
+    detectors: tuple[Detector, ...],
+    settings: DetectSettings | None = None,
     light: float = 1.0,
-) -> dict[str, float]:  # fmt: skip
+) -> dict[str, float]:
     """All photos at one size of face in a photo of 12 megapixels, taken in so much light."""
     canvas, points = packed(scenes, [size] * len(scenes))
     canvas = lit(Scene(canvas, points[:, :2], points[:, 2]), light).image

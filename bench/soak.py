@@ -82,7 +82,7 @@ def main() -> int:
         f"{result['reader_first_mib']:.1f} in the first\ndescriptors: {result['descriptors'][0]:g} in the first "
         f"quarter, {result['descriptors'][1]:g} in the last (medians), most {result['most_descriptors']}; threads "
         f"{result['threads'][0]:g}, {result['threads'][1]:g}"
-    )  # fmt: skip
+    )
     if a.json:
         print(json.dumps(result))
     more = any(last > first for first, last in (result["descriptors"], result["threads"]))
@@ -99,11 +99,22 @@ def install(home: Path) -> None:
     (folder / "forms" / "form.pdf").write_bytes(b"%PDF-1.4\n%%EOF\n")
     media = {f"{m}_{c}": "yes" for m in ("photo", "film", "sound") for c in ("school", "personal")}
     rows = [
-        {"person_id": pid, "name": f"Person {pid}", "role": "employee", "group": "", "birth_date": "1970-01-01",
-         "signed_by": "self", "signed_on": "2025-09-01", "valid_until": "", "withdrawn_on": "",
-         "form": "forms/form.pdf", "matching": "yes", **media}
+        {
+            "person_id": pid,
+            "name": f"Person {pid}",
+            "role": "employee",
+            "group": "",
+            "birth_date": "1970-01-01",
+            "signed_by": "self",
+            "signed_on": "2025-09-01",
+            "valid_until": "",
+            "withdrawn_on": "",
+            "form": "forms/form.pdf",
+            "matching": "yes",
+            **media,
+        }
         for pid in ("O", "B")
-    ]  # fmt: skip
+    ]
     rows[1] |= {"photo_personal": "no"}
     for pid, photo in (("O", "obama.jpg"), ("B", "biden.jpg")):
         (folder / "portraits" / pid).mkdir(parents=True)
@@ -117,9 +128,14 @@ def install(home: Path) -> None:
 
 def soak(home: Path, seconds: float, every: float, films: int) -> tuple[list[Sample], int]:
     """Run the service for so long under this load. Returns the samples and how many files were dropped."""
-    env = {**os.environ, "BEELDWACHT_WORK__SLOTS": "1", "BEELDWACHT_WATCH__SETTLE_SECONDS": "1",
-           "BEELDWACHT_CONSOLE__ENABLED": "true", "BEELDWACHT_CONSOLE__PORT": "0",
-           "BEELDWACHT_ALARMS__WEBHOOK": "http://127.0.0.1:1/nobody"}  # fmt: skip
+    env = {
+        **os.environ,
+        "BEELDWACHT_WORK__SLOTS": "1",
+        "BEELDWACHT_WATCH__SETTLE_SECONDS": "1",
+        "BEELDWACHT_CONSOLE__ENABLED": "true",
+        "BEELDWACHT_CONSOLE__PORT": "0",
+        "BEELDWACHT_ALARMS__WEBHOOK": "http://127.0.0.1:1/nobody",
+    }
     output = home / "service.out"
     with output.open("w") as out:
         service = subprocess.Popen([*CLI, "run"], cwd=home, env=env, stdout=out, stderr=subprocess.STDOUT)
@@ -168,9 +184,30 @@ def film(folder: Path, number: int, rng: random.Random) -> None:
     photo(still.parent, 0, rng)
     (still.parent / "00000.jpg").replace(still)
     made = still.with_suffix(".mp4")
-    command = [default_tools().ffmpeg, "-nostdin", "-v", "error", "-y", "-loop", "1", "-i", str(still), "-f", "lavfi",
-               "-i", f"sine={300 + number % 500}", "-t", "2", "-vf", "scale=480:360,fps=12,format=yuv420p", "-c:v",
-               "libx264", "-c:a", "aac", str(made)]  # fmt: skip
+    command = [
+        default_tools().ffmpeg,
+        "-nostdin",
+        "-v",
+        "error",
+        "-y",
+        "-loop",
+        "1",
+        "-i",
+        str(still),
+        "-f",
+        "lavfi",
+        "-i",
+        f"sine={300 + number % 500}",
+        "-t",
+        "2",
+        "-vf",
+        "scale=480:360,fps=12,format=yuv420p",
+        "-c:v",
+        "libx264",
+        "-c:a",
+        "aac",
+        str(made),
+    ]
     subprocess.run(command, check=True)
     made.replace(folder / f"{number:05}.mp4")
 
@@ -219,7 +256,9 @@ def summary(samples: list[Sample], seconds: float) -> dict[str, Any]:
     first, last = kept[:quarter], kept[-quarter:]
     slope = statistics.linear_regression([s.at / 3600 for s in kept], [s.service for s in kept]).slope
     return {
-        "trend_mib_per_hour": slope, "samples": len(kept), "most_mib": max(s.service for s in samples),
+        "trend_mib_per_hour": slope,
+        "samples": len(kept),
+        "most_mib": max(s.service for s in samples),
         "first_mib": statistics.median(s.service for s in first),
         "last_mib": statistics.median(s.service for s in last),
         "reader_first_mib": statistics.median(s.reader for s in first),
@@ -229,7 +268,7 @@ def summary(samples: list[Sample], seconds: float) -> dict[str, Any]:
         "descriptors": [statistics.median(s.descriptors for s in part) for part in (first, last)],
         "threads": [statistics.median(s.threads for s in part) for part in (first, last)],
         "most_descriptors": max(s.descriptors for s in samples),
-    }  # fmt: skip
+    }
 
 
 def call(*command: object, home: Path | None = None) -> str:

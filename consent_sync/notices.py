@@ -155,9 +155,15 @@ def as_csv(found: Iterable[Notice], register: Register) -> str:
         person = register.people.get(n.person_id)
         named = [register.people[s].name if s in register.people else s for s in n.signers]
         cells = [
-            str(n.kind), n.person_id, person.name if person else "", "; ".join(person.groups) if person else "",
-            n.day.isoformat() if n.day else "", "; ".join(n.about), "; ".join(named), SENTENCES[n.kind],
-        ]  # fmt: skip
+            str(n.kind),
+            n.person_id,
+            person.name if person else "",
+            "; ".join(person.groups) if person else "",
+            n.day.isoformat() if n.day else "",
+            "; ".join(n.about),
+            "; ".join(named),
+            SENTENCES[n.kind],
+        ]
         writer.writerow([plain(cell) for cell in cells])
     return out.getvalue()
 

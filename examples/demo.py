@@ -29,8 +29,10 @@ ROOT = Path("demo")
 SCHOOL = ROOT / "school"
 COMMAND = [sys.executable, "-m", "pipeline.cli"]
 CHANNELS = ("school", "personal")
-FORM = b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj\n" \
-       b"trailer<</Root 1 0 R>>\n%%EOF\n"  # fmt: skip
+FORM = (
+    b"%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj\n2 0 obj<</Type/Pages/Kids[]/Count 0>>endobj\n"
+    b"trailer<</Root 1 0 R>>\n%%EOF\n"
+)
 PATIENCE = 300.0
 
 # Who is who: id, name, answer per channel, consent to matching, and the photo that serves as portrait.
@@ -78,8 +80,13 @@ def main() -> int:
 def beeldwacht(*arguments: str, home: bool = True) -> str:
     """Run one command as a user would; its output is shown, and returned when it is JSON."""
     quiet = "--json" in arguments
-    done = subprocess.run([*COMMAND, *arguments], cwd=SCHOOL if home else None, check=True, text=True,
-                          stdout=subprocess.PIPE if quiet else None)  # fmt: skip
+    done = subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=SCHOOL if home else None,
+        check=True,
+        text=True,
+        stdout=subprocess.PIPE if quiet else None,
+    )
     return done.stdout or ""
 
 
@@ -105,9 +112,22 @@ def build_register(samples: Path, folder: Path) -> None:
         answers = {
             f"{m}_{c}": a for m in ("photo", "film", "sound") for c, a in zip(CHANNELS, (school, personal), strict=True)
         }
-        rows.append({"person_id": person, "name": name, "role": "employee", "group": "", "birth_date": "1970-01-01",
-                     "signed_by": "self", "signed_on": "2025-09-01", "valid_until": "", "withdrawn_on": "",
-                     "form": f"forms/{person}.pdf", "matching": matching, **answers})  # fmt: skip
+        rows.append(
+            {
+                "person_id": person,
+                "name": name,
+                "role": "employee",
+                "group": "",
+                "birth_date": "1970-01-01",
+                "signed_by": "self",
+                "signed_on": "2025-09-01",
+                "valid_until": "",
+                "withdrawn_on": "",
+                "form": f"forms/{person}.pdf",
+                "matching": matching,
+                **answers,
+            }
+        )
     with (folder / "register.csv").open("w", newline="", encoding="utf-8") as f:
         writer = csv.DictWriter(f, fieldnames=list(rows[0]))
         writer.writeheader()
@@ -194,8 +214,18 @@ def report(found: list[dict[str, Any]]) -> None:
             for v in own:
                 why[v["reason"]] = why.get(v["reason"], 0) + 1
             reasons = ", ".join(f"{n}x {r.replace('_', ' ')}" for r, n in why.items()) or "; ".join(i["reasons"])
-            rows.append([f"{i['event']}/{i['name']}", i["state"], channel, str(len(own)), str(shown),
-                         str(len(own) - shown), reasons, f"{i['seconds'] or 0:.1f} s"])  # fmt: skip
+            rows.append(
+                [
+                    f"{i['event']}/{i['name']}",
+                    i["state"],
+                    channel,
+                    str(len(own)),
+                    str(shown),
+                    str(len(own) - shown),
+                    reasons,
+                    f"{i['seconds'] or 0:.1f} s",
+                ]
+            )
     out.print()
     table("What happened", ["photo", "state", "channel", "faces", "shown", "covered", "why", "time"], rows)
 

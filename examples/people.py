@@ -68,10 +68,16 @@ def _face(d: ImageDraw.ImageDraw, x: float, y: float, r: float, skin: Colour, ha
         oval(side * 0.36, -0.15, 0.09, 0.1, (70, 50, 35))
         oval(side * 0.36, -0.15, 0.045, 0.05, (10, 10, 10))
         e = x + side * 0.36 * r
-        d.arc((e - r * 0.24, y - r * 0.51, e + r * 0.24, y - r * 0.09), 200, 340, fill=hair,
-              width=max(2, int(r * 0.07)))  # fmt: skip
-        d.arc((e - r * 0.2, y - r * 0.27, e + r * 0.2, y - r * 0.03), 180, 360, fill=(60, 40, 35),
-              width=max(1, int(r * 0.035)))  # fmt: skip
+        d.arc(
+            (e - r * 0.24, y - r * 0.51, e + r * 0.24, y - r * 0.09), 200, 340, fill=hair, width=max(2, int(r * 0.07))
+        )
+        d.arc(
+            (e - r * 0.2, y - r * 0.27, e + r * 0.2, y - r * 0.03),
+            180,
+            360,
+            fill=(60, 40, 35),
+            width=max(1, int(r * 0.035)),
+        )
     d.polygon([(x, y - r * 0.05), (x - r * 0.14, y + r * 0.33), (x + r * 0.14, y + r * 0.33)], fill=darker(0.93))
     oval(0, 0.32, 0.16, 0.08, darker(0.9))
     for side in (-1, 1):

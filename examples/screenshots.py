@@ -29,8 +29,15 @@ from pipeline.reader.film.ffmpeg import default_tools
 
 OUT = Path("docs/screenshots")
 COMMAND = [sys.executable, "-m", "pipeline.cli"]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 PASSWORD = "four words in a row"  # noqa: S105 - of an installation that is thrown away
 ROLES = ("officer", "communicator", "administrator", "uploader")
 SKIN = ((236, 190, 160), (150, 105, 75), (245, 205, 180), (198, 150, 112), (112, 78, 56))
@@ -38,13 +45,23 @@ HAIR = ((90, 60, 40), (30, 25, 22), (200, 160, 90), (60, 40, 30), (20, 18, 18))
 SHIRT = ((190, 60, 60), (60, 90, 170), (240, 200, 70), (80, 150, 110), (150, 90, 160))
 NAMES = ("Sam de Vries", "Noor el Amrani", "Lotte Jansen", "Daan Bakker", "Imani Mensah", "Juf Marijke")
 PAGES = {
-    "today": "/today", "review-queue": "/review", "review": "/review/{held}", "review-film": "/review/{film}",
+    "today": "/today",
+    "review-queue": "/review",
+    "review": "/review/{held}",
+    "review-film": "/review/{film}",
     "audit": "/audit?kind=item.decided",
-    "before-after": "/audit/item/{shown}", "spot-check": "/audit/spot", "gallery": "/gallery",
-    "gallery-file": "/gallery/{file}", "withdrawn": "/gallery/withdrawn", "register": "/register",
-    "person": "/register/person/P2", "notices": "/register/notices", "upload": "/upload", "accounts": "/accounts",
+    "before-after": "/audit/item/{shown}",
+    "spot-check": "/audit/spot",
+    "gallery": "/gallery",
+    "gallery-file": "/gallery/{file}",
+    "withdrawn": "/gallery/withdrawn",
+    "register": "/register",
+    "person": "/register/person/P2",
+    "notices": "/register/notices",
+    "upload": "/upload",
+    "accounts": "/accounts",
     "account": "/account",
-}  # fmt: skip
+}
 
 
 def main() -> int:
@@ -61,8 +78,12 @@ def main() -> int:
             with sync_playwright() as p:
                 browser = p.chromium.launch(executable_path=chromium, args=FLAGS)
                 for language, scheme in (("nl", "light"), ("en", "dark")):
-                    context = browser.new_context(base_url=address, locale=language, color_scheme=scheme,  # type: ignore[arg-type]
-                                                  viewport={"width": 1280, "height": 860})  # fmt: skip
+                    context = browser.new_context(
+                        base_url=address,
+                        locale=language,
+                        color_scheme=scheme,  # type: ignore[arg-type]
+                        viewport={"width": 1280, "height": 860},
+                    )
                     take(context.new_page(), home, language)
                 browser.close()
         finally:
@@ -77,7 +98,7 @@ def make(home: Path) -> None:
     run("init", str(home), home=None)
     config = home / "beeldwacht.toml"
     text = config.read_text(encoding="utf-8")
-    config.write_text(re.sub(r'(?m)^school = .*$', 'school = "De Regenboog"', text), encoding="utf-8")
+    config.write_text(re.sub(r"(?m)^school = .*$", 'school = "De Regenboog"', text), encoding="utf-8")
     register(home / "register")
     run("register", "load", str(home / "register" / "register.csv"), home=home)
     for event, facts, photos in (
@@ -88,8 +109,17 @@ def make(home: Path) -> None:
         folder.mkdir(parents=True)
         (folder / "event.toml").write_text(facts, encoding="utf-8")
         for n in range(photos):
-            people = [Figure(260 + 340 * k, 300 + 25 * ((n + k) % 3), 62 + 9 * ((n * 2 + k) % 3), SKIN[(n + k) % 5],
-                             HAIR[(n * 2 + k) % 5], SHIRT[(n + 2 * k) % 5]) for k in range(3)]  # fmt: skip
+            people = [
+                Figure(
+                    260 + 340 * k,
+                    300 + 25 * ((n + k) % 3),
+                    62 + 9 * ((n * 2 + k) % 3),
+                    SKIN[(n + k) % 5],
+                    HAIR[(n * 2 + k) % 5],
+                    SHIRT[(n + 2 * k) % 5],
+                )
+                for k in range(3)
+            ]
             scene(people, seed=n + photos * 10).save(folder / f"IMG_{photos}0{n}.jpg", quality=92)
     film(home / "inbox" / "2026-06-19 Rekenles" / "MUSICAL.mp4")
     run("process", home=home, ok=False)
@@ -97,8 +127,18 @@ def make(home: Path) -> None:
         say(f"held: {item['name']}")
     run("item", "name", "1", "1", "P2", "--by", "Juf Marijke", "--redo", home=home)
     run("item", "name", "2", "0", "P1", "--by", "Juf Marijke", "--redo", home=home)
-    run("publication", "note", "3", "--where", "https://regenboog.example/nieuws", "--channel", "school", "--by",
-        "Juf Marijke", home=home)  # fmt: skip
+    run(
+        "publication",
+        "note",
+        "3",
+        "--where",
+        "https://regenboog.example/nieuws",
+        "--channel",
+        "school",
+        "--by",
+        "Juf Marijke",
+        home=home,
+    )
     run("process", home=home, ok=False)
 
 
@@ -109,9 +149,36 @@ def film(path: Path) -> None:
         still = Path(temporary) / "scene.png"
         scene(people, seed=77).save(still)
         subprocess.run(
-            [default_tools().ffmpeg, "-v", "error", "-loop", "1", "-framerate", "15", "-t", "4", "-i", still, "-f",
-             "lavfi", "-i", "sine=330:r=48000:d=4", "-vf", "crop=iw-160:ih-90:'2*n':40,format=yuv420p", "-c:v",
-             "libx264", "-preset", "veryfast", "-c:a", "aac", "-t", "4", path], check=True)  # fmt: skip
+            [
+                default_tools().ffmpeg,
+                "-v",
+                "error",
+                "-loop",
+                "1",
+                "-framerate",
+                "15",
+                "-t",
+                "4",
+                "-i",
+                still,
+                "-f",
+                "lavfi",
+                "-i",
+                "sine=330:r=48000:d=4",
+                "-vf",
+                "crop=iw-160:ih-90:'2*n':40,format=yuv420p",
+                "-c:v",
+                "libx264",
+                "-preset",
+                "veryfast",
+                "-c:a",
+                "aac",
+                "-t",
+                "4",
+                path,
+            ],
+            check=True,
+        )
 
 
 def register(folder: Path) -> None:
@@ -121,14 +188,28 @@ def register(folder: Path) -> None:
     for n, name in enumerate(NAMES):
         form = folder / "forms" / f"P{n}.pdf"
         form.write_bytes(b"%PDF-1.4\n%%EOF\n")
-        answers = {f"{m}_{c}": "no" if (n + k) % 4 == 0 else "yes"
-                   for m in ("photo", "film", "sound") for k, c in enumerate(("school", "personal"))}  # fmt: skip
+        answers = {
+            f"{m}_{c}": "no" if (n + k) % 4 == 0 else "yes"
+            for m in ("photo", "film", "sound")
+            for k, c in enumerate(("school", "personal"))
+        }
         grown = n == len(NAMES) - 1
-        rows.append({"person_id": f"P{n}", "name": name, "role": "employee" if grown else "pupil",
-                     "group": "" if grown else f"7{'AB'[n % 2]}",
-                     "birth_date": "1985-02-01" if grown else f"2015-0{n + 1}-11",
-                     "signed_by": "self" if grown else "parent", "signed_on": "2026-09-01", "valid_until": "",
-                     "withdrawn_on": "", "form": f"forms/P{n}.pdf", "matching": "no", **answers})  # fmt: skip
+        rows.append(
+            {
+                "person_id": f"P{n}",
+                "name": name,
+                "role": "employee" if grown else "pupil",
+                "group": "" if grown else f"7{'AB'[n % 2]}",
+                "birth_date": "1985-02-01" if grown else f"2015-0{n + 1}-11",
+                "signed_by": "self" if grown else "parent",
+                "signed_on": "2026-09-01",
+                "valid_until": "",
+                "withdrawn_on": "",
+                "form": f"forms/P{n}.pdf",
+                "matching": "no",
+                **answers,
+            }
+        )
     with (folder / "register.csv").open("w", newline="", encoding="utf-8") as f:
         writer = csv.DictWriter(f, fieldnames=list(rows[0]))
         writer.writeheader()
@@ -179,8 +260,13 @@ def serve(home: Path) -> tuple[subprocess.Popen[bytes], str]:
     """The console on its own, and its address."""
     out = home / "console.out"
     with out.open("w") as sink:
-        server = subprocess.Popen([*COMMAND, "run"], cwd=home, stdout=sink, stderr=sink, env={
-            **os.environ, "BEELDWACHT_CONSOLE__PORT": "0", "BEELDWACHT_CONSOLE__ENABLED": "true"})  # fmt: skip
+        server = subprocess.Popen(
+            [*COMMAND, "run"],
+            cwd=home,
+            stdout=sink,
+            stderr=sink,
+            env={**os.environ, "BEELDWACHT_CONSOLE__PORT": "0", "BEELDWACHT_CONSOLE__ENABLED": "true"},
+        )
     for _ in range(300):
         if found := re.search(r"http://127\.0\.0\.1:\d+", out.read_text()):
             return server, found[0]

@@ -69,8 +69,10 @@ def register_spec(settings: Settings) -> Spec:
     """Where the configuration says that the register is. Raises ConfigError when it says nothing."""
     r = settings.register
     if not r.source:
-        raise ConfigError("no source of the register is configured.",
-                          "Name one in [register] source, or use `beeldwacht register load FILE`.")  # fmt: skip
+        raise ConfigError(
+            "no source of the register is configured.",
+            "Name one in [register] source, or use `beeldwacht register load FILE`.",
+        )
 
     def one(part: Sheet) -> Spec:
         said = Translation(part.columns, part.values, part.constants)
@@ -110,9 +112,10 @@ class App:
             source_of(settings.keys, settings.root, data, "originals"), settings.path("vault")
         )
         self.vault = Vault(
-            *(settings.path(n) for n in ("inbox", "publish", "quarantine", "vault", "work")), keys=self.original_keys,
+            *(settings.path(n) for n in ("inbox", "publish", "quarantine", "vault", "work")),
+            keys=self.original_keys,
             keep_free=settings.work.keep_free_mib << 20,
-        )  # fmt: skip
+        )
         anchor = settings.log.anchor
         self.anchor = anchor if anchor is None or anchor.is_absolute() else settings.root / anchor
         self.head_key = HeadKey(source_of(settings.keys, settings.root, data, "log"))
@@ -172,15 +175,25 @@ class App:
         Raises StartupError after a backup was restored, until the register is loaded again.
         """
         if self.store.items.heartbeat(RESTORED):
-            raise StartupError("A backup was restored: consents that were withdrawn since are not in its register.",
-                               "Run `beeldwacht register load FILE` or `beeldwacht register sync` first.")  # fmt: skip
+            raise StartupError(
+                "A backup was restored: consents that were withdrawn since are not in its register.",
+                "Run `beeldwacht register load FILE` or `beeldwacht register sync` first.",
+            )
 
         def prune() -> None:
             self.enroller(None, "service").prune(self.store.register.current())
             self.log_files.compress((now() - timedelta(days=self.settings.log.compress_days)).date().isoformat())
 
-        return Service(self.context, media_options(self.context), self.log_files, on_taken, on_done, self._register_timer(),
-                       prune, alive)  # fmt: skip
+        return Service(
+            self.context,
+            media_options(self.context),
+            self.log_files,
+            on_taken,
+            on_done,
+            self._register_timer(),
+            prune,
+            alive,
+        )
 
     def watchman(self) -> Monitor:
         """What looks after the installation and tells people. Raises ConfigError for a secret that cannot be read."""
@@ -235,9 +248,16 @@ class App:
         """
         spec = register_spec(self.settings)
         outcome = sync(
-            spec, self.store, now(), actor or user(), brakes=self.brakes, confirmed_by=confirmed_by, dry_run=dry_run,
-            max_age_days=self.settings.register.max_age_days, progress=progress,
-        )  # fmt: skip
+            spec,
+            self.store,
+            now(),
+            actor or user(),
+            brakes=self.brakes,
+            confirmed_by=confirmed_by,
+            dry_run=dry_run,
+            max_age_days=self.settings.register.max_age_days,
+            progress=progress,
+        )
         mark = {"mark": portraits_mark(outcome.version, outcome.loaded)}
         last = self.store.items.heartbeat(ENROLLED)
         if not dry_run and (last is None or last[1] != mark):  # also after a stop between the two
@@ -265,8 +285,17 @@ class App:
     def enroller(self, media_client: MediaClient | None, actor: str) -> Enroller:
         """What brings templates in line with a register; without a lab it can only delete."""
         s = self.settings
-        return Enroller(self.store, self.vault, media_client, self.keys, self.embedders, s.matching.rules.engines, s.templates,
-                        now, actor)  # fmt: skip
+        return Enroller(
+            self.store,
+            self.vault,
+            media_client,
+            self.keys,
+            self.embedders,
+            s.matching.rules.engines,
+            s.templates,
+            now,
+            actor,
+        )
 
     def register_folder(self) -> Path | None:
         """Where the portraits and forms of the register are; None when they are nowhere that is known."""
@@ -285,8 +314,10 @@ class App:
             raise BeeldwachtError("Portraits are not used here.", "Matching is off, or the register's folder is away.")
         permission = may_match(register, person_id, now().date())
         if not permission.allowed:
-            raise BeeldwachtError(f"{person_id}: {explain(permission.reason, self.settings.language)}.",
-                                  "Enter the form into the register first.")  # fmt: skip
+            raise BeeldwachtError(
+                f"{person_id}: {explain(permission.reason, self.settings.language)}.",
+                "Enter the form into the register first.",
+            )
         path = self.vault.portrait(folder, person_id, data, suffix)
         own = Evidence(folder)
         portraits = {p: found for p in register.people if (found := own.portraits(p)[0])}
@@ -324,5 +355,10 @@ class App:
         `anchor` is a copy of the heads, or the folder that holds it; by default what [log] anchor names, if it can be
         reached. Raises StartupError when a copy that was asked for cannot be read.
         """
-        return LogCheck(self.store.journal, self.settings.path("log"), self.head_key, self.settings.log.sign_entries,
-                        self.log_files.locked).run(anchor, self.anchor)  # fmt: skip
+        return LogCheck(
+            self.store.journal,
+            self.settings.path("log"),
+            self.head_key,
+            self.settings.log.sign_entries,
+            self.log_files.locked,
+        ).run(anchor, self.anchor)

@@ -233,8 +233,10 @@ class Console(_Section):
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise ValueError("name both tls_certificate and tls_key, or neither")
         if self.host not in {"127.0.0.1", "::1", "localhost"} and not self.secure:
-            raise ValueError("passwords and originals do not travel in the clear: name tls_certificate and tls_key, "
-                             "or an address that begins with https:// and a proxy that serves it")  # fmt: skip
+            raise ValueError(
+                "passwords and originals do not travel in the clear: name tls_certificate and tls_key, "
+                "or an address that begins with https:// and a proxy that serves it"
+            )
         return self
 
     @property

@@ -50,11 +50,20 @@ def complain(text: str) -> None:
 def item_json(item: Item, verdicts: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
     """An item for programs."""
     return {
-        "id": item.id, "name": item.name, "event": item.event.name, "state": str(item.state),
-        "reasons": list(item.reasons), "notes": list(item.notes), "sha256": item.sha256, "format": item.format,
-        "attempts": item.attempts, "seconds": item.seconds, "arrived_at": item.arrived_at,
-        "updated_at": item.updated_at, "verdicts": list(verdicts),
-    }  # fmt: skip
+        "id": item.id,
+        "name": item.name,
+        "event": item.event.name,
+        "state": str(item.state),
+        "reasons": list(item.reasons),
+        "notes": list(item.notes),
+        "sha256": item.sha256,
+        "format": item.format,
+        "attempts": item.attempts,
+        "seconds": item.seconds,
+        "arrived_at": item.arrived_at,
+        "updated_at": item.updated_at,
+        "verdicts": list(verdicts),
+    }
 
 
 def outcome(item: Item, verdicts: Sequence[Mapping[str, Any]], language: str) -> tuple[str, str]:

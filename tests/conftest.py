@@ -16,8 +16,9 @@ from xdist.scheduler import LoadFileScheduling
 from models.downloads import manifest as files
 
 ROOT = Path(__file__).resolve().parent.parent
-ONE_SITE = frozenset(f"tests/console/test_{n}.py" for n in ("access", "browser", "by_hand", "films", "officer_pages",
-                                                            "parts"))  # fmt: skip
+ONE_SITE = frozenset(
+    f"tests/console/test_{n}.py" for n in ("access", "browser", "by_hand", "films", "officer_pages", "parts")
+)
 """Files whose tests share one installation with its console, which takes 15 seconds to make."""
 
 
@@ -89,8 +90,9 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
     def run(*command: str, check: bool = True) -> None:
         # Not through pipes: the server would keep them open.
-        subprocess.run([*as_user, *command], check=check, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                       timeout=60, cwd="/")  # fmt: skip
+        subprocess.run(
+            [*as_user, *command], check=check, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, cwd="/"
+        )
 
     run(initdb, "-D", str(data), "-A", "trust", "-U", "school")
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"

@@ -27,8 +27,13 @@ def join(people: RawTable, sheet: RawTable) -> RawTable:
     for table in (people, sheet):
         if "person_id" not in table.columns:
             what = "there is no column person_id to join by"
-            raise RegisterError(table.file, what, row=table.header_row, column="person_id",
-                                remedy="Name it in the columns of this source.")  # fmt: skip
+            raise RegisterError(
+                table.file,
+                what,
+                row=table.header_row,
+                column="person_id",
+                remedy="Name it in the columns of this source.",
+            )
     own = [c for c in people.columns if c in ABOUT_PEOPLE]
     added = [c for c in sheet.columns if c and c not in own]
     extra = [c for c in REQUIRED_COLUMNS if c not in own and c not in added]

@@ -125,9 +125,17 @@ def _person(cells: CellReader, person_id: str, on: date) -> tuple[Person, bool]:
     left_on, _ = cells.day("left_on", NEVER, "counts as left")
     groups, periods = cells.periods()
     person = Person(
-        person_id, name, role or Role.PUPIL, tuple(groups), birth_date, sixteen_on, cells.flag("protected"), left_on,
-        tuple(periods), cells.ids("guardians") if "guardians" in cells.record else None,
-    )  # fmt: skip
+        person_id,
+        name,
+        role or Role.PUPIL,
+        tuple(groups),
+        birth_date,
+        sixteen_on,
+        cells.flag("protected"),
+        left_on,
+        tuple(periods),
+        cells.ids("guardians") if "guardians" in cells.record else None,
+    )
     return person, role is not None and (readable or role not in ADULT_ROLES)
 
 

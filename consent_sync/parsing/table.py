@@ -80,9 +80,13 @@ def translate(table: RawTable, how: Translation) -> RawTable:
         if theirs not in columns:
             what = f"the column that the configuration names for {ours} is not there"
             raise RegisterError(
-                table.file, what, row=row, column=theirs, expected=", ".join(c for c in columns if c)[:500],
+                table.file,
+                what,
+                row=row,
+                column=theirs,
+                expected=", ".join(c for c in columns if c)[:500],
                 remedy="Correct [register.columns], or export the register with this column.",
-            )  # fmt: skip
+            )
     width = len(columns)
     source_of = [(name, place) for place, name in enumerate(columns) if name not in used.values()]
     names = [f"({name})" if name in used else name for name, _ in source_of]  # ours is another column of the source

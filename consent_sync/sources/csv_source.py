@@ -51,8 +51,12 @@ def table_of(file: str, data: bytes, known: frozenset[str], modified: float | No
     rows = _rows(file, body, delimiter, header_row)
     header, records = tuple(clean(cell) for cell in rows[0][1]), rows[1:]
     if not records:
-        raise RegisterError(file, "the register holds a header and nobody", remedy="Export it again; a school without "
-                            "people is not believed, and the register loaded before stays in force.")  # fmt: skip
+        raise RegisterError(
+            file,
+            "the register holds a header and nobody",
+            remedy="Export it again; a school without "
+            "people is not believed, and the register loaded before stays in force.",
+        )
     named = {",": "comma", ";": "semicolon", "\t": "tab"}[delimiter]
     return RawTable(
         file=file,

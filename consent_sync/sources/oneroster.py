@@ -1,7 +1,7 @@
 """OneRoster 1.2: users, roles, classes, enrolments and demographics as one table of people. Pure.
 
-OneRoster knows nothing of consent: the people are joined with a consent sheet (`consent_sync.parsing.join`). Records are
-dictionaries of texts, from the CSV files and from the REST service alike.
+OneRoster knows nothing of consent: the people are joined with a consent sheet (`consent_sync.parsing.join`). Records
+are dictionaries of texts, from the CSV files and from the REST service alike.
 """
 
 from __future__ import annotations
@@ -17,9 +17,22 @@ COLUMNS = ("person_id", "name", "role", "group", "birth_date", "guardians")
 _ROLES = (
     dict.fromkeys(("student",), "pupil")
     | dict.fromkeys(("parent", "guardian", "relative"), "guardian")
-    | dict.fromkeys(("teacher", "aide", "administrator", "proctor", "principal", "counselor", "staff",
-                     "districtadministrator", "siteadministrator", "systemadministrator"), "employee")
-)  # fmt: skip
+    | dict.fromkeys(
+        (
+            "teacher",
+            "aide",
+            "administrator",
+            "proctor",
+            "principal",
+            "counselor",
+            "staff",
+            "districtadministrator",
+            "siteadministrator",
+            "systemadministrator",
+        ),
+        "employee",
+    )
+)
 _GONE = frozenset({"tobedeleted", "inactive"})
 
 
@@ -55,12 +68,24 @@ def people(roster: Roster, person_id: str) -> list[tuple[int, tuple[str, ...]]]:
         key = user.get("sourcedId", "")
         if not _there(user) or not key:
             continue
-        name = " ".join(part for part in (user.get(n, "").strip() for n in ("givenName", "middleName", "familyName"))
-                        if part)  # fmt: skip
+        name = " ".join(
+            part for part in (user.get(n, "").strip() for n in ("givenName", "middleName", "familyName")) if part
+        )
         stand_for = [ids[a] for a in roster.agents.get(key, ()) if role_of.get(a) == "guardian" and ids.get(a)]
         role = role_of.get(key, "other")
-        rows.append((number, (ids[key], name, role, "; ".join(group_of.get(key, ())), born.get(key, ""),
-                              "; ".join(sorted(set(stand_for))))))  # fmt: skip
+        rows.append(
+            (
+                number,
+                (
+                    ids[key],
+                    name,
+                    role,
+                    "; ".join(group_of.get(key, ())),
+                    born.get(key, ""),
+                    "; ".join(sorted(set(stand_for))),
+                ),
+            )
+        )
     return rows
 
 
@@ -85,8 +110,11 @@ def _role(word: str) -> str:
 
 def _groups(roster: Roster) -> dict[str, list[str]]:
     """The classes of each user, with the dates of the enrolment where it has some."""
-    titles = {c.get("sourcedId", ""): (c.get("classCode") or c.get("title") or "").strip() for c in roster.classes
-              if _there(c)}  # fmt: skip
+    titles = {
+        c.get("sourcedId", ""): (c.get("classCode") or c.get("title") or "").strip()
+        for c in roster.classes
+        if _there(c)
+    }
     found: dict[str, list[str]] = {}
     for e in roster.enrollments:
         title = titles.get(e.get("classSourcedId", ""), "")

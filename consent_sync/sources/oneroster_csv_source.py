@@ -35,8 +35,10 @@ def read(options: ZipOptions, context: Context) -> RawTable:
             raise RegisterError(
                 path.name, f"{part}.csv holds changes only (delta)", expected="bulk", remedy="Export it in bulk."
             )
-    parts = [_records(archive, names, f"{part}.csv") if f"{part}.csv" in names else []
-             for part in ("roles", "classes", "enrollments", "demographics")]  # fmt: skip
+    parts = [
+        _records(archive, names, f"{part}.csv") if f"{part}.csv" in names else []
+        for part in ("roles", "classes", "enrollments", "demographics")
+    ]
     agents = by_user((u.get("sourcedId", ""), listed(u.get("agentSourcedIds", ""))) for u in users)
     roster = Roster(users, parts[0], parts[1], parts[2], parts[3], agents)
     rows = people(roster, options.person_id)
@@ -51,8 +53,12 @@ def _records(archive: Archive, names: dict[str, str], name: str, needed: tuple[s
     """The rows of one file as dictionaries, by the column names of its header."""
     file = f"{archive.file}:{name}"
     if name not in names:
-        raise RegisterError(archive.file, f"there is no {name} in it", expected="a OneRoster 1.2 export",
-                            remedy="Export it again with all its files.")  # fmt: skip
+        raise RegisterError(
+            archive.file,
+            f"there is no {name} in it",
+            expected="a OneRoster 1.2 export",
+            remedy="Export it again with all its files.",
+        )
     try:
         text = archive.read(names[name]).decode("utf-8-sig")
     except UnicodeDecodeError as e:

@@ -64,8 +64,10 @@ def read(options: RestOptions, context: Context) -> RawTable:
         users = list(service.all("users"))
         roles = [
             {"userSourcedId": _text(u.get("sourcedId")), "role": _text(r.get("role")), "status": _text(r.get("status"))}
-            for u in users for r in u.get("roles") or () if isinstance(r, dict)
-        ]  # fmt: skip
+            for u in users
+            for r in u.get("roles") or ()
+            if isinstance(r, dict)
+        ]
         agents = by_user(
             (
                 _text(u.get("sourcedId")),
@@ -74,10 +76,13 @@ def read(options: RestOptions, context: Context) -> RawTable:
             for u in users
         )
         roster = Roster(
-            [_flat(u) for u in users], roles, [_flat(c) for c in service.all("classes")],
+            [_flat(u) for u in users],
+            roles,
+            [_flat(c) for c in service.all("classes")],
             [_enrolment(e) for e in service.all("enrollments")],
-            [_flat(d) for d in service.all("demographics")], agents,
-        )  # fmt: skip
+            [_flat(d) for d in service.all("demographics")],
+            agents,
+        )
     finally:
         service.close()
     rows = tuple(people(roster, options.person_id))
@@ -94,9 +99,14 @@ class _Service:
         self.name = urlsplit(options.url).hostname or options.url
         self._options = options
         self._client = OAuth2Client(
-            options.client_id, secret, scope=options.scope, timeout=options.timeout_seconds,
-            grant_type="client_credentials", token_endpoint=options.token_url, follow_redirects=False,
-        )  # fmt: skip
+            options.client_id,
+            secret,
+            scope=options.scope,
+            timeout=options.timeout_seconds,
+            grant_type="client_credentials",
+            token_endpoint=options.token_url,
+            follow_redirects=False,
+        )
         try:
             self._client.fetch_token(options.token_url, grant_type="client_credentials")
         except (OAuthError, httpx.HTTPError, ValueError) as e:
@@ -135,8 +145,10 @@ class _Service:
         try:
             with self._client.stream("GET", f"{self._options.url}/{kind}", params=parameters) as answer:
                 if answer.status_code != httpx.codes.OK:
-                    raise self.refused(f"{kind} was refused with status {answer.status_code}",
-                                       "Check the url and the rights of this client.")  # fmt: skip
+                    raise self.refused(
+                        f"{kind} was refused with status {answer.status_code}",
+                        "Check the url and the rights of this client.",
+                    )
                 body = bytearray()
                 for chunk in answer.iter_bytes():
                     body += chunk

@@ -17,8 +17,12 @@ from consent_sync.parsing.table import clean
 from consent_sync.sources.base import Context, Options, source
 from consent_sync.sources.csv_source import MAX_COLUMNS, MAX_ROWS
 
-_READ_ONLY = {"postgresql": "SET TRANSACTION READ ONLY", "sqlite": "PRAGMA query_only = ON",
-              "mysql": "SET SESSION TRANSACTION READ ONLY", "mariadb": "SET SESSION TRANSACTION READ ONLY"}  # fmt: skip
+_READ_ONLY = {
+    "postgresql": "SET TRANSACTION READ ONLY",
+    "sqlite": "PRAGMA query_only = ON",
+    "mysql": "SET SESSION TRANSACTION READ ONLY",
+    "mariadb": "SET SESSION TRANSACTION READ ONLY",
+}
 
 
 class SqlOptions(Options):
@@ -40,8 +44,12 @@ def read(options: SqlOptions, context: Context) -> RawTable:
     try:
         url = make_url(options.url.get_secret_value())
     except ArgumentError:
-        raise RegisterError("sql", "the url is none that SQLAlchemy knows", expected="postgresql+psycopg://user@host/db",
-                            remedy="Correct [register.options] url.") from None  # fmt: skip
+        raise RegisterError(
+            "sql",
+            "the url is none that SQLAlchemy knows",
+            expected="postgresql+psycopg://user@host/db",
+            remedy="Correct [register.options] url.",
+        ) from None
     if options.password_variable:
         url = url.set(password=os.environ.get(options.password_variable, ""))
     name = url.database.rsplit("/", 1)[-1] if url.database else url.drivername
@@ -70,8 +78,11 @@ def read(options: SqlOptions, context: Context) -> RawTable:
     if len(columns) > MAX_COLUMNS or len(found) > MAX_ROWS:
         raise RegisterError(name, "the query gives more than a register holds", remedy="Correct the query.")
     if not found:
-        raise RegisterError(name, "the query gives nobody: a school without people is not believed",
-                            remedy="Correct the query; the register loaded before stays in force.")  # fmt: skip
+        raise RegisterError(
+            name,
+            "the query gives nobody: a school without people is not believed",
+            remedy="Correct the query; the register loaded before stays in force.",
+        )
     rows = tuple((n, tuple(_text(v) for v in row)) for n, row in enumerate(found, start=2))
     digest = hashlib.sha256(json.dumps([columns, rows], ensure_ascii=False).encode()).hexdigest()
     return RawTable(name, columns, rows, digest, (f"SQL, {url.get_dialect().name}",))

@@ -51,19 +51,31 @@ def read(options: XlsxOptions, context: Context) -> RawTable:
     except RegisterError:
         raise
     except Exception as e:  # zip, XML and openpyxl fail in every way there is; each means: not this file
-        raise RegisterError(file, f"this is no whole Excel workbook ({type(e).__name__})", expected="an .xlsx file",
-                            remedy="Save it again as .xlsx, without a password.") from e  # fmt: skip
+        raise RegisterError(
+            file,
+            f"this is no whole Excel workbook ({type(e).__name__})",
+            expected="an .xlsx file",
+            remedy="Save it again as .xlsx, without a password.",
+        ) from e
     start = next((i for i, (_, cells) in enumerate(rows) if sum(clean(c) in context.known for c in cells) >= 2), None)
     if not rows:
         raise RegisterError(file, "the worksheet is empty", remedy="Export the register again.")
     if start is None or start > 20:
-        raise RegisterError(file, "there is no header of a register", expected=", ".join(sorted(context.known)),
-                            remedy="Put the column names in the first row.")  # fmt: skip
+        raise RegisterError(
+            file,
+            "there is no header of a register",
+            expected=", ".join(sorted(context.known)),
+            remedy="Put the column names in the first row.",
+        )
     number, header = rows[start]
     body = rows[start + 1 :]
     if not body:
-        raise RegisterError(file, "the register holds a header and nobody", remedy="Export it again; a school without "
-                            "people is not believed, and the register loaded before stays in force.")  # fmt: skip
+        raise RegisterError(
+            file,
+            "the register holds a header and nobody",
+            remedy="Export it again; a school without "
+            "people is not believed, and the register loaded before stays in force.",
+        )
     names = tuple(clean(c) for c in header)
     while names and not names[-1]:
         names = names[:-1]
@@ -75,8 +87,12 @@ def read(options: XlsxOptions, context: Context) -> RawTable:
 def _sheet(file: str, book: Any, name: str) -> Any:
     names = [ws.title for ws in book.worksheets]
     if name and name not in names:
-        raise RegisterError(file, f"there is no worksheet {name!r}", expected=", ".join(names),
-                            remedy="Correct [register.options] worksheet.")  # fmt: skip
+        raise RegisterError(
+            file,
+            f"there is no worksheet {name!r}",
+            expected=", ".join(names),
+            remedy="Correct [register.options] worksheet.",
+        )
     if not names:
         raise RegisterError(file, "the workbook has no worksheet", remedy="Export the register again.")
     return book[name or names[0]]
@@ -90,8 +106,12 @@ def _rows(file: str, sheet: Any) -> Iterator[tuple[int, tuple[str, ...]]]:
             raise RegisterError(file, f"the register has more than {MAX_ROWS:,} rows", remedy="Delete the empty ones.")
         cells = tuple(_text(value) for value in row)
         if len(cells) > MAX_COLUMNS and cells[MAX_COLUMNS]:
-            raise RegisterError(file, f"a row has more than {MAX_COLUMNS} columns", row=number,
-                                remedy="Check that this is the register.")  # fmt: skip
+            raise RegisterError(
+                file,
+                f"a row has more than {MAX_COLUMNS} columns",
+                row=number,
+                remedy="Check that this is the register.",
+            )
         while cells and not cells[-1]:
             cells = cells[:-1]
         if cells:

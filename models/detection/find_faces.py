@@ -3,8 +3,8 @@
 Each pass looks at the photo at one scale. Detectors see faces of a certain range of pixels, so large faces are found
 at small scales and small faces at full size or enlarged. Tiles keep memory bounded: they overlap by more than the
 largest face that a scale is for, and larger faces are whole at the next smaller scale.
-Dark places are brightened first (models.detection.exposure). Where a scout suspects faces that it is not sure of, the photo is
-seen enlarged and turned (models.detection.zoom). What all looks find is fused (models.detection.fusion).
+Dark places are brightened first (models.detection.exposure). Where a scout suspects faces that it is not sure of, the
+photo is seen enlarged and turned (models.detection.zoom). What all looks find is fused (models.detection.fusion).
 """
 
 from __future__ import annotations
@@ -100,9 +100,11 @@ class DetectSettings:
 
 
 def find_faces(
-    image: RgbImage, detectors: Sequence[Detector], settings: DetectSettings | None = None,
+    image: RgbImage,
+    detectors: Sequence[Detector],
+    settings: DetectSettings | None = None,
     near: Sequence[Box] | None = None,
-) -> list[Detection]:  # fmt: skip
+) -> list[Detection]:
     """All faces in an upright RGB image (height, width, 3), uint8, in reading order.
 
     `near`: only the surroundings of these boxes are seen at scales at which the image has more than `settings.coarse`
@@ -184,9 +186,14 @@ def _whole(level: RgbImage) -> Part:
 
 
 def _closer(
-    image: RgbImage, look: ZoomPass, extra: float, detectors: Sequence[Detector], settings: DetectSettings,
-    suspected: Sequence[_Places], found: Sequence[Candidate],
-) -> list[Candidate]:  # fmt: skip
+    image: RgbImage,
+    look: ZoomPass,
+    extra: float,
+    detectors: Sequence[Detector],
+    settings: DetectSettings,
+    suspected: Sequence[_Places],
+    found: Sequence[Candidate],
+) -> list[Candidate]:
     """What the engine of this look finds: everywhere, when no scout is there to say where."""
     where, sure = [_whole(image)], list[Box]()
     if look.suspicion is not None and any(isinstance(d, Scout) for d in detectors):
@@ -227,9 +234,13 @@ def _tiles(part: Part, factor: float, detector: Detector, settings: DetectSettin
 
 
 def _pass(
-    level: RgbImage, scale: float, detector: Detector, settings: DetectSettings, part: Part,
+    level: RgbImage,
+    scale: float,
+    detector: Detector,
+    settings: DetectSettings,
+    part: Part,
     suspected: list[_Places] | None = None,
-) -> Iterator[Candidate]:  # fmt: skip
+) -> Iterator[Candidate]:
     """One detector over all tiles of one level, or of a part of it. Above 1 it enlarges tile by tile: the whole is
     never in memory. `suspected` takes up what a scout suspects, in pixels of the level."""
     factor = max(1.0, scale)
@@ -282,9 +293,12 @@ def _cut(box: Box, part: Part, image: RgbImage, factor: float) -> bool:
 
 
 def _look(
-    detector: Detector, piece: RgbImage, threshold: float, suspected: list[_Places] | None = None,
+    detector: Detector,
+    piece: RgbImage,
+    threshold: float,
+    suspected: list[_Places] | None = None,
     corner: tuple[int, int] = (0, 0),
-) -> list[Detection]:  # fmt: skip
+) -> list[Detection]:
     """The detector's own findings from the threshold on. Raises EngineError when one is not a box in its right mind."""
     kept = []
     if suspected is not None and isinstance(detector, Scout):

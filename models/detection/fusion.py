@@ -203,10 +203,13 @@ def _agreeing(group: Sequence[Candidate]) -> list[Candidate]:
         return []
     exact = best.found.landmarks
     return [best] + [
-        c for c in group
-        if c.found.landmarks and c is not best and not c.cut
+        c
+        for c in group
+        if c.found.landmarks
+        and c is not best
+        and not c.cut
         and _distance(exact, c.found.landmarks) < AGREE * _unit(best.found, c.found)
-    ]  # fmt: skip
+    ]
 
 
 def _landmarks(agreeing: Sequence[Candidate]) -> Landmarks | None:

@@ -87,7 +87,9 @@ def _picture(folder: Path) -> RgbImage:
 def _finds(detector: Detector, picture: RgbImage) -> None:
     name = detector.engine_id
     if name not in FACES:
-        raise Unfit(f"{name}: models/detection/self_check.py does not say where it sees the faces of the known photographs")
+        raise Unfit(
+            f"{name}: models/detection/self_check.py does not say where it sees the faces of the known photographs"
+        )
     found = sorted((d.box for d in find_faces(picture, [detector], PLAIN)), key=lambda box: box.left)
     if len(found) != len(FACES[name]):
         raise Unfit(f"{name} finds {len(found)} of the {len(FACES[name])} faces in the known photographs")
@@ -99,15 +101,19 @@ def _finds(detector: Detector, picture: RgbImage) -> None:
 def _apart(one: Box, other: Box) -> float:
     """How far the sides of two boxes are apart, at most."""
     return max(
-        abs(one.left - other.left), abs(one.top - other.top),
-        abs(one.right - other.right), abs(one.bottom - other.bottom),
-    )  # fmt: skip
+        abs(one.left - other.left),
+        abs(one.top - other.top),
+        abs(one.right - other.right),
+        abs(one.bottom - other.bottom),
+    )
 
 
 def _tells_apart(embedder: Embedder, picture: RgbImage) -> None:
     name = embedder.engine_id
     if name not in ALIKE:
-        raise Unfit(f"{name}: models/detection/self_check.py does not say how alike it finds the faces of the known photographs")
+        raise Unfit(
+            f"{name}: models/detection/self_check.py does not say how alike it finds the faces of the known photographs"
+        )
     first, second, third = embedder.embed(picture, [Detection(_around(m), 1.0, m, (name,)) for m in MARKS])
     if first is None or second is None or third is None:
         raise Unfit(f"{name} does not describe the faces of the known photographs")

@@ -62,11 +62,13 @@ def _parts(marked: NDArray[np.bool_], width: int, height: int, margin: int) -> l
     detectors see fewer pixels."""
     return [
         Part(
-            max(0, left - margin) * CELL, max(0, top - margin) * CELL,
-            min(width, (right + margin) * CELL), min(height, (bottom + margin) * CELL),
+            max(0, left - margin) * CELL,
+            max(0, top - margin) * CELL,
+            min(width, (right + margin) * CELL),
+            min(height, (bottom + margin) * CELL),
         )
         for left, top, right, bottom in _cheapest(marked, 0, 0, margin)[1]
-    ]  # fmt: skip
+    ]
 
 
 def _cheapest(

@@ -1,4 +1,4 @@
-"""The table of dlib's predictor of five landmarks, as `models.downloads.dlib_model_files` writes it and the engine reads it."""
+"""The table of dlib's predictor of five landmarks, as `dlib_model_files` writes it and the engine reads it."""
 
 from __future__ import annotations
 
@@ -32,8 +32,13 @@ class Cascade:
 
 def read_cascade(table: bytes) -> Cascade:
     """The predictor from its table. Raises EngineError."""
-    shapes = [(NUMBERS,), *[(STEPS, TREES, SPLITS)] * 3, (STEPS, TREES, LEAVES, NUMBERS), (STEPS, PIXELS),
-              (STEPS, PIXELS, 2)]  # fmt: skip
+    shapes = [
+        (NUMBERS,),
+        *[(STEPS, TREES, SPLITS)] * 3,
+        (STEPS, TREES, LEAVES, NUMBERS),
+        (STEPS, PIXELS),
+        (STEPS, PIXELS, 2),
+    ]
     numbers = np.frombuffer(table, "<f4") if len(table) % 4 == 0 else np.zeros(0, np.float32)
     ends = np.cumsum([math.prod(shape) for shape in shapes])
     if len(numbers) != ends[-1]:

@@ -5,9 +5,9 @@ dlib's own predictor (its five points are the corners of the eyes and the base o
 150 x 150, RGB 0..255. dlib compares by Euclidean distance; scaled to length 1 the vectors order pairs by their dot
 product as well as by the distance (measured; all of them are alike in part, so different people score about 0.83).
 
-Both files are rewritten when they are fetched (models/downloads/dlib_model_files.py) and run by onnxruntime and numpy: the same
-vectors as dlib's to 1e-3, in an eighth of the time, and without holding the interpreter's lock for long. dlib's authors
-say that the network mixes up children.
+Both files are rewritten when they are fetched (models/downloads/dlib_model_files.py) and run by onnxruntime and numpy:
+the same vectors as dlib's to 1e-3, in an eighth of the time, and without holding the interpreter's lock for long.
+dlib's authors say that the network mixes up children.
 """
 
 from __future__ import annotations

@@ -13,7 +13,8 @@ from pipeline.domain.types import Box, Detection, Landmarks, RgbImage
 REPEAT_OVERLAP = 0.6
 """Two boxes of one engine in one pass that overlap more than this (IoU) are one face seen from two cells.
 
-Real neighbours, even cheek to cheek, stay well below it; everything below is decided later by `models.detection.find_faces`.
+Real neighbours, even cheek to cheek, stay well below it; everything below is decided later by
+`models.detection.find_faces`.
 """
 
 ALIGNED = np.array(

@@ -29,9 +29,12 @@ def check(config_file: ConfigOption = None, json_out: JsonOption = False) -> Non
         wrong = health.conditions(facts, monitor.limits(application.settings))
         language = application.settings.language
     if json_out:
-        output.as_json({"wrong": [{"alarm": c.alarm, "count": c.count, "items": list(c.items)} for c in wrong],
-                        "delivered": {p: [{"alarm": n.alarm, "state": n.state} for n in ns]
-                                      for p, ns in delivered.items()}})  # fmt: skip
+        output.as_json(
+            {
+                "wrong": [{"alarm": c.alarm, "count": c.count, "items": list(c.items)} for c in wrong],
+                "delivered": {p: [{"alarm": n.alarm, "state": n.state} for n in ns] for p, ns in delivered.items()},
+            }
+        )
     else:
         for c in wrong:
             output.say(Notice(c.alarm, "raised", now(), c.count, c.items).text(language), "red")

@@ -75,8 +75,11 @@ def restore(
     if json_out:
         output.as_json(asdict(restored))
         return
-    output.say(f"The backup of {restored.made_at} is restored: {restored.files} files, the log up to entry "
-               f"{restored.entries}.", "green")  # fmt: skip
+    output.say(
+        f"The backup of {restored.made_at} is restored: {restored.files} files, the log up to entry "
+        f"{restored.entries}.",
+        "green",
+    )
     again = f"{len(restored.erased)} people, {restored.recalled} recalls, {restored.originals_deleted} originals"
     output.say(f"Taken away again, because they were after the backup was made: {again}.")
     for line in restored.missing:

@@ -49,9 +49,7 @@ def start(application: App) -> Server:
 
 
 @app.command("add")
-def account_add(
-    name: str, role: RolesOption, config_file: ConfigOption = None, json_out: JsonOption = False
-) -> None:
+def account_add(name: str, role: RolesOption, config_file: ConfigOption = None, json_out: JsonOption = False) -> None:
     """Make an account, and print a one-time code with which its owner chooses a password.
 
     Example: beeldwacht account add a.deboer --role officer --role administrator
@@ -112,11 +110,28 @@ def account_list(config_file: ConfigOption = None, json_out: JsonOption = False)
     with opened(config_file) as application:
         found = application.store.accounts.all()
     if json_out:
-        output.as_json([{"name": a.name, "roles": sorted(a.roles), "outside": a.outside, "locked_at": a.locked_at,
-                         "password": a.password is not None} for a in found])  # fmt: skip
+        output.as_json(
+            [
+                {
+                    "name": a.name,
+                    "roles": sorted(a.roles),
+                    "outside": a.outside,
+                    "locked_at": a.locked_at,
+                    "password": a.password is not None,
+                }
+                for a in found
+            ]
+        )
         return
-    rows = [[a.name, ", ".join(sorted(a.roles)), "school" if a.outside else "password" if a.password else "invited",
-             (a.locked_at or "")[:10]] for a in found]  # fmt: skip
+    rows = [
+        [
+            a.name,
+            ", ".join(sorted(a.roles)),
+            "school" if a.outside else "password" if a.password else "invited",
+            (a.locked_at or "")[:10],
+        ]
+        for a in found
+    ]
     output.table("accounts", ["name", "roles", "signs in with", "locked since"], rows)
 
 

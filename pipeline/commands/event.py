@@ -47,8 +47,12 @@ def event_name(
         try:
             with progress(json_out) as bar:
                 task = bar.add_task("looking at photos")
-                found = gather(application.context, media_client, event,
-                               lambda done, of: bar.update(task, completed=done, total=of))  # fmt: skip
+                found = gather(
+                    application.context,
+                    media_client,
+                    event,
+                    lambda done, of: bar.update(task, completed=done, total=of),
+                )
             found = [c for c in found if len(c) >= least]
             sheets.mkdir(mode=0o700)
             answers = _ask(application, media_client, sheets, found, who(application, by), redo, json_out)

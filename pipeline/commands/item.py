@@ -239,10 +239,19 @@ def _facts(application: App, item: int) -> dict[str, Any]:
     said = application.store.hand_names.speakers(item)
     return {
         **output.item_json(found, application.store.items.verdict_rows(item)),
-        "names": [{"box": [n.box.left, n.box.top, n.box.right, n.box.bottom], "person": n.person_id, "by": n.named_by,
-                   "at": n.named_at} for n in names],
+        "names": [
+            {
+                "box": [n.box.left, n.box.top, n.box.right, n.box.bottom],
+                "person": n.person_id,
+                "by": n.named_by,
+                "at": n.named_at,
+            }
+            for n in names
+        ],
         "speakers": None if said is None else [*sorted(said.people), *["(erased)"] * said.unknown],
         "sound": application.store.read_models.sounds(item),
-        "places": [{"id": p.id, "channel": p.channel, "place": p.place, "state": p.state}
-                   for p in application.store.recall.places(item_id=item)],
-    }  # fmt: skip
+        "places": [
+            {"id": p.id, "channel": p.channel, "place": p.place, "state": p.state}
+            for p in application.store.recall.places(item_id=item)
+        ],
+    }

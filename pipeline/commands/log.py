@@ -68,10 +68,15 @@ def log_verify(
     with opened(config_file or context.obj) as application:
         found = application.verify_log(anchor)
     if json_out:
-        facts = {"entries": found.entries, "flaws": [asdict(f) for f in found.flaws], "notes": list(found.notes),
-                 "signed_until": found.signed_until, "signed_at": found.signed_at,
-                 "not_signed_yet": found.entries - found.signed_until,
-                 "anchored_until": found.anchored_until}  # fmt: skip
+        facts = {
+            "entries": found.entries,
+            "flaws": [asdict(f) for f in found.flaws],
+            "notes": list(found.notes),
+            "signed_until": found.signed_until,
+            "signed_at": found.signed_at,
+            "not_signed_yet": found.entries - found.signed_until,
+            "anchored_until": found.anchored_until,
+        }
         output.as_json(facts)
     else:
         if not found.flaws:
@@ -131,11 +136,17 @@ def log_replay(
             if register.version != body["register_version"]:
                 register = store.register.at(body["register_version"])
             enough = "basis" in body
-            done.append({
-                "seq": entry.seq, "at": entry.at, "item": entry.item_id, "register_version": body["register_version"],
-                "replayed": enough, "verdicts": sum(len(v) for v in body["verdicts"].values()),
-                "differences": [asdict(d) for d in replay(body, register)] if enough else [],
-            })  # fmt: skip
+            done.append(
+                {
+                    "seq": entry.seq,
+                    "at": entry.at,
+                    "item": entry.item_id,
+                    "register_version": body["register_version"],
+                    "replayed": enough,
+                    "verdicts": sum(len(v) for v in body["verdicts"].values()),
+                    "differences": [asdict(d) for d in replay(body, register)] if enough else [],
+                }
+            )
     if not done:
         raise BeeldwachtError("No decision is recorded.", "See `beeldwacht log --item NUMBER`.")
     if json_out:
@@ -159,9 +170,14 @@ def _reach(found: Verified) -> str:
         return "No entry is covered by a signature yet."
     rest = found.entries - found.signed_until
     yet = f"{rest} newer entries are not covered yet" if rest else "all are covered"
-    outside = f"a copy elsewhere reaches to entry {found.anchored_until}" if found.anchored_until else (
-        "there is no copy elsewhere to compare with: that the end was cut off by somebody who has this machine does "
-        "not show (see [log] anchor)")  # fmt: skip
+    outside = (
+        f"a copy elsewhere reaches to entry {found.anchored_until}"
+        if found.anchored_until
+        else (
+            "there is no copy elsewhere to compare with: that the end was cut off by somebody who has this machine "
+            "does not show (see [log] anchor)"
+        )
+    )
     return f"Signed up to entry {found.signed_until} ({found.signed_at}); {yet}; {outside}."
 
 

@@ -21,8 +21,18 @@ def models_list(config_file: ConfigOption = None, json_out: JsonOption = False) 
     Example: beeldwacht models list
     """
     folder = _weights_folder(config_file)
-    rows = [{"name": i.name, "file": i.file, "from": i.requirement, "licence": i.licence, "source": i.source,
-             "sha256": i.sha256, "here": (folder / i.file).is_file()} for i in manifest.items()]  # fmt: skip
+    rows = [
+        {
+            "name": i.name,
+            "file": i.file,
+            "from": i.requirement,
+            "licence": i.licence,
+            "source": i.source,
+            "sha256": i.sha256,
+            "here": (folder / i.file).is_file(),
+        }
+        for i in manifest.items()
+    ]
     if json_out:
         output.as_json(rows)
         return

@@ -56,8 +56,10 @@ def export(
         f"Wrote {facts['folder']} and {facts['zip']}: {facts['pictures']} pictures, {facts['forms']} forms.", "green"
     )
     if facts["not_rendered"]:
-        output.say(f"{facts['not_rendered']} pictures could not be made safe and are not in it; the letter names them.",
-                   "yellow")  # fmt: skip
+        output.say(
+            f"{facts['not_rendered']} pictures could not be made safe and are not in it; the letter names them.",
+            "yellow",
+        )
 
 
 @app.command("erase")

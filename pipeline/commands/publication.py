@@ -72,8 +72,11 @@ def check(config_file: ConfigOption = None, json_out: JsonOption = False) -> Non
     if json_out:
         output.as_json(asdict(found))
     else:
-        for said, paths in (("nobody decided on it", found.foreign), ("it was changed", found.changed),
-                            ("it is gone", found.missing)):  # fmt: skip
+        for said, paths in (
+            ("nobody decided on it", found.foreign),
+            ("it was changed", found.changed),
+            ("it is gone", found.missing),
+        ):
             for path in paths:
                 output.complain(f"{path}: {said}")
         if not found.count:
@@ -95,12 +98,29 @@ def list_(
     with opened(config_file) as application:
         places = application.store.recall.places(open_only)
     if json_out:
-        output.as_json([{"id": p.id, "item": p.item_id, "channel": p.channel, "sha256": p.sha256, "place": p.place,
-                         "state": p.state, "noted_by": p.noted_by, "noted_at": p.noted_at, "open_since": p.open_since,
-                         "done_by": p.done_by, "done_at": p.done_at} for p in places])  # fmt: skip
+        output.as_json(
+            [
+                {
+                    "id": p.id,
+                    "item": p.item_id,
+                    "channel": p.channel,
+                    "sha256": p.sha256,
+                    "place": p.place,
+                    "state": p.state,
+                    "noted_by": p.noted_by,
+                    "noted_at": p.noted_at,
+                    "open_since": p.open_since,
+                    "done_by": p.done_by,
+                    "done_at": p.done_at,
+                }
+                for p in places
+            ]
+        )
         return
-    rows = [[str(p.id), str(p.item_id), p.channel, p.place, p.state, (p.open_since or "")[:10], p.done_by or ""]
-            for p in places]  # fmt: skip
+    rows = [
+        [str(p.id), str(p.item_id), p.channel, p.place, p.state, (p.open_since or "")[:10], p.done_by or ""]
+        for p in places
+    ]
     output.table("places", ["number", "item", "channel", "place", "state", "open since", "done by"], rows)
 
 
@@ -108,8 +128,9 @@ def _find(application: App, target: str, channel: str) -> tuple[int, str, str]:
     if target.isdigit():
         own = [r for r in application.store.items.renditions(int(target)) if not channel or r.channel == channel]
         if not own:
-            raise BeeldwachtError(f"Item {target} was not published{' on ' + channel if channel else ''}.",
-                                  "See `beeldwacht item show`.")  # fmt: skip
+            raise BeeldwachtError(
+                f"Item {target} was not published{' on ' + channel if channel else ''}.", "See `beeldwacht item show`."
+            )
         same = [r for r in own if r.channel == own[-1].channel]
         only = len({r.channel for r in own}) == 1
         return int(target), (own[-1].channel if only else channel), (same[-1].sha256 if only else "")

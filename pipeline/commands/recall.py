@@ -51,10 +51,13 @@ def recall(
             application.write_log_files()
         tasks = [p for p in store.recall.places(open_only=True) if not person or p.person_id == person]
     facts: dict[str, Any] = {
-        "files": [_file(s) for s in found], "applied": applied,
-        "tasks": [{"task": t.id, "item": t.item_id, "channel": t.channel, "place": t.place, "since": t.open_since}
-                  for t in tasks],
-    }  # fmt: skip
+        "files": [_file(s) for s in found],
+        "applied": applied,
+        "tasks": [
+            {"task": t.id, "item": t.item_id, "channel": t.channel, "place": t.place, "since": t.open_since}
+            for t in tasks
+        ],
+    }
     if json_out:
         output.as_json(facts)
         return
@@ -74,8 +77,17 @@ def say_due(found: Sequence[Publication]) -> None:
 
 
 def _file(s: Publication) -> dict[str, Any]:
-    return {"item": s.item_id, "channel": s.channel, "path": s.path, "sha256": s.sha256, "published_at": s.published_at,
-            "person": s.person_id, "medium": s.medium, "visible": s.visible, "reason": s.reason}  # fmt: skip
+    return {
+        "item": s.item_id,
+        "channel": s.channel,
+        "path": s.path,
+        "sha256": s.sha256,
+        "published_at": s.published_at,
+        "person": s.person_id,
+        "medium": s.medium,
+        "visible": s.visible,
+        "reason": s.reason,
+    }
 
 
 def _how(s: Publication) -> str:
@@ -85,10 +97,14 @@ def _how(s: Publication) -> str:
 
 
 def _tell(found: Sequence[Publication], applied: Sequence[int], could: bool) -> None:
-    rows = [[str(s.item_id), s.channel, s.path, s.published_at[:10], s.person_id, _how(s),
-             s.sha256[:16]] for s in found]  # fmt: skip
+    rows = [
+        [str(s.item_id), s.channel, s.path, s.published_at[:10], s.person_id, _how(s), s.sha256[:16]] for s in found
+    ]
     title = "could be shown anew (beeldwacht item redo ITEM --by NAME)" if could else "published files"
     output.table(title, ["item", "channel", "path", "published", "person", "visible", "SHA-256"], rows)
     if applied:
-        output.say(f"{len(applied)} items left the publish folder: {', '.join(map(str, applied))}. Their replacements "
-                   "are made by the running service, or by `beeldwacht process`.", "green")  # fmt: skip
+        output.say(
+            f"{len(applied)} items left the publish folder: {', '.join(map(str, applied))}. Their replacements "
+            "are made by the running service, or by `beeldwacht process`.",
+            "green",
+        )

@@ -53,10 +53,12 @@ def _counts(application: App) -> dict[str, int]:
     register = store.register.current()
     templates = store.templates.counts()
     return {
-        "people in the register": len(register.people), "people with templates": templates["people"],
-        "templates": templates["templates"], "pairs of look-alikes": len(store.templates.lookalikes()),
+        "people in the register": len(register.people),
+        "people with templates": templates["people"],
+        "templates": templates["templates"],
+        "pairs of look-alikes": len(store.templates.lookalikes()),
         "originals": sum(store.items.counts().values()),
-    }  # fmt: skip
+    }
 
 
 def _show(title: str, chapters: processing_record.Chapters, json_out: bool) -> None:

@@ -53,19 +53,26 @@ def register_load(
         part: len(getattr(report.diff, part)) for part in ("people_added", "people_removed", "grants", "withdrawals")
     }
     facts = {
-        "version": report.version, "rows": report.loaded.row_count, "people": len(report.loaded.people), **counts,
+        "version": report.version,
+        "rows": report.loaded.row_count,
+        "people": len(report.loaded.people),
+        **counts,
         "enrolled": len(report.enrolled),
         "problems": [{"row": p.row, "column": p.column, "expected": p.expected} for p in report.loaded.problems],
         "portraits_refused": [{"person": a, "portrait": b, "why": c} for a, b, c in report.portraits_refused],
         "lookalikes": [{"first": x.first, "second": x.second, "score": round(x.score, 2)} for x in report.alike],
-        "templates_problem": report.templates_problem, "recall": len(report.due),
+        "templates_problem": report.templates_problem,
+        "recall": len(report.due),
         **(_held_json(report.settled) if report.settled else {}),
-    }  # fmt: skip
+    }
     if json_out:
         output.as_json(facts)
         return
-    output.say(f"Register version {report.version}: {facts['people']} people from {facts['rows']} rows; "
-               + ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in counts.items()), "green")  # fmt: skip
+    output.say(
+        f"Register version {report.version}: {facts['people']} people from {facts['rows']} rows; "
+        + ", ".join(f"{n} {k.replace('_', ' ')}" for k, n in counts.items()),
+        "green",
+    )
     output.say(f"{len(report.enrolled)} people can be recognised; the log says for everyone else why not.")
     for p in report.loaded.problems:
         output.say(f"row {p.row}, {p.column}: expected {p.expected}", "yellow")
@@ -105,11 +112,16 @@ def register_sync(
         concerned = due(application.store.recall.showing(), register, now().date())
     wanted = outcome.settled.wanted if dry_run else outcome.settled.applied
     facts = {
-        "version": outcome.version, "applied": outcome.applied, "dry_run": dry_run,
-        "rows": outcome.loaded.row_count, "people": len(outcome.loaded.people),
-        "diff": wanted.summary(), **_held_json(outcome.settled), "recall": len(concerned),
+        "version": outcome.version,
+        "applied": outcome.applied,
+        "dry_run": dry_run,
+        "rows": outcome.loaded.row_count,
+        "people": len(outcome.loaded.people),
+        "diff": wanted.summary(),
+        **_held_json(outcome.settled),
+        "recall": len(concerned),
         "problems": [{"row": p.row, "column": p.column, "expected": p.expected} for p in outcome.loaded.problems],
-    }  # fmt: skip
+    }
     if json_out:
         output.as_json(facts)
     else:
@@ -146,37 +158,59 @@ def register_show(
         language = application.settings.language
     found = register.people.get(person)
     if found is None:
-        raise BeeldwachtError(f"{person}: not in the register on {day} (version {register.version}).",
-                              "Ask for the id, not the name; `register show` also takes --on DATE.")  # fmt: skip
+        raise BeeldwachtError(
+            f"{person}: not in the register on {day} (version {register.version}).",
+            "Ask for the id, not the name; `register show` also takes --on DATE.",
+        )
     rows: list[dict[str, Any]] = []
     for (_, medium, channel), cell in sorted(
         (item for item in register.consents.items() if item[0][0] == person), key=lambda item: item[0]
     ):
         permission = may_in(register, person, medium, channel, day)
-        rows.append({
-            "medium": str(medium), "channel": channel, "allowed": permission.allowed,
-            "reason": str(permission.reason), "article": permission.article,
-            "why": explain(permission.reason, language),
-            "statements": [_statement_json(s) for s in spread([cell])],
-        })  # fmt: skip
+        rows.append(
+            {
+                "medium": str(medium),
+                "channel": channel,
+                "allowed": permission.allowed,
+                "reason": str(permission.reason),
+                "article": permission.article,
+                "why": explain(permission.reason, language),
+                "statements": [_statement_json(s) for s in spread([cell])],
+            }
+        )
     facts = {
-        "person": person, "name": found.name, "role": str(found.role), "on": day.isoformat(),
-        "version": register.version, "groups": list(found.groups), "protected": found.protected,
+        "person": person,
+        "name": found.name,
+        "role": str(found.role),
+        "on": day.isoformat(),
+        "version": register.version,
+        "groups": list(found.groups),
+        "protected": found.protected,
         "birth_date": found.birth_date.isoformat() if found.birth_date else None,
         "turns_16": sixteen.isoformat() if (sixteen := turns_sixteen(found)) else None,
         "left_on": found.left_on.isoformat() if found.left_on else None,
-        "guardians": list(found.guardians) if found.guardians is not None else None, "consents": rows,
-    }  # fmt: skip
+        "guardians": list(found.guardians) if found.guardians is not None else None,
+        "consents": rows,
+    }
     if json_out:
         output.as_json(facts)
         return
     head = f"{person} ({found.name}), {found.role}, groups {', '.join(found.groups) or '-'}"
     output.say(f"{head}; register version {register.version}, on {day}" + ("; PROTECTED" if found.protected else ""))
-    output.table("consents", ["medium", "channel", "may be shown", "why", "evidence"], [
-        [str(r["medium"]), str(r["channel"]) or "-", "YES" if r["allowed"] else "no",
-         f"{r['why']} [{r['article']}]", "\n".join(_evidence(s) for s in r["statements"])]
-        for r in rows
-    ])  # fmt: skip
+    output.table(
+        "consents",
+        ["medium", "channel", "may be shown", "why", "evidence"],
+        [
+            [
+                str(r["medium"]),
+                str(r["channel"]) or "-",
+                "YES" if r["allowed"] else "no",
+                f"{r['why']} [{r['article']}]",
+                "\n".join(_evidence(s) for s in r["statements"]),
+            ]
+            for r in rows
+        ],
+    )
 
 
 @app.command("notices")
@@ -206,13 +240,33 @@ def register_notices(
         except OSError as e:
             raise BeeldwachtError(f"{csv_file}: cannot be written ({e.strerror}).", "Name another file.") from e
     if json_out:
-        output.as_json([{"notice": str(n.kind), "person": n.person_id, "day": n.day.isoformat() if n.day else None,
-                         "about": list(n.about), "signed_by": list(n.signers)} for n in found])  # fmt: skip
+        output.as_json(
+            [
+                {
+                    "notice": str(n.kind),
+                    "person": n.person_id,
+                    "day": n.day.isoformat() if n.day else None,
+                    "about": list(n.about),
+                    "signed_by": list(n.signers),
+                }
+                for n in found
+            ]
+        )
     elif found:
-        output.table("notices", ["person", "day", "what", "about", "signed by"], [
-            [n.person_id, n.day.isoformat() if n.day else "", SENTENCES[n.kind], ", ".join(n.about),
-             ", ".join(n.signers)] for n in found
-        ])  # fmt: skip
+        output.table(
+            "notices",
+            ["person", "day", "what", "about", "signed by"],
+            [
+                [
+                    n.person_id,
+                    n.day.isoformat() if n.day else "",
+                    SENTENCES[n.kind],
+                    ", ".join(n.about),
+                    ", ".join(n.signers),
+                ]
+                for n in found
+            ],
+        )
     else:
         output.say(f"Nothing to do within {within} days.", "green")
 

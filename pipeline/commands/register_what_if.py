@@ -44,23 +44,47 @@ def register_what_if(
         then = replace(then, rules=_rules(then.rules, rule or []))
         shift = _shift(settings.matching.rules, threshold or [])
         past = [
-            Past(i.id, str(i.state), i.event, i.reasons, store.items.verdict_rows(i.id),
-                 Medium.FILM if i.format.startswith("film") else Medium.PHOTO)
-            for state in (State.PUBLISHED, State.HELD) for i in store.items.all(state=state)
-        ]  # fmt: skip
+            Past(
+                i.id,
+                str(i.state),
+                i.event,
+                i.reasons,
+                store.items.verdict_rows(i.id),
+                Medium.FILM if i.format.startswith("film") else Medium.PHOTO,
+            )
+            for state in (State.PUBLISHED, State.HELD)
+            for i in store.items.all(state=state)
+        ]
         changes = what_if(past, current, then, day, shift)
     if json_out:
-        output.as_json({"looked_at": len(past), "items": len({c.item_id for c in changes}),
-                        "changes": [asdict(c) for c in changes]})  # fmt: skip
+        output.as_json(
+            {
+                "looked_at": len(past),
+                "items": len({c.item_id for c in changes}),
+                "changes": [asdict(c) for c in changes],
+            }
+        )
         return
     output.say(
         f"{len({c.item_id for c in changes})} of {len(past)} published and held files would be decided otherwise."
     )
     if changes:
-        output.table("what if", ["item", "state", "channel", "face", "person", "now", "then"], [
-            [str(c.item_id), c.state, c.channel or "-", str(c.face) if c.face >= 0 else "-", c.person_id or "-",
-             _said(c.before, c.shown_before), _said(c.after, c.shown_after)] for c in changes
-        ])  # fmt: skip
+        output.table(
+            "what if",
+            ["item", "state", "channel", "face", "person", "now", "then"],
+            [
+                [
+                    str(c.item_id),
+                    c.state,
+                    c.channel or "-",
+                    str(c.face) if c.face >= 0 else "-",
+                    c.person_id or "-",
+                    _said(c.before, c.shown_before),
+                    _said(c.after, c.shown_after),
+                ]
+                for c in changes
+            ],
+        )
 
 
 def _said(reason: str, shown: bool) -> str:

@@ -141,16 +141,21 @@ def status(config_file: ConfigOption = None, json_out: JsonOption = False) -> No
     service = facts["service"]
     output.say(f"service: {service['summary']}", "green" if service["running"] else "yellow")
     if files := service.get("broken_off_files"):
-        output.table(f"uploads that were broken off ({service['broken_off']}): finish or delete them",
-                     ["file", "untouched since"], [[f["file"], f["since"]] for f in files])  # fmt: skip
+        output.table(
+            f"uploads that were broken off ({service['broken_off']}): finish or delete them",
+            ["file", "untouched since"],
+            [[f["file"], f["since"]] for f in files],
+        )
     for film in service.get("progress", ()):
         output.say(f"  {line(film)}")
     register = facts["register"]
     output.say(f"register: {register['summary']}")
     output.table("files", ["state", "files"], [[s, str(n)] for s, n in facts["files"].items()])
     if facts["attention"]:
-        rows = [[str(i["id"]), f"{i['event']}/{i['name']}", i["state"],
-                 "; ".join(reason_text(r) for r in i["reasons"])] for i in facts["attention"]]  # fmt: skip
+        rows = [
+            [str(i["id"]), f"{i['event']}/{i['name']}", i["state"], "; ".join(reason_text(r) for r in i["reasons"])]
+            for i in facts["attention"]
+        ]
         output.table("need a look (newest 20)", ["item", "file", "state", "why"], rows)
 
 
@@ -165,8 +170,10 @@ def doctor_command(config_file: ConfigOption = None, json_out: JsonOption = Fals
         output.as_json([{"part": f.part, "ok": f.ok, "what": f.what, "remedy": f.remedy} for f in findings])
     else:
         for f in findings:
-            output.say(f"{'ok  ' if f.ok else 'BAD '} {f.part}: {f.what}" + (f" -> {f.remedy}" if f.remedy else ""),
-                       "" if f.ok else "red")  # fmt: skip
+            output.say(
+                f"{'ok  ' if f.ok else 'BAD '} {f.part}: {f.what}" + (f" -> {f.remedy}" if f.remedy else ""),
+                "" if f.ok else "red",
+            )
     if not all(f.ok for f in findings):
         raise typer.Exit(1)
 
@@ -234,8 +241,12 @@ def _summary(application: App, taken: list[Taken], done: list[int], json_out: bo
     verdicts = {i.id: store.items.verdict_rows(i.id) for i in items}
     refused = [t for t in taken if t.item is None]
     if json_out:
-        output.as_json({"items": [output.item_json(i, verdicts[i.id]) for i in items],
-                        "refused": [{"file": file_names.shown(t.relative), "why": t.problem} for t in refused]})  # fmt: skip
+        output.as_json(
+            {
+                "items": [output.item_json(i, verdicts[i.id]) for i in items],
+                "refused": [{"file": file_names.shown(t.relative), "why": t.problem} for t in refused],
+            }
+        )
     else:
         rows = []
         for i in items:

@@ -35,9 +35,15 @@ def list_(config_file: ConfigOption = None, json_out: JsonOption = False) -> Non
     people: dict[str, list[SealedTemplate]] = {}
     for t in found:
         people.setdefault(t.person_id, []).append(t)
-    facts = [{"person": p, "portraits": len({t.portrait_sha256 for t in own}),
-              "engines": sorted({t.engine for t in own}), "dated": min(t.dated for t in own).isoformat()}
-             for p, own in sorted(people.items())]  # fmt: skip
+    facts = [
+        {
+            "person": p,
+            "portraits": len({t.portrait_sha256 for t in own}),
+            "engines": sorted({t.engine for t in own}),
+            "dated": min(t.dated for t in own).isoformat(),
+        }
+        for p, own in sorted(people.items())
+    ]
     if json_out:
         output.as_json({"key": place, "problem": problem, "people": facts})
     else:
@@ -63,11 +69,22 @@ def lookalikes(
     with opened(config_file) as application:
         pairs = application.store.templates.lookalikes(person or None)
     if json_out:
-        output.as_json([{"first": p.first, "second": p.second, "score": round(p.score, 2),
-                         "engine_scores": dict(p.engine_scores)} for p in pairs])  # fmt: skip
+        output.as_json(
+            [
+                {
+                    "first": p.first,
+                    "second": p.second,
+                    "score": round(p.score, 2),
+                    "engine_scores": dict(p.engine_scores),
+                }
+                for p in pairs
+            ]
+        )
         return
-    rows = [[p.first, p.second, f"{p.score:.2f}", ", ".join(f"{k} {v:.3f}" for k, v in p.engine_scores.items())]
-            for p in pairs]  # fmt: skip
+    rows = [
+        [p.first, p.second, f"{p.score:.2f}", ", ".join(f"{k} {v:.3f}" for k, v in p.engine_scores.items())]
+        for p in pairs
+    ]
     output.table("people who look alike", ["person", "and", "score", "similarity"], rows)
 
 

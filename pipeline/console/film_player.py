@@ -23,11 +23,21 @@ UNNAMEABLE = frozenset({Reason.FACES_OVERLAP, Reason.LOOKS_DISAGREE})
 """Tracks that may be two people: nobody can name them (pipeline.recognition.track_identity)."""
 
 _FILMS = {
-    ("mov", "h264"): "video/mp4", ("mov", "av1"): "video/mp4", ("mov", "vp9"): "video/mp4",
-    ("matroska", "vp8"): "video/webm", ("matroska", "vp9"): "video/webm", ("matroska", "av1"): "video/webm",
-}  # fmt: skip
-_SOUNDS = {"mov": "audio/mp4", "mp3": "audio/mpeg", "wav": "audio/wav", "flac": "audio/flac", "ogg": "audio/ogg",
-           "aac": "audio/aac"}  # fmt: skip
+    ("mov", "h264"): "video/mp4",
+    ("mov", "av1"): "video/mp4",
+    ("mov", "vp9"): "video/mp4",
+    ("matroska", "vp8"): "video/webm",
+    ("matroska", "vp9"): "video/webm",
+    ("matroska", "av1"): "video/webm",
+}
+_SOUNDS = {
+    "mov": "audio/mp4",
+    "mp3": "audio/mpeg",
+    "wav": "audio/wav",
+    "flac": "audio/flac",
+    "ogg": "audio/ogg",
+    "aac": "audio/aac",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +105,9 @@ def view(board: Board, verdicts: Sequence[JsonObject], sounds: JsonObject, at: f
         shown = bool(v["shown"]) or (number in tracks and tracks[number].shown)
         bar = _bar(Stretch(start, end), board.duration, "shown" if shown else "hidden")
         seek = best_second(v, board)
-        tracks[number] = TrackRow(number, shown, f"{clock(start)} - {clock(end)}", seek, (bar,),
-                                  Reason(v["reason"]) not in UNNAMEABLE)  # fmt: skip
+        tracks[number] = TrackRow(
+            number, shown, f"{clock(start)} - {clock(end)}", seek, (bar,), Reason(v["reason"]) not in UNNAMEABLE
+        )
     heard = {channel: plan for channel, plan in sounds.items() if plan["mode"] != SoundMode.NONE}
     rows = tuple(_sound(channel, plan, board, language) for channel, plan in heard.items())
     speech = tuple(_bar(s, board.duration, "speech") for s in board.speech)
@@ -128,10 +139,14 @@ def _sound(channel: str, plan: Mapping[str, Any], board: Board, language: str) -
     muted = [Stretch(float(a), float(b)) for a, b in plan["muted"]]
     kept = _bar(Stretch(0, board.duration), board.duration, "kept")
     return SoundRow(
-        channel, mode_text(mode, language), explain_sound(SoundReason(plan["reason"]), language), plan["article"],
-        tuple(plan["people"]), (kept, *(_bar(s, board.duration, "muted") for s in muted)),
+        channel,
+        mode_text(mode, language),
+        explain_sound(SoundReason(plan["reason"]), language),
+        plan["article"],
+        tuple(plan["people"]),
+        (kept, *(_bar(s, board.duration, "muted") for s in muted)),
         tuple(f"{clock(s.start)} - {clock(s.end)}" for s in muted),
-    )  # fmt: skip
+    )
 
 
 def _bar(s: Stretch, duration: float, kind: str) -> Bar:

@@ -42,8 +42,11 @@ class Sentences:
         return text
 
     def _word(self, value: str) -> str:
-        return re.sub(r"[a-z_]{3,}", lambda m: self._catalogue.gettext(m[0].replace("_", " ")), value) \
-            if re.fullmatch(r"[a-z_]+(, [a-z_]+)*", value) else value
+        return (
+            re.sub(r"[a-z_]{3,}", lambda m: self._catalogue.gettext(m[0].replace("_", " ")), value)
+            if re.fullmatch(r"[a-z_]+(, [a-z_]+)*", value)
+            else value
+        )
 
 
 def catalogues() -> Mapping[str, gettext.NullTranslations]:

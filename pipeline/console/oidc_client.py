@@ -64,16 +64,19 @@ class OidcClient:
         self._seconds = seconds
         self._secret = os.environ.get(settings.secret_variable, "")
         if not self._secret:
-            raise StartupError(f"The variable {settings.secret_variable} is not set.",
-                               "Put the secret of the OIDC client there, or take [console.oidc] out.")  # fmt: skip
+            raise StartupError(
+                f"The variable {settings.secret_variable} is not set.",
+                "Put the secret of the OIDC client there, or take [console.oidc] out.",
+            )
         self._begun: dict[str, _Begun] = {}
         self._metadata: dict[str, Any] = {}
         self._lock = threading.Lock()
 
     def begin(self, cookie: str, back: str, target: str) -> str:
         """The address to send a browser to. What is expected back is bound to its cookie."""
-        begun = _Begun(secrets.token_urlsafe(24), secrets.token_urlsafe(24), secrets.token_urlsafe(48), target,
-                       self._seconds())  # fmt: skip
+        begun = _Begun(
+            secrets.token_urlsafe(24), secrets.token_urlsafe(24), secrets.token_urlsafe(48), target, self._seconds()
+        )
         with self._lock:
             for key in [k for k, b in self._begun.items() if self._seconds() - b.at > _KEPT]:
                 del self._begun[key]
@@ -82,9 +85,11 @@ class OidcClient:
             self._begun[digest(cookie)] = begun
         with self._client(back) as client:
             url, _ = client.create_authorization_url(
-                self._discovered()["authorization_endpoint"], state=begun.state, nonce=begun.nonce,
+                self._discovered()["authorization_endpoint"],
+                state=begun.state,
+                nonce=begun.nonce,
                 code_verifier=begun.verifier,
-            )  # fmt: skip
+            )
         return str(url)
 
     def finish(self, cookie: str, address: str, back: str) -> Identity:
@@ -102,9 +107,11 @@ class OidcClient:
         try:
             with self._client(back) as client:
                 token = client.fetch_token(
-                    self._discovered()["token_endpoint"], code=given["code"][0], code_verifier=begun.verifier,
+                    self._discovered()["token_endpoint"],
+                    code=given["code"][0],
+                    code_verifier=begun.verifier,
                     grant_type="authorization_code",
-                )  # fmt: skip
+                )
             claims = self._verified(str(token["id_token"]), begun.nonce)
         except (OAuthError, httpx.HTTPError, JoseError, KeyError, ValueError) as e:
             raise OidcError("What the school's server said could not be verified.", "Tell the administrator.") from e
@@ -115,11 +122,15 @@ class OidcClient:
         keys = jwk.KeySet.import_key_set(self._read(self._discovered()["jwks_uri"]))
         token = jwt.decode(id_token, keys, algorithms=_ALGORITHMS)
         jwt.JWTClaimsRegistry(
-            now=int(self._clock().timestamp()), leeway=_LEEWAY,
+            now=int(self._clock().timestamp()),
+            leeway=_LEEWAY,
             iss={"essential": True, "value": self._discovered()["issuer"]},
-            aud={"essential": True, "value": self._s.client_id}, exp={"essential": True}, iat={"essential": True},
-            sub={"essential": True}, nonce={"essential": True, "value": nonce},
-        ).validate(token.claims)  # fmt: skip
+            aud={"essential": True, "value": self._s.client_id},
+            exp={"essential": True},
+            iat={"essential": True},
+            sub={"essential": True},
+            nonce={"essential": True, "value": nonce},
+        ).validate(token.claims)
         if isinstance(token.claims["aud"], list) and token.claims.get("azp", self._s.client_id) != self._s.client_id:
             raise ValueError("the token was made for another client")
         return dict(token.claims)
@@ -154,6 +165,10 @@ class OidcClient:
         from authlib.integrations.httpx_client import OAuth2Client  # noqa: PLC0415
 
         return OAuth2Client(
-            self._s.client_id, self._secret, scope=self._s.scope, redirect_uri=back, code_challenge_method="S256",
+            self._s.client_id,
+            self._secret,
+            scope=self._s.scope,
+            redirect_uri=back,
+            code_challenge_method="S256",
             timeout=_SECONDS,
-        )  # fmt: skip
+        )

@@ -79,7 +79,9 @@ class Previews:
         """A published file as a JPEG for a screen. Raises ChildError, or OSError when the file is gone or altered."""
         path = self.file(rendition)
         second = FILM_SECOND if path.suffix == ".mp4" else None
-        return self._view(lambda media_client: self._look(media_client, path, rendition.sha256, None, longest, second)).jpeg
+        return self._view(
+            lambda media_client: self._look(media_client, path, rendition.sha256, None, longest, second)
+        ).jpeg
 
     def file(self, rendition: Rendition) -> Path:
         """The published file itself, after making sure that it is the one that was decided on. Raises OSError."""

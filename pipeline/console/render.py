@@ -50,8 +50,10 @@ class Pages:
 
     def render(self, call: Caller, template: str, **values: Any) -> str:
         """A template for a call."""
-        return self._environments[call.language].get_template(template).render(
-            call=call, csrf=csrf_of(call.token), said=self._told(call.query), **values
+        return (
+            self._environments[call.language]
+            .get_template(template)
+            .render(call=call, csrf=csrf_of(call.token), said=self._told(call.query), **values)
         )
 
     def said(self, language: str, error: BeeldwachtError) -> str:
@@ -70,9 +72,13 @@ class Pages:
 
     def _environment(self, language: str, school: str) -> Environment:
         env = Environment(
-            loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-            lstrip_blocks=True, extensions=["jinja2.ext.i18n"],
-        )  # fmt: skip
+            loader=FileSystemLoader(TEMPLATES),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
+        )
         env.install_gettext_translations(self._texts[language], newstyle=True)  # type: ignore[attr-defined]
         env.globals.update(language=language, languages=i18n.NAMES, school=school, Role=AccountRole)
 

@@ -161,9 +161,10 @@ def _endpoint(console: Console, declared: Declared) -> Callable[[Request], Await
     @functools.wraps(declared.page)
     async def endpoint(request: Request) -> Response:
         language = chosen(
-            request.cookies.get(LANGUAGE, ""), request.headers.get("accept-language", ""),
+            request.cookies.get(LANGUAGE, ""),
+            request.headers.get("accept-language", ""),
             console.app.settings.language,
-        )  # fmt: skip
+        )
         token = request.cookies.get(SESSION, "")
         session = await run_in_threadpool(console.auth.session, token) if token else None
         call = Call(console, request, language, token, session.account if session else None)
@@ -175,8 +176,9 @@ def _endpoint(console: Console, declared: Declared) -> Callable[[Request], Await
         try:
             response = await _admitted(call, declared)
         except NotFound:
-            response = call.page("message.html", 404, title=call._("Not found"),
-                                 text=call._("There is no such page, or not for you."))  # fmt: skip
+            response = call.page(
+                "message.html", 404, title=call._("Not found"), text=call._("There is no such page, or not for you.")
+            )
         except Refused as e:
             response = call.page("message.html", e.status, title=call._("Not done"), text=str(e))
         except BeeldwachtError as e:
@@ -185,12 +187,17 @@ def _endpoint(console: Console, declared: Declared) -> Callable[[Request], Await
             response = call.page("message.html", 409, title=call._("Not done"), text=str(e))
         except OSError as e:
             logger.exception("console: %s %s", request.method, declared.path)
-            response = call.page("message.html", 503, title=call._("Not done"), text=call._("The disk refused: {}")
-                                 .format(e.strerror))  # fmt: skip
+            response = call.page(
+                "message.html", 503, title=call._("Not done"), text=call._("The disk refused: {}").format(e.strerror)
+            )
         except Exception:  # a fault of the program: it is in the service's log, and the person gets a sentence
             logger.exception("console: %s %s", request.method, declared.path)
-            response = call.page("message.html", 500, title=call._("Not done"),
-                                 text=call._("The console made a mistake. The service's log has it."))  # fmt: skip
+            response = call.page(
+                "message.html",
+                500,
+                title=call._("Not done"),
+                text=call._("The console made a mistake. The service's log has it."),
+            )
         if fresh and not declared.machine:
             set_cookie(console, response, BEFORE, fresh)
         return response
@@ -230,8 +237,9 @@ async def _body(call: Call, declared: Declared) -> None:
     else:
         call.body = await request.body()
         if declared.takes == "form":
-            for key, text in parse_qsl(call.body.decode("utf-8", "replace"), keep_blank_values=True,
-                                       max_num_fields=5000):  # fmt: skip
+            for key, text in parse_qsl(
+                call.body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=5000
+            ):
                 call.form[key] = text
                 call.many.setdefault(key, []).append(text)
     expected = csrf_of(call.token)
@@ -241,5 +249,12 @@ async def _body(call: Call, declared: Declared) -> None:
 
 def set_cookie(console: Console, response: Response, name: str, value: str, seconds: int | None = None) -> None:
     """A cookie that no script reads and no other site sends along with a form."""
-    response.set_cookie(name, value, max_age=seconds, httponly=True, samesite="lax", path="/",
-                        secure=console.app.settings.console.secure)  # fmt: skip
+    response.set_cookie(
+        name,
+        value,
+        max_age=seconds,
+        httponly=True,
+        samesite="lax",
+        path="/",
+        secure=console.app.settings.console.secure,
+    )

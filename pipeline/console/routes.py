@@ -87,8 +87,14 @@ TABLE = (
     Declared("/register/person/{person}", register.person, _only(OFFICER, ADMINISTRATOR)),
     Declared("/register/person/{person}/export", register.export, _only(OFFICER, ADMINISTRATOR), POST),
     Declared("/register/person/{person}/erase", register.erase, _only(OFFICER, ADMINISTRATOR), POST),
-    Declared("/register/person/{person}/portrait", register.portrait, _only(OFFICER, ADMINISTRATOR), POST,
-             takes="file", limit=20 << 20),
+    Declared(
+        "/register/person/{person}/portrait",
+        register.portrait,
+        _only(OFFICER, ADMINISTRATOR),
+        POST,
+        takes="file",
+        limit=20 << 20,
+    ),
     Declared("/upload", upload.upload, _only(UPLOADER)),
     Declared("/upload/begin", upload.begin, _only(UPLOADER), POST),
     Declared("/upload/mine", upload.mine, _only(UPLOADER)),
@@ -98,4 +104,4 @@ TABLE = (
     Declared("/accounts", accounts.add, _only(ADMINISTRATOR), POST),
     Declared("/accounts/{name}", accounts.change, _only(ADMINISTRATOR), POST),
     Declared("/{rest:path}", sign_in.missing, ANYBODY),
-)  # fmt: skip
+)

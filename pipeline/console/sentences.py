@@ -12,17 +12,37 @@ from pipeline.rules.reasons import explain
 from pipeline.store.register import RegisterStore
 
 _WORDS = {
-    "en": {"shown": "Shown", "covered": "Covered", "on": "on", "version": "register version", "row": "row",
-           "closest": "closest to", "is": "taken for", "score": "score {score:.2f}, needed {threshold:.2f}",
-           "runner_up": "the next person {runner_up:.2f}, at least {margin:.2f} behind is needed",
-           "named": "named by hand by {named_by}", "found": "found by {engines}",
-           "rate": "somebody else would pass 1 time in {times}", "consent": "consent"},
-    "nl": {"shown": "Zichtbaar", "covered": "Afgedekt", "on": "op", "version": "registerversie", "row": "rij",
-           "closest": "lijkt het meest op", "is": "aangezien voor", "score": "score {score:.2f}, nodig {threshold:.2f}",
-           "runner_up": "de volgende persoon {runner_up:.2f}, minstens {margin:.2f} lager is nodig",
-           "named": "met de hand benoemd door {named_by}", "found": "gevonden door {engines}",
-           "rate": "een ander zou 1 op {times} keer voldoen", "consent": "toestemming"},
-}  # fmt: skip
+    "en": {
+        "shown": "Shown",
+        "covered": "Covered",
+        "on": "on",
+        "version": "register version",
+        "row": "row",
+        "closest": "closest to",
+        "is": "taken for",
+        "score": "score {score:.2f}, needed {threshold:.2f}",
+        "runner_up": "the next person {runner_up:.2f}, at least {margin:.2f} behind is needed",
+        "named": "named by hand by {named_by}",
+        "found": "found by {engines}",
+        "rate": "somebody else would pass 1 time in {times}",
+        "consent": "consent",
+    },
+    "nl": {
+        "shown": "Zichtbaar",
+        "covered": "Afgedekt",
+        "on": "op",
+        "version": "registerversie",
+        "row": "rij",
+        "closest": "lijkt het meest op",
+        "is": "aangezien voor",
+        "score": "score {score:.2f}, nodig {threshold:.2f}",
+        "runner_up": "de volgende persoon {runner_up:.2f}, minstens {margin:.2f} lager is nodig",
+        "named": "met de hand benoemd door {named_by}",
+        "found": "gevonden door {engines}",
+        "rate": "een ander zou 1 op {times} keer voldoen",
+        "consent": "toestemming",
+    },
+}
 
 
 def sentence(verdict: Mapping[str, Any], language: str, register: RegisterStore) -> str:

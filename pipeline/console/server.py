@@ -81,11 +81,21 @@ class Server:
         self.console = Console(app)
         certificate, key = (str(app.settings.root / p) if p else None for p in (s.tls_certificate, s.tls_key))
         config = uvicorn.Config(
-            build(self.console), host=s.host, port=s.port, log_config=None, access_log=False, server_header=False,
-            proxy_headers=s.behind_proxy, forwarded_allow_ips="127.0.0.1", timeout_keep_alive=15,
-            timeout_graceful_shutdown=5, limit_concurrency=200, lifespan="off",
-            ssl_certfile=certificate, ssl_keyfile=key,
-        )  # fmt: skip
+            build(self.console),
+            host=s.host,
+            port=s.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=s.behind_proxy,
+            forwarded_allow_ips="127.0.0.1",
+            timeout_keep_alive=15,
+            timeout_graceful_shutdown=5,
+            limit_concurrency=200,
+            lifespan="off",
+            ssl_certfile=certificate,
+            ssl_keyfile=key,
+        )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run, name="console", daemon=True)
         self._problem = ""

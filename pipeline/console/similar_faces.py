@@ -45,7 +45,7 @@ class Memory:
     """What was seen of one event per session."""
 
     def __init__(self, previews: Previews, seconds: Callable[[], float] = time.monotonic) -> None:
-        self._darkroom = previews
+        self._previews = previews
         self._seconds = seconds
         self._kept: dict[str, _Kept] = {}
         self._lock = threading.Lock()
@@ -61,7 +61,7 @@ class Memory:
             if self._seconds() > end:
                 return sum(1 for w in wanted[position:] if w.id not in kept.analyses)
             try:
-                kept.analyses[one.id] = self._darkroom.analyse(one)
+                kept.analyses[one.id] = self._previews.analyse(one)
             except (ChildError, KeyUnknown, OriginalGone, OSError):
                 kept.analyses[one.id] = None  # it cannot be looked at; nothing of it resembles anybody
         return 0

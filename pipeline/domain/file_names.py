@@ -14,12 +14,34 @@ EVENT_FILE = "event.toml"
 
 # What uploaders call files that are not finished, and what systems leave behind.
 UNFINISHED = (
-    "*.part", "*.filepart", "*.crdownload", "*.tmp", "*.partial", "*.download", "*.ocTransferId*",
-    ".syncthing.*", "~syncthing~*", ".~tmp~*", "~$*", ".~lock*", ".#*", "*.swp",
-)  # fmt: skip
+    "*.part",
+    "*.filepart",
+    "*.crdownload",
+    "*.tmp",
+    "*.partial",
+    "*.download",
+    "*.ocTransferId*",
+    ".syncthing.*",
+    "~syncthing~*",
+    ".~tmp~*",
+    "~$*",
+    ".~lock*",
+    ".#*",
+    "*.swp",
+)
 LITTER = ("Thumbs.db", "ehthumbs.db", "desktop.ini", ".DS_Store", "._*", ".gitkeep", ".nfs*", ".fuse_hidden*")
-LITTER_FOLDERS = ("@eaDir", "#recycle", "#snapshot", ".Trash*", "$RECYCLE.BIN", ".stfolder", ".stversions",
-                  "System Volume Information", "lost+found", ".git")  # fmt: skip
+LITTER_FOLDERS = (
+    "@eaDir",
+    "#recycle",
+    "#snapshot",
+    ".Trash*",
+    "$RECYCLE.BIN",
+    ".stfolder",
+    ".stversions",
+    "System Volume Information",
+    "lost+found",
+    ".git",
+)
 
 _RESERVED = {"con", "prn", "aux", "nul", *(f"com{i}" for i in range(1, 10)), *(f"lpt{i}" for i in range(1, 10))}
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')

@@ -106,9 +106,9 @@ class Heard:
 class SoundPlan:
     """What becomes of the sound on one channel, and why.
 
-    `reason` is a code for the log (see pipeline.rules.sound), `article` the article it rests on, `people` the ids of those
-    who may not be heard, `muted` the stretches that are silent in the result (all of it: one stretch to the end).
-    `heard` holds the register's answer for everyone who was asked about.
+    `reason` is a code for the log (see pipeline.rules.sound), `article` the article it rests on, `people` the ids of
+    those who may not be heard, `muted` the stretches that are silent in the result (all of it: one stretch to the
+    end). `heard` holds the register's answer for everyone who was asked about.
     """
 
     mode: SoundMode

@@ -38,12 +38,24 @@ def facts_in(value: JsonObject) -> FilmFacts:
     plain: dict[str, Any] = {
         name: _like(default, value[name])
         for name, default in (
-            ("family", ""), ("width", 0), ("height", 0), ("duration", 0.0), ("sound", False), ("video_codec", ""),
-            ("sound_codec", ""), ("video_stream", 0), ("sound_stream", 0), ("sound_rate", 0), ("sound_channels", 0),
-            ("hdr", False), ("matrix", ""), ("video_end", 0.0), ("interlaced", False),
+            ("family", ""),
+            ("width", 0),
+            ("height", 0),
+            ("duration", 0.0),
+            ("sound", False),
+            ("video_codec", ""),
+            ("sound_codec", ""),
+            ("video_stream", 0),
+            ("sound_stream", 0),
+            ("sound_rate", 0),
+            ("sound_channels", 0),
+            ("hdr", False),
+            ("matrix", ""),
+            ("video_end", 0.0),
+            ("interlaced", False),
             ("sound_end", 0.0),
         )
-    }  # fmt: skip
+    }
     width, height = value["upright"]
     notes = tuple(str(n) for n in value["notes"])
     facts = FilmFacts(rate=rate, notes=notes, upright=(whole(width), whole(height)), **plain)
@@ -99,16 +111,27 @@ def _unpacked(text: str, kind: str, *shape: int) -> NDArray[Any]:
 
 def look_out(look: FirstPass) -> JsonObject:
     """What the first pass saw. Boxes and landmarks only: no pixels and no embeddings."""
-    return {"frames": look.frames, "cuts": list(look.cuts), "tracks": [_track_out(t) for t in look.tracks],
-            "fingerprint": look.fingerprint}  # fmt: skip
+    return {
+        "frames": look.frames,
+        "cuts": list(look.cuts),
+        "tracks": [_track_out(t) for t in look.tracks],
+        "fingerprint": look.fingerprint,
+    }
 
 
 def _track_out(t: Track) -> JsonObject:
     return {
-        "index": t.index, "frames": _packed(t.frames, "<i4"), "boxes": _packed(t.boxes, "<f4"),
-        "scores": _packed(t.scores, "<f4"), "marks": _packed(t.marks, "<f4"), "shot": list(t.shot),
-        "fast": list(t.fast), "mixed": t.mixed, "sure": t.sure, "goes_on": list(t.goes_on),
-    }  # fmt: skip
+        "index": t.index,
+        "frames": _packed(t.frames, "<i4"),
+        "boxes": _packed(t.boxes, "<f4"),
+        "scores": _packed(t.scores, "<f4"),
+        "marks": _packed(t.marks, "<f4"),
+        "shot": list(t.shot),
+        "fast": list(t.fast),
+        "mixed": t.mixed,
+        "sure": t.sure,
+        "goes_on": list(t.goes_on),
+    }
 
 
 def look_in(value: JsonObject) -> FirstPass:
@@ -138,9 +161,17 @@ def _track_in(value: JsonObject) -> Track:
         raise ValueError("a box has its left before its right, near the frame")
     first, last = (whole(v) for v in value["shot"])
     return Track(
-        whole(value["index"]), frames, boxes.astype(np.float32), scores.astype(np.float32), marks.astype(np.float32),
-        (first, last), _two(value["fast"]), value["mixed"] is not False, value["sure"] is True, _two(value["goes_on"]),
-    )  # fmt: skip
+        whole(value["index"]),
+        frames,
+        boxes.astype(np.float32),
+        scores.astype(np.float32),
+        marks.astype(np.float32),
+        (first, last),
+        _two(value["fast"]),
+        value["mixed"] is not False,
+        value["sure"] is True,
+        _two(value["goes_on"]),
+    )
 
 
 def _two(value: Any) -> tuple[bool, bool]:
@@ -156,9 +187,7 @@ def covers_out(covers: tuple[Cover, ...]) -> list[JsonObject]:
 def covers_in(value: Any) -> tuple[Cover, ...]:
     """The inverse of `covers_out`."""
     return tuple(
-        Cover(
-            whole(c["track"]), whole(c["start"]), _unpacked(c["boxes"], "<i4", 4).astype(np.int32), whole(c["seen"])
-        )
+        Cover(whole(c["track"]), whole(c["start"]), _unpacked(c["boxes"], "<i4", 4).astype(np.int32), whole(c["seen"]))
         for c in value
     )
 

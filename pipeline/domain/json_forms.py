@@ -110,8 +110,11 @@ def analysis_in(value: JsonObject) -> Analysis:
 def region_out(region: Region) -> JsonObject:
     """A region to cover."""
     return {
-        "face": region.face, "box": box_out(region.box), "core": box_out(region.core), "kept": _maybe_out(region.kept),
-    }  # fmt: skip
+        "face": region.face,
+        "box": box_out(region.box),
+        "core": box_out(region.core),
+        "kept": _maybe_out(region.kept),
+    }
 
 
 def region_in(value: JsonObject) -> Region:

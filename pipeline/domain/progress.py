@@ -41,10 +41,12 @@ class Progress:
         """For the heartbeat and for `status`."""
         left = self.seconds_left
         return {
-            "item": self.item, "step": self.step, "percent": self.percent,
+            "item": self.item,
+            "step": self.step,
+            "percent": self.percent,
             "frames_per_second": round(self.frames_per_second, 1),
             "seconds_left": None if left is None else round(left),
-        }  # fmt: skip
+        }
 
 
 def following(before: Progress | None, item: int, step: str, done: int, total: int, at: float) -> Progress:

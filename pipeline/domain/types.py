@@ -296,7 +296,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class SealedTemplate:
-    """A template as it is stored: encrypted, and bound to everything else that stands here (see pipeline.files.template_keys)."""
+    """A template as it is stored: encrypted, and bound to everything else here (pipeline.files.template_keys)."""
 
     person_id: str
     portrait_sha256: str

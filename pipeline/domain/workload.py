@@ -25,5 +25,6 @@ class Seconds:
     total: float
     within: tuple[int, ...]
 
+
 SERVICE_HEARTBEAT = "service"
 """Under this name the service tells that it is alive."""

@@ -1,8 +1,8 @@
 """The folders of the service: inbox, vault, work, publish. What is dropped is never lost.
 
-Every move, rename and deletion is here or in what stands below: pipeline.files.rename, aside, deliveries, originals. A file
-leaves the inbox only after its copy in the vault is durable (fsync) and its row is written. Names from the inbox are
-opened without following links; what is not a regular file is refused.
+Every move, rename and deletion is here or in what stands below: pipeline.files.rename, aside, deliveries, originals. A
+file leaves the inbox only after its copy in the vault is durable (fsync) and its row is written. Names from the inbox
+are opened without following links; what is not a regular file is refused.
 """
 
 from __future__ import annotations
@@ -48,9 +48,16 @@ class Vault:
     """The folders that belong to the service. `keys` seal and open the originals."""
 
     def __init__(
-        self, inbox: Path, publish: Path, quarantine: Path, vault: Path, work: Path, *, keys: KeyRing,
+        self,
+        inbox: Path,
+        publish: Path,
+        quarantine: Path,
+        vault: Path,
+        work: Path,
+        *,
+        keys: KeyRing,
         keep_free: int = 0,
-    ) -> None:  # fmt: skip
+    ) -> None:
         self.inbox = inbox
         self.publish = publish
         self.quarantine = quarantine
@@ -84,8 +91,9 @@ class Vault:
             raise StartupError(
                 f"{e.filename or 'A folder'}: {e.strerror}.",
                 "Put work/ and publish/ on one file system: a published file must appear by one rename."
-                if cross else "Give the service the right to write in its folders (see `beeldwacht doctor`).",
-            ) from e  # fmt: skip
+                if cross
+                else "Give the service the right to write in its folders (see `beeldwacht doctor`).",
+            ) from e
         self.ready()
 
     def ready(self) -> None:
@@ -170,12 +178,15 @@ class Vault:
                 if (free := shutil.disk_usage(self.root).free - before.st_size) < self._keep_free:
                     raise IntakeError(
                         f"{file_names.shown(path.name)}: waits, for the disk of the vault is nearly full "
-                        f"({max(0, free) >> 20} MiB would be left).", "Make room; it is taken then (keep_free_mib)."
-                    )  # fmt: skip
+                        f"({max(0, free) >> 20} MiB would be left).",
+                        "Make room; it is taken then (keep_free_mib).",
+                    )
 
                 def unchanged() -> None:
                     if stamp_of(before) != stamp_of(os.fstat(source.fileno())):
-                        raise IntakeError(f"{file_names.shown(path.name)}: changed while it was read.", "It is tried again.")
+                        raise IntakeError(
+                            f"{file_names.shown(path.name)}: changed while it was read.", "It is tried again."
+                        )
 
                 sha256, _ = self.originals.keep(source, max_bytes, unchanged)
             return Stored(sha256, before.st_size, stamp_of(before))
@@ -210,8 +221,10 @@ class Vault:
         except FileNotFoundError:
             return False
         except OSError as e:
-            raise IntakeError(f"{file_names.shown(path.name)}: cannot be taken out of the inbox ({e.strerror}).",
-                              "Give the service the right to write in the inbox.") from e  # fmt: skip
+            raise IntakeError(
+                f"{file_names.shown(path.name)}: cannot be taken out of the inbox ({e.strerror}).",
+                "Give the service the right to write in the inbox.",
+            ) from e
         return True
 
     # --- portraits --------------------------------------------------------------------------------------------
@@ -236,7 +249,9 @@ class Vault:
                     f"{file_names.shown(path.name)}: changed or gone since it was found ({e.strerror})."
                 ) from e
             if found != sha256:
-                raise RefusedFile(f"{file_names.shown(path.name)}: changed since it was found; load the register again.")
+                raise RefusedFile(
+                    f"{file_names.shown(path.name)}: changed since it was found; load the register again."
+                )
             copy.chmod(0o400)
             yield copy
         finally:

@@ -33,9 +33,7 @@ class OriginalKeys:
         if now is None and not known:
             now = self.source.make(next_one=False)
         if now is None or known not in {"", now.id}:
-            raise KeyMissing(
-                f"{self.source.place}: the key {known} of the originals is not there.", _BACK
-            )
+            raise KeyMissing(f"{self.source.place}: the key {known} of the originals is not there.", _BACK)
         if not known:
             write_mark(self._mark.parent, now.id)
         return now

@@ -1,4 +1,4 @@
-"""Originals at rest: kept under the SHA-256 of what was dropped, sealed (pipeline.files.sealed_file), opened for a moment.
+"""Originals at rest: kept under the SHA-256 of what was dropped, sealed (`sealed_file`), opened for a moment.
 
 A part of the vault: it keeps, opens and destroys the files below `vault/`, and touches nothing else. What was kept
 before originals were sealed is read on, and sealed in its turn.
@@ -59,9 +59,7 @@ class Originals:
             if len(path.name.removesuffix(SEALED)) == 64:
                 yield path.name.removesuffix(SEALED)
 
-    def keep(
-        self, source: BinaryIO, max_bytes: int, unchanged: Callable[[], None] = lambda: None
-    ) -> tuple[str, int]:
+    def keep(self, source: BinaryIO, max_bytes: int, unchanged: Callable[[], None] = lambda: None) -> tuple[str, int]:
         """Keep a sealed copy of everything in `source`, verified and durable. Returns its SHA-256 and size.
 
         Again does no harm; a copy that was damaged since is replaced. `unchanged` is asked once all is read, and what
@@ -115,8 +113,10 @@ class Originals:
         except OSError as e:
             if e.errno != errno.EIO:
                 raise
-            raise OriginalUnreadable(f"The original {sha256[:16]} in the vault cannot be read ({e.strerror}).",
-                                     "Check the disk; if it stays so, restore it from a backup.") from e  # fmt: skip
+            raise OriginalUnreadable(
+                f"The original {sha256[:16]} in the vault cannot be read ({e.strerror}).",
+                "Check the disk; if it stays so, restore it from a backup.",
+            ) from e
         except EnvelopeError as e:
             raise _damaged(sha256, str(e)) from e
         if digest.hexdigest() != sha256:
@@ -200,7 +200,11 @@ class Originals:
                     path.chmod(0o600)
                     with path.open("r+b", buffering=0) as f:
                         count += sealed_file.rewrap(
-                            f, sha256, self._keys.opening, new, lambda f=f: os.fsync(f.fileno())  # type: ignore[misc]
+                            f,
+                            sha256,
+                            self._keys.opening,
+                            new,
+                            lambda f=f: os.fsync(f.fileno()),  # type: ignore[misc]
                         )
                     path.chmod(0o400)
             write_mark(self.root, new.id)
@@ -256,5 +260,7 @@ def _gone(sha256: str) -> OriginalGone:
 
 
 def _damaged(sha256: str, how: str) -> OriginalGone:
-    return OriginalGone(f"The original {sha256[:16]} in the vault was damaged or exchanged ({how}).",
-                        "Restore it from a backup, or drop the file into the inbox again.")  # fmt: skip
+    return OriginalGone(
+        f"The original {sha256[:16]} in the vault was damaged or exchanged ({how}).",
+        "Restore it from a backup, or drop the file into the inbox again.",
+    )

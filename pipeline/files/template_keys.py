@@ -82,9 +82,15 @@ def seal(template: Template, weights_sha256: str, key: Key) -> SealedTemplate:
     if template.dated is None:
         raise ValueError("a template needs the date of its portrait")
     blank = SealedTemplate(
-        template.person_id, template.portrait_sha256, template.engine, weights_sha256, template.dated, key.id,
-        secrets.token_bytes(_NONCE_BYTES), b"",
-    )  # fmt: skip
+        template.person_id,
+        template.portrait_sha256,
+        template.engine,
+        weights_sha256,
+        template.dated,
+        key.id,
+        secrets.token_bytes(_NONCE_BYTES),
+        b"",
+    )
     plain = np.ascontiguousarray(template.vector, dtype="<f4").tobytes()
     return replace(blank, sealed=_cipher(key).encrypt(blank.nonce, plain, _bound(blank)))
 
@@ -100,8 +106,9 @@ def unseal(sealed: SealedTemplate, key: Key) -> Template:
     except (InvalidTag, ValueError) as e:
         raise KeyMissing(
             f"A template of {sealed.person_id} ({sealed.engine}) cannot be opened: it was changed, or sealed with "
-            f"another key ({sealed.key_id}).", ENROL_AGAIN,
-        ) from e  # fmt: skip
+            f"another key ({sealed.key_id}).",
+            ENROL_AGAIN,
+        ) from e
     vector = np.frombuffer(plain, "<f4").astype(np.float32)
     return Template(sealed.person_id, sealed.portrait_sha256, sealed.engine, vector, sealed.dated)
 
@@ -158,9 +165,11 @@ class TemplateKeys:
 
 
 def rotate(
-    keys: TemplateKeys, reseal: Callable[[datetime, str, str, Callable[[SealedTemplate], SealedTemplate]], int],
-    now: datetime, actor: str,
-) -> tuple[int, str]:  # fmt: skip
+    keys: TemplateKeys,
+    reseal: Callable[[datetime, str, str, Callable[[SealedTemplate], SealedTemplate]], int],
+    now: datetime,
+    actor: str,
+) -> tuple[int, str]:
     """Exchange the key: a next one is made, every template is sealed with it in one transaction, then it is the key.
 
     Killed anywhere, running it again finishes it: until the last step both keys are there, and the database says which
@@ -251,8 +260,10 @@ class FileSource:
                 return made
             raise KeyProblem(f"{target}: cannot be made, and is not there.", "Try again.") from None
         except OSError as e:
-            raise KeyProblem(f"{target}: the key cannot be written ({e.strerror}).",
-                             "Give the service the right to, or name another file in [keys] file.") from e  # fmt: skip
+            raise KeyProblem(
+                f"{target}: the key cannot be written ({e.strerror}).",
+                "Give the service the right to, or name another file in [keys] file.",
+            ) from e
         return parse(text, str(target))
 
     def promote(self) -> None:

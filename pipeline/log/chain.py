@@ -1,7 +1,8 @@
 """The log's chain: each entry holds the SHA-256 of the one before. Pure; `store` writes, `log_files` copies.
 
 A chain shows a change, a removal in the middle and a new order. That it was computed anew shows against signed heads
-(pipeline.log.signed_heads), and that entries are missing at the end against a head, at the latest one that is kept elsewhere.
+(pipeline.log.signed_heads), and that entries are missing at the end against a head, at the latest one that is kept
+elsewhere.
 """
 
 from __future__ import annotations
@@ -116,8 +117,11 @@ def flaws(entries: Iterable[Entry]) -> Iterator[Flaw]:
     for e in entries:
         if e.seq != expected_seq:
             gap = e.seq > expected_seq
-            yield Flaw(e.seq, f"entries {expected_seq} to {e.seq - 1} are missing" if gap
-                       else "the entry stands out of order", "missing" if gap else "order")  # fmt: skip
+            yield Flaw(
+                e.seq,
+                f"entries {expected_seq} to {e.seq - 1} are missing" if gap else "the entry stands out of order",
+                "missing" if gap else "order",
+            )
         elif e.previous != previous:
             yield Flaw(e.seq, "the entry before it was changed or replaced")
         if seal(e.seq, e.at, e.kind, e.actor, e.item_id, e.body, e.previous).hash != e.hash:
@@ -126,9 +130,13 @@ def flaws(entries: Iterable[Entry]) -> Iterator[Flaw]:
 
 
 def head_flaws(
-    heads: Sequence[Head], hashes: Mapping[int, str], last: int, genuine: Callable[[Head], bool],
-    link: Callable[[Head], str], where: str,
-) -> Iterator[Flaw]:  # fmt: skip
+    heads: Sequence[Head],
+    hashes: Mapping[int, str],
+    last: int,
+    genuine: Callable[[Head], bool],
+    link: Callable[[Head], str],
+    where: str,
+) -> Iterator[Flaw]:
     """Where the log does not fit what was signed about it. `hashes` are those of the entries that the heads name.
 
     `link` is what the head after one holds as `previous`. Of a log that was computed anew only the first place is
@@ -141,18 +149,26 @@ def head_flaws(
             yield Flaw(head.seq, f"heads are missing or moved before head {number} ({where})", "heads")
         previous = link(head)
         if not genuine(head):
-            yield Flaw(head.seq, f"head {number} was not signed with the log's key, or was changed ({where})",
-                       "signature")  # fmt: skip
+            yield Flaw(
+                head.seq, f"head {number} was not signed with the log's key, or was changed ({where})", "signature"
+            )
         elif number in superseded or not fits:
             continue
         elif head.seq > last:
             fits = False
-            yield Flaw(last + 1, f"entries {last + 1} to {head.seq} are gone: they were there, and signed, on "
-                       f"{head.at} ({where})", "truncated")  # fmt: skip
+            yield Flaw(
+                last + 1,
+                f"entries {last + 1} to {head.seq} are gone: they were there, and signed, on {head.at} ({where})",
+                "truncated",
+            )
         elif hashes.get(head.seq) != head.hash:
             fits = False
-            yield Flaw(until + 1, f"something in entries {until + 1} to {head.seq} was changed, and the chain computed "
-                       f"anew: it is not what was signed on {head.at} ({where})", "recomputed")  # fmt: skip
+            yield Flaw(
+                until + 1,
+                f"something in entries {until + 1} to {head.seq} was changed, and the chain computed "
+                f"anew: it is not what was signed on {head.at} ({where})",
+                "recomputed",
+            )
         else:
             until = head.seq
 
@@ -227,6 +243,12 @@ def from_line(line: str) -> Entry:
     """The inverse of `to_line`. Raises ValueError or KeyError when the line was damaged."""
     value = json.loads(line)
     return Entry(
-        value["seq"], value["at"], value["kind"], value["actor"], value["item"],
-        canonical(value["body"]), value["previous"], value["hash"],
-    )  # fmt: skip
+        value["seq"],
+        value["at"],
+        value["kind"],
+        value["actor"],
+        value["item"],
+        canonical(value["body"]),
+        value["previous"],
+        value["hash"],
+    )

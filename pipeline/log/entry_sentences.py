@@ -14,6 +14,7 @@ from pipeline.log.vocabulary import Body, Lines, Say
 
 def lines(kind: str, body: Body, language: str) -> list[str] | None:
     """One entry: a headline, and one line per detail. None for a kind that is not known here."""
+
     def say(english: str, dutch: str) -> str:
         return dutch if language == "nl" else english
 
@@ -22,50 +23,66 @@ def lines(kind: str, body: Body, language: str) -> list[str] | None:
 
 
 def _key_exchanged(b: Body, say: Say, _: str) -> Iterator[str]:
-    yield say(f"{b['templates']} templates sealed with key {b['after']} instead of {b['before']}",
-              f"{b['templates']} sjablonen verzegeld met sleutel {b['after']} in plaats van {b['before']}")
+    yield say(
+        f"{b['templates']} templates sealed with key {b['after']} instead of {b['before']}",
+        f"{b['templates']} sjablonen verzegeld met sleutel {b['after']} in plaats van {b['before']}",
+    )
 
 
 def _key_given_up(b: Body, say: Say, _: str) -> Iterator[str]:
-    yield say(f"key {b['before']} was given up: {b['templates']} templates deleted, everyone has to be enrolled again",
-              f"sleutel {b['before']} is opgegeven: {b['templates']} sjablonen gewist, iedereen moet opnieuw")
+    yield say(
+        f"key {b['before']} was given up: {b['templates']} templates deleted, everyone has to be enrolled again",
+        f"sleutel {b['before']} is opgegeven: {b['templates']} sjablonen gewist, iedereen moet opnieuw",
+    )
 
 
 def _vault_key(b: Body, say: Say, _: str) -> Iterator[str]:
-    yield say(f"the keys of {b['originals']} originals are wrapped under key {b['after']} now",
-              f"de sleutels van {b['originals']} originelen zijn nu verpakt met sleutel {b['after']}")  # fmt: skip
+    yield say(
+        f"the keys of {b['originals']} originals are wrapped under key {b['after']} now",
+        f"de sleutels van {b['originals']} originelen zijn nu verpakt met sleutel {b['after']}",
+    )
 
 
 def _log_key(b: Body, say: Say, _: str) -> Iterator[str]:
-    yield say(f"the log is signed with key {b['after']} from now on",
-              f"het logboek wordt vanaf nu ondertekend met sleutel {b['after']}")  # fmt: skip
+    yield say(
+        f"the log is signed with key {b['after']} from now on",
+        f"het logboek wordt vanaf nu ondertekend met sleutel {b['after']}",
+    )
 
 
 def _log_exported(b: Body, say: Say, _: str) -> Iterator[str]:
-    yield say(f"{b['entries']} entries of the log were taken along as {b['as']}",
-              f"{b['entries']} regels van het logboek zijn meegenomen als {b['as']}")  # fmt: skip
+    yield say(
+        f"{b['entries']} entries of the log were taken along as {b['as']}",
+        f"{b['entries']} regels van het logboek zijn meegenomen als {b['as']}",
+    )
 
 
 def _started(b: Body, say: Say, _: str) -> Iterator[str]:
     on = b.get("matching", {}).get("enabled")
-    yield say(f"the service started, matching is {'on' if on else 'off'}",
-              f"de dienst is gestart, herkenning staat {'aan' if on else 'uit'}")  # fmt: skip
+    yield say(
+        f"the service started, matching is {'on' if on else 'off'}",
+        f"de dienst is gestart, herkenning staat {'aan' if on else 'uit'}",
+    )
     yield from (f"{engine}: {weights[:16]}" for engine, weights in b.get("engines", {}).items())
 
 
 def _backed_up(b: Body, say: Say, _: str) -> Iterator[str]:
     files, entries = b["files"], b["entries"]
-    yield say(f"a backup was made: {files} files, the log up to entry {entries}",
-              f"een reservekopie is gemaakt: {files} bestanden, het logboek tot regel {entries}")  # fmt: skip
+    yield say(
+        f"a backup was made: {files} files, the log up to entry {entries}",
+        f"een reservekopie is gemaakt: {files} bestanden, het logboek tot regel {entries}",
+    )
 
 
 def _restored(b: Body, say: Say, _: str) -> Iterator[str]:
     at = b["made_at"][:16]
     yield say(f"a backup of {at} was put back", f"een reservekopie van {at} is teruggezet")
-    yield say(f"{b['erased_again']} people erased again, {b['recalled_again']} files recalled again, "
-              f"{b['originals_deleted_again']} originals deleted again, {b['missing']} files missing",
-              f"opnieuw gewist: {b['erased_again']} personen; opnieuw teruggehaald: {b['recalled_again']} bestanden; "
-              f"opnieuw verwijderd: {b['originals_deleted_again']} originelen; ontbrekend: {b['missing']}")  # fmt: skip
+    yield say(
+        f"{b['erased_again']} people erased again, {b['recalled_again']} files recalled again, "
+        f"{b['originals_deleted_again']} originals deleted again, {b['missing']} files missing",
+        f"opnieuw gewist: {b['erased_again']} personen; opnieuw teruggehaald: {b['recalled_again']} bestanden; "
+        f"opnieuw verwijderd: {b['originals_deleted_again']} originelen; ontbrekend: {b['missing']}",
+    )
 
 
 def _stopped(_: Body, say: Say, __: str) -> Iterator[str]:
@@ -73,9 +90,14 @@ def _stopped(_: Body, say: Say, __: str) -> Iterator[str]:
 
 
 SERVICE: Lines = {
-    "templates.key_exchanged": _key_exchanged, "templates.key_given_up": _key_given_up,
-    "vault.key_exchanged": _vault_key, "log.key_exchanged": _log_key, "log.exported": _log_exported,
-    "service.started": _started, "service.stopped": _stopped, "service.backed_up": _backed_up,
+    "templates.key_exchanged": _key_exchanged,
+    "templates.key_given_up": _key_given_up,
+    "vault.key_exchanged": _vault_key,
+    "log.key_exchanged": _log_key,
+    "log.exported": _log_exported,
+    "service.started": _started,
+    "service.stopped": _stopped,
+    "service.backed_up": _backed_up,
     "service.restored": _restored,
-}  # fmt: skip
+}
 LINES: Lines = {**ITEMS, **PEOPLE, **SERVICE}

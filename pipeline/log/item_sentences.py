@@ -10,21 +10,24 @@ from pipeline.log.vocabulary import Body, Lines, Say, clock, phrase, reason_text
 
 def _arrived(b: Body, say: Say, _: str) -> Iterator[str]:
     sha = b["sha256"][:16]
-    yield say(f"arrived, {b['bytes']} bytes, SHA-256 {sha}...",
-              f"binnengekomen, {b['bytes']} bytes, SHA-256 {sha}...")  # fmt: skip
+    yield say(f"arrived, {b['bytes']} bytes, SHA-256 {sha}...", f"binnengekomen, {b['bytes']} bytes, SHA-256 {sha}...")
     if b["event"]["problem"]:
         yield say(b["event"]["problem"], "event.toml is niet goed: alles wacht op een mens")
 
 
 def _duplicate(b: Body, say: Say, _: str) -> Iterator[str]:
-    yield say(f"the same bytes arrived again; item {b['first']} stands for them ({b['state']})",
-              f"dezelfde bytes kwamen nog eens binnen; bestand {b['first']} geldt ervoor")
+    yield say(
+        f"the same bytes arrived again; item {b['first']} stands for them ({b['state']})",
+        f"dezelfde bytes kwamen nog eens binnen; bestand {b['first']} geldt ervoor",
+    )
 
 
 def _refused(b: Body, say: Say, _: str) -> Iterator[str]:
     which = b.get("mark") or b["source"]  # earlier versions wrote the name
-    yield say(f"{which} is no file that is taken, and was put aside: {b['why']}",
-              f"{which} is geen bestand dat wordt aangenomen, en is opzij gezet")  # fmt: skip
+    yield say(
+        f"{which} is no file that is taken, and was put aside: {b['why']}",
+        f"{which} is geen bestand dat wordt aangenomen, en is opzij gezet",
+    )
 
 
 def _published(b: Body, say: Say, _: str) -> Iterator[str]:
@@ -49,17 +52,21 @@ def _requeued(b: Body, say: Say, language: str) -> Iterator[str]:
 
 def _cancel_asked(b: Body, say: Say, language: str) -> Iterator[str]:
     yield say("somebody asked that the work on it be given up", "iemand vroeg het werk eraan te staken") + why_given(
-        b, language)  # fmt: skip
+        b, language
+    )
 
 
 def _interrupted(b: Body, say: Say, _: str) -> Iterator[str]:
-    yield say(f"the service was stopped while it worked on this file ({b['times']} times so far); it is done again",
-              f"de dienst is gestopt terwijl aan dit bestand werd gewerkt (nu {b['times']} keer); het wordt overgedaan")
+    yield say(
+        f"the service was stopped while it worked on this file ({b['times']} times so far); it is done again",
+        f"de dienst is gestopt terwijl aan dit bestand werd gewerkt (nu {b['times']} keer); het wordt overgedaan",
+    )
 
 
 def _named(b: Body, say: Say, language: str) -> Iterator[str]:
-    yield say(f"face {b['face']} is {b['person']}, said by hand",
-              f"gezicht {b['face']} is {b['person']}, met de hand gezegd") + why_given(b, language)  # fmt: skip
+    yield say(
+        f"face {b['face']} is {b['person']}, said by hand", f"gezicht {b['face']} is {b['person']}, met de hand gezegd"
+    ) + why_given(b, language)
 
 
 def _unnamed(b: Body, say: Say, _: str) -> Iterator[str]:
@@ -69,19 +76,20 @@ def _unnamed(b: Body, say: Say, _: str) -> Iterator[str]:
 
 def _speakers(b: Body, say: Say, language: str) -> Iterator[str]:
     who = ", ".join(b["people"]) or say("nobody", "niemand")
-    yield say(f"{who} can be heard in it, said by hand",
-              f"{who} te horen, met de hand gezegd") + why_given(b, language)  # fmt: skip
+    yield say(f"{who} can be heard in it, said by hand", f"{who} te horen, met de hand gezegd") + why_given(b, language)
 
 
 def _marked(b: Body, say: Say, _: str) -> Iterator[str]:
     what = {
-        "not_person": (f"a face is not {b.get('person')}: nobody is named so by likeness in this event",
-                       f"een gezicht is niet {b.get('person')}: bij deze gebeurtenis heet niemand zo door gelijkenis"),
+        "not_person": (
+            f"a face is not {b.get('person')}: nobody is named so by likeness in this event",
+            f"een gezicht is niet {b.get('person')}: bij deze gebeurtenis heet niemand zo door gelijkenis",
+        ),
         "cover": ("a face is covered by hand", "een gezicht is met de hand afgedekt"),
         "region": ("a region is covered that was drawn by hand", "een getekend gebied is afgedekt"),
         "widen": ("the cover of a face is made wider", "de afdekking van een gezicht is verruimd"),
         "figure": ("a whole figure is covered", "een hele persoon is afgedekt"),
-    }.get(b["mark"], (str(b["mark"]),) * 2)  # fmt: skip
+    }.get(b["mark"], (str(b["mark"]),) * 2)
     where = "{:.0f},{:.0f} - {:.0f},{:.0f}".format(*b["box"]) if "box" in b else ""
     when = "{} - {}".format(*(clock(s) for s in b["seconds"])) if "seconds" in b else ""
     place = ", ".join(filter(None, (when, where)))
@@ -89,8 +97,13 @@ def _marked(b: Body, say: Say, _: str) -> Iterator[str]:
 
 
 def _unmarked(b: Body, say: Say, _: str) -> Iterator[str]:
-    yield say(f"what was done by hand as number {b['mark']} was taken back",
-              f"wat met de hand is gedaan als nummer {b['mark']}, is teruggenomen") + f": {b['why']}"  # fmt: skip
+    yield (
+        say(
+            f"what was done by hand as number {b['mark']} was taken back",
+            f"wat met de hand is gedaan als nummer {b['mark']}, is teruggenomen",
+        )
+        + f": {b['why']}"
+    )
 
 
 def _approved(b: Body, say: Say, language: str) -> Iterator[str]:
@@ -112,43 +125,55 @@ def _incident_closed(b: Body, say: Say, _: str) -> Iterator[str]:
 
 
 def _spot_drawn(b: Body, say: Say, _: str) -> Iterator[str]:
-    yield say(f"sample {b['check']}: {b['size']} of the last {b['of_last']} decisions, drawn at random",
-              f"steekproef {b['check']}: {b['size']} van de laatste {b['of_last']} beslissingen, blind getrokken")
+    yield say(
+        f"sample {b['check']}: {b['size']} of the last {b['of_last']} decisions, drawn at random",
+        f"steekproef {b['check']}: {b['size']} van de laatste {b['of_last']} beslissingen, blind getrokken",
+    )
 
 
 def _spot_marked(b: Body, say: Say, _: str) -> Iterator[str]:
     dutch = {"right": "goed", "wrong": "fout", "unclear": "onduidelijk"}.get(b["mark"], b["mark"])
-    yield say(f"sample {b['check']}: decision {b['verdict']} is {b['mark']}",
-              f"steekproef {b['check']}: beslissing {b['verdict']} is {dutch}")  # fmt: skip
+    yield say(
+        f"sample {b['check']}: decision {b['verdict']} is {b['mark']}",
+        f"steekproef {b['check']}: beslissing {b['verdict']} is {dutch}",
+    )
 
 
 def _uploaded(b: Body, say: Say, _: str) -> Iterator[str]:
-    yield say(f"a file of {b['bytes']} bytes came in through the console, SHA-256 {b['sha256'][:16]}...",
-              f"een bestand van {b['bytes']} bytes kwam binnen via de console, SHA-256 {b['sha256'][:16]}...")
+    yield say(
+        f"a file of {b['bytes']} bytes came in through the console, SHA-256 {b['sha256'][:16]}...",
+        f"een bestand van {b['bytes']} bytes kwam binnen via de console, SHA-256 {b['sha256'][:16]}...",
+    )
 
 
 def _due(b: Body, say: Say, _: str) -> Iterator[str]:
     people = ", ".join(sorted({f["person"] for f in b["files"]}))
     n = len(b["files"])
-    yield say(f"{n} published files show people who may not be shown any more: {people}",
-              f"{n} gepubliceerde bestanden tonen mensen die niet meer zichtbaar mogen zijn: {people}")  # fmt: skip
+    yield say(
+        f"{n} published files show people who may not be shown any more: {people}",
+        f"{n} gepubliceerde bestanden tonen mensen die niet meer zichtbaar mogen zijn: {people}",
+    )
     for f in b["files"]:
         sound = f.get("medium") == "sound"
         yield say(
-            f"item {f['item']} on {f['channel']} " + (f"lets {f['person']} be heard" if sound else
-                                                      f"shows {f['person']}") + f", SHA-256 {f['sha256']}",
+            f"item {f['item']} on {f['channel']} "
+            + (f"lets {f['person']} be heard" if sound else f"shows {f['person']}")
+            + f", SHA-256 {f['sha256']}",
             f"bestand {f['item']} op {f['channel']} laat {f['person']} {'horen' if sound else 'zien'}, "
             f"SHA-256 {f['sha256']}",
-        )  # fmt: skip
+        )
 
 
 def _recalled(b: Body, say: Say, language: str) -> Iterator[str]:
     why, places = phrase(b["why"], language), b["places"]
     whom = say(f" for {b['person']}", f" voor {b['person']}") if b["person"] else ""
-    then = say("to be replaced", "wordt vervangen") if b["replace"] else say(
-        "without a replacement", "zonder vervanging")  # fmt: skip
-    yield say(f"taken back{whom} ({why}), {then}; {places} places to take it down at",
-              f"teruggehaald{whom} ({why}), {then}; op {places} plaatsen weg te halen")  # fmt: skip
+    then = (
+        say("to be replaced", "wordt vervangen") if b["replace"] else say("without a replacement", "zonder vervanging")
+    )
+    yield say(
+        f"taken back{whom} ({why}), {then}; {places} places to take it down at",
+        f"teruggehaald{whom} ({why}), {then}; op {places} plaatsen weg te halen",
+    )
     yield from (_file(f, say) for f in b["files"])
 
 
@@ -156,20 +181,28 @@ def _removed(b: Body, say: Say, _: str) -> Iterator[str]:
     yield say(f"{b['removed']} files left the publish folder", f"{b['removed']} bestanden zijn uit de publicatiemap")
     for f in b["changed"]:
         which = f if isinstance(f, str) else _file(f, say)  # earlier versions wrote the path
-        yield say(f"{which}: was changed there since, and was left alone",
-                  f"{which}: is daar sindsdien gewijzigd, en is blijven staan")  # fmt: skip
+        yield say(
+            f"{which}: was changed there since, and was left alone",
+            f"{which}: is daar sindsdien gewijzigd, en is blijven staan",
+        )
 
 
 def _file(f: Mapping[str, Any], say: Say) -> str:
     """A published file: by its number, or, in entries of earlier versions, by its path."""
-    which = f"{f['channel']}/{f['path']}" if "path" in f else say(
-        f"{f['channel']}, published file {f['rendition']}", f"{f['channel']}, gepubliceerd bestand {f['rendition']}")
+    which = (
+        f"{f['channel']}/{f['path']}"
+        if "path" in f
+        else say(
+            f"{f['channel']}, published file {f['rendition']}", f"{f['channel']}, gepubliceerd bestand {f['rendition']}"
+        )
+    )
     return f"{which}, SHA-256 {f['sha256']}"
 
 
 def _noted(b: Body, say: Say, _: str) -> Iterator[str]:
     yield say(f"place {b['note']} of this file was noted", f"plaats {b['note']} van dit bestand is genoteerd") + (
-        f" ({b['channel']})" if b["channel"] else "")  # fmt: skip
+        f" ({b['channel']})" if b["channel"] else ""
+    )
 
 
 def _taken_down(b: Body, say: Say, _: str) -> Iterator[str]:
@@ -177,12 +210,32 @@ def _taken_down(b: Body, say: Say, _: str) -> Iterator[str]:
 
 
 ITEMS: Lines = {
-    "item.arrived": _arrived, "item.duplicate": _duplicate, "inbox.refused": _refused, "item.published": _published,
-    "item.held": _ended, "item.rejected": _ended, "item.failed": _ended, "item.requeued": _requeued,
-    "item.interrupted": _interrupted, "item.cancel_asked": _cancel_asked, "item.named": _named,
-    "item.unnamed": _unnamed, "item.speakers": _speakers, "item.marked": _marked, "item.unmarked": _unmarked,
-    "item.approved": _approved, "original.viewed": _viewed, "original.deleted": _original_deleted,
-    "incident.closed": _incident_closed, "spot.drawn": _spot_drawn, "spot.marked": _spot_marked,
-    "upload.finished": _uploaded, "item.recalled": _recalled, "item.redone": _recalled, "item.removed": _removed,
-    "recall.due": _due, "publication.noted": _noted, "publication.done": _taken_down,
-}  # fmt: skip
+    "item.arrived": _arrived,
+    "item.duplicate": _duplicate,
+    "inbox.refused": _refused,
+    "item.published": _published,
+    "item.held": _ended,
+    "item.rejected": _ended,
+    "item.failed": _ended,
+    "item.requeued": _requeued,
+    "item.interrupted": _interrupted,
+    "item.cancel_asked": _cancel_asked,
+    "item.named": _named,
+    "item.unnamed": _unnamed,
+    "item.speakers": _speakers,
+    "item.marked": _marked,
+    "item.unmarked": _unmarked,
+    "item.approved": _approved,
+    "original.viewed": _viewed,
+    "original.deleted": _original_deleted,
+    "incident.closed": _incident_closed,
+    "spot.drawn": _spot_drawn,
+    "spot.marked": _spot_marked,
+    "upload.finished": _uploaded,
+    "item.recalled": _recalled,
+    "item.redone": _recalled,
+    "item.removed": _removed,
+    "recall.due": _due,
+    "publication.noted": _noted,
+    "publication.done": _taken_down,
+}

@@ -11,34 +11,53 @@ _ROLES = {"communicator": "communicatie", "officer": "privacyfunctionaris", "adm
 
 def _loaded(b: Body, say: Say, language: str) -> Iterator[str]:
     counts = ", ".join(f"{n} {part(k, language)}" for k, n in b["diff"]["counts"].items() if n)
-    yield say(f"register version {b['version']}: {b['rows']} rows; {counts or 'no change'}",
-              f"registerversie {b['version']}: {b['rows']} rijen; {counts or 'geen verandering'}")  # fmt: skip
-    yield from (say(f"row {p['row']}, {p['column']}: expected {p['expected']}",
-                    f"rij {p['row']}, {p['column']}: deze waarde is niet te lezen") for p in b["problems"])  # fmt: skip
+    yield say(
+        f"register version {b['version']}: {b['rows']} rows; {counts or 'no change'}",
+        f"registerversie {b['version']}: {b['rows']} rijen; {counts or 'geen verandering'}",
+    )
+    yield from (
+        say(
+            f"row {p['row']}, {p['column']}: expected {p['expected']}",
+            f"rij {p['row']}, {p['column']}: deze waarde is niet te lezen",
+        )
+        for p in b["problems"]
+    )
 
 
 def _enrolled(b: Body, say: Say, language: str) -> Iterator[str]:
     if "enrolled" not in b:
-        yield say(f"templates of register version {b['version']}: {b['kept']} people keep theirs",
-                  f"sjablonen van registerversie {b['version']}: {b['kept']} personen houden het hunne")  # fmt: skip
+        yield say(
+            f"templates of register version {b['version']}: {b['kept']} people keep theirs",
+            f"sjablonen van registerversie {b['version']}: {b['kept']} personen houden het hunne",
+        )
         return
     n = len(b["enrolled"])
-    yield say(f"register version {b['version']}: {n} people have a template",
-              f"registerversie {b['version']}: {n} personen hebben een sjabloon")  # fmt: skip
-    yield from (say(f"{p} has none", f"{p} heeft er geen") + f": {part(w, language)}"
-                for p, w in b["not_enrolled"].items())  # fmt: skip
-    yield from (say(f"portrait of {r['person']} refused: {r['why']}", f"portret van {r['person']} geweigerd")
-                for r in b["portraits_refused"])  # fmt: skip
-    yield from (say(f"{a['first']} and {a['second']} look alike", f"{a['first']} en {a['second']} lijken op elkaar")
-                + f" (score {a['score']:.2f})" for a in b.get("alike", ()))  # fmt: skip
+    yield say(
+        f"register version {b['version']}: {n} people have a template",
+        f"registerversie {b['version']}: {n} personen hebben een sjabloon",
+    )
+    yield from (
+        say(f"{p} has none", f"{p} heeft er geen") + f": {part(w, language)}" for p, w in b["not_enrolled"].items()
+    )
+    yield from (
+        say(f"portrait of {r['person']} refused: {r['why']}", f"portret van {r['person']} geweigerd")
+        for r in b["portraits_refused"]
+    )
+    yield from (
+        say(f"{a['first']} and {a['second']} look alike", f"{a['first']} en {a['second']} lijken op elkaar")
+        + f" (score {a['score']:.2f})"
+        for a in b.get("alike", ())
+    )
     if b.get("problem"):
         yield say(f"nobody could be enrolled: {b['problem']}", "niemand kon worden opgenomen")
 
 
 def _templates_deleted(b: Body, say: Say, _: str) -> Iterator[str]:
     people = ", ".join(b["people"])
-    yield say(f"{b['deleted']} templates deleted of {people}: consent, person or portrait has ended",
-              f"{b['deleted']} sjablonen gewist van {people}: toestemming, persoon of portret is vervallen")
+    yield say(
+        f"{b['deleted']} templates deleted of {people}: consent, person or portrait has ended",
+        f"{b['deleted']} sjablonen gewist van {people}: toestemming, persoon of portret is vervallen",
+    )
 
 
 def _calibrated(b: Body, say: Say, _: str) -> Iterator[str]:
@@ -52,8 +71,11 @@ def _calibrated(b: Body, say: Say, _: str) -> Iterator[str]:
         f"geijkt op {b['people']} personen: {wrong} van {strangers} vreemden benoemd, {rate} keer ten onrechte "
         f"zichtbaar per 1.000 foto's ({low} tot {high}), {right} van {guests} gasten benoemd",
     )
-    yield from (say(f"{p['first']} and {p['second']} come close", f"{p['first']} en {p['second']} lijken op elkaar")
-                + f" (score {p['score']:.2f})" for p in b["pairs"])  # fmt: skip
+    yield from (
+        say(f"{p['first']} and {p['second']} come close", f"{p['first']} en {p['second']} lijken op elkaar")
+        + f" (score {p['score']:.2f})"
+        for p in b["pairs"]
+    )
 
 
 def _account(english: str, dutch: str) -> Callable[[Body, Say, str], Iterator[str]]:
@@ -74,14 +96,18 @@ def _signed_in(b: Body, say: Say, _: str) -> Iterator[str]:
 def _blocked(b: Body, say: Say, __: str) -> Iterator[str]:
     what, _, which = b["key"].partition(":")
     dutch = {"name": "naam", "address": "adres"}.get(what, what)
-    yield say(f"{b['failures']} failed sign-ins of {what} {which}: it waits {b['wait_seconds']} seconds",
-              f"{b['failures']} mislukte aanmeldingen van {dutch} {which}: wacht {b['wait_seconds']} seconden")
+    yield say(
+        f"{b['failures']} failed sign-ins of {what} {which}: it waits {b['wait_seconds']} seconds",
+        f"{b['failures']} mislukte aanmeldingen van {dutch} {which}: wacht {b['wait_seconds']} seconden",
+    )
 
 
 def _erased(b: Body, say: Say, language: str) -> Iterator[str]:
     rows = ", ".join(f"{n} {part(what, language)}" for what, n in b["rows"].items() if n)
-    yield say(f"{b['person']} was erased: {rows or 'nothing was left'}; {b['files']} files deleted",
-              f"{b['person']} is gewist: {rows or 'er was niets meer'}; {b['files']} bestanden weggehaald")  # fmt: skip
+    yield say(
+        f"{b['person']} was erased: {rows or 'nothing was left'}; {b['files']} files deleted",
+        f"{b['person']} is gewist: {rows or 'er was niets meer'}; {b['files']} bestanden weggehaald",
+    )
 
 
 def _exported(b: Body, say: Say, _: str) -> Iterator[str]:
@@ -93,8 +119,10 @@ def _exported(b: Body, say: Say, _: str) -> Iterator[str]:
 
 def _register_held(b: Body, say: Say, language: str) -> Iterator[str]:
     count = len(b.get("waiting", {}))
-    yield say(f"changes of {count} people wait for a confirmation (`beeldwacht register sync --confirm NAME`)",
-              f"wijzigingen van {count} personen wachten op een bevestiging")  # fmt: skip
+    yield say(
+        f"changes of {count} people wait for a confirmation (`beeldwacht register sync --confirm NAME`)",
+        f"wijzigingen van {count} personen wachten op een bevestiging",
+    )
     if language != "nl":
         yield from b.get("stopped", [])
     elif b.get("stopped"):
@@ -103,8 +131,10 @@ def _register_held(b: Body, say: Say, language: str) -> Iterator[str]:
 
 
 def _register_refused(b: Body, say: Say, _: str) -> Iterator[str]:
-    yield say(f"the register was not taken over; the one before stays in force: {b['why']}",
-              "het register is niet overgenomen; het vorige blijft gelden")  # fmt: skip
+    yield say(
+        f"the register was not taken over; the one before stays in force: {b['why']}",
+        "het register is niet overgenomen; het vorige blijft gelden",
+    )
 
 
 def _notices_taken(b: Body, say: Say, _: str) -> Iterator[str]:
@@ -112,15 +142,21 @@ def _notices_taken(b: Body, say: Say, _: str) -> Iterator[str]:
 
 
 PEOPLE: Lines = {
-    "register.loaded": _loaded, "register.enrolled": _enrolled, "register.held": _register_held,
-    "register.refused": _register_refused, "register.notices_taken": _notices_taken,
-    "templates.deleted": _templates_deleted, "matching.calibrated": _calibrated,
+    "register.loaded": _loaded,
+    "register.enrolled": _enrolled,
+    "register.held": _register_held,
+    "register.refused": _register_refused,
+    "register.notices_taken": _notices_taken,
+    "templates.deleted": _templates_deleted,
+    "matching.calibrated": _calibrated,
     "account.added": _account("account {} was made", "account {} is gemaakt"),
     "account.invited": _account("a one-time code for {} was made", "een eenmalige code voor {} is gemaakt"),
     "account.password": _account("{} has a new password", "{} heeft een nieuw wachtwoord"),
     "account.roles": _account("the roles of {} changed", "de rollen van {} zijn gewijzigd"),
     "account.locked": _account("account {} was locked", "account {} is geblokkeerd"),
     "account.unlocked": _account("account {} was unlocked", "account {} is weer open"),
-    "account.signed_in": _signed_in, "account.blocked": _blocked, "person.erased": _erased,
+    "account.signed_in": _signed_in,
+    "account.blocked": _blocked,
+    "person.erased": _erased,
     "person.exported": _exported,
-}  # fmt: skip
+}

@@ -36,18 +36,30 @@ class Difference:
 
 
 def inputs(
-    register: Register, medium: Medium, by_hand: Sequence[Annotation], before: Mapping[str, Sequence[tuple[Box, str]]] | None,
+    register: Register,
+    medium: Medium,
+    by_hand: Sequence[Annotation],
+    before: Mapping[str, Sequence[tuple[Box, str]]] | None,
     people: Iterable[str],
-) -> JsonObject:  # fmt: skip
+) -> JsonObject:
     """What a decision rests on besides its figures, for its entry in the log: ids, boxes and hashes, never a name."""
     return {
-        "medium": str(medium), "rules": verdict_rules.RULES, "register_rules": asdict(register.rules),
+        "medium": str(medium),
+        "rules": verdict_rules.RULES,
+        "register_rules": asdict(register.rules),
         "grounds": {p: grounds(register, p) for p in sorted(set(people))},
-        "by_hand": [{"kind": str(m.kind), "box": asdict(m.box) if m.box else None, "person": m.person_id,
-                     "reasons": list(m.reasons), "span": [m.span.start, m.span.end] if m.span else None}
-                    for m in by_hand],
+        "by_hand": [
+            {
+                "kind": str(m.kind),
+                "box": asdict(m.box) if m.box else None,
+                "person": m.person_id,
+                "reasons": list(m.reasons),
+                "span": [m.span.start, m.span.end] if m.span else None,
+            }
+            for m in by_hand
+        ],
         "before": None if before is None else {c: [[asdict(b), p] for b, p in own] for c, own in before.items()},
-    }  # fmt: skip
+    }
 
 
 def heard(sound: Mapping[str, SoundPlan]) -> set[str]:
@@ -81,9 +93,21 @@ def replay(body: Mapping[str, Any], register: Register) -> list[Difference]:
         elif grounds(register, person) != known:
             found.append(Difference(f"register, {person}", "as it was", "altered since, in the same version"))
     on = date.fromisoformat(body["on"])
-    by_hand = [Annotation(0, 0, AnnotationKind(m["kind"]), Box(**m["box"]) if m["box"] else None, m["person"],
-                    tuple(m["reasons"]), "", "", "", Stretch(*m["span"]) if m["span"] else None)
-               for m in basis["by_hand"]]  # fmt: skip
+    by_hand = [
+        Annotation(
+            0,
+            0,
+            AnnotationKind(m["kind"]),
+            Box(**m["box"]) if m["box"] else None,
+            m["person"],
+            tuple(m["reasons"]),
+            "",
+            "",
+            "",
+            Stretch(*m["span"]) if m["span"] else None,
+        )
+        for m in basis["by_hand"]
+    ]
     for channel, rows in body["verdicts"].items():
         faces = [Face(r["face"], Detection(Box(*r["box"]), 1.0, None, ())) for r in rows]
         verdicts = verdict_rules.judge([sighting(r, {}) for r in rows], register, event, channel, medium, on, not film)
@@ -108,7 +132,9 @@ def _event(facts: Mapping[str, Any]) -> Event:
     return Event(**{"name": "", **facts, "date": day, "groups": tuple(facts["groups"])})
 
 
-def _holds(body: Mapping[str, Any], event: Event, register: Register, by_hand: Sequence[Annotation]) -> list[Difference]:
+def _holds(
+    body: Mapping[str, Any], event: Event, register: Register, by_hand: Sequence[Annotation]
+) -> list[Difference]:
     lifted = manual_marks.lifted(by_hand)
     now = {str(r) for r in verdict_rules.hold_reasons(event, register) if r not in lifted}
     was = {r for r in body["held"] if r in set(HoldReason) - {HoldReason.SPEAKERS_UNKNOWN}}

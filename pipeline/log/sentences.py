@@ -37,9 +37,11 @@ def verdict_line(verdict: Mapping[str, Any], channel: str, language: str) -> str
         where = f"{clock(times[0])} - {clock(times[1])}, {where}"
     line = f"{channel}: {say['face']} {verdict['face']} ({where}) {say['SHOWN' if verdict['shown'] else 'covered']}: "
     line += explain(
-        Reason(verdict["reason"]), language,
-        register_version=verdict.get("register_version"), consent_row=verdict.get("consent_row"),
-    )  # fmt: skip
+        Reason(verdict["reason"]),
+        language,
+        register_version=verdict.get("register_version"),
+        consent_row=verdict.get("consent_row"),
+    )
     line += f" [{verdict['article']}]" if verdict.get("article") else ""
     if person := verdict.get("person") or verdict.get("candidate"):
         known = say["is" if verdict.get("person") else "closest"]
@@ -86,15 +88,22 @@ def _decided(body: dict[str, Any], language: str) -> Iterator[str]:
         frames = f"{body['film']['frames']} {'beelden' if dutch else 'frames'}"
         what += f", {clock(body['film']['seconds'])}, {frames}"
     if dutch:
-        yield (f"besloten op {body['on']} met registerversie {body['register_version']}: {what}, "
-               f"{body['faces']} gezichten; {summary}")  # fmt: skip
+        yield (
+            f"besloten op {body['on']} met registerversie {body['register_version']}: {what}, "
+            f"{body['faces']} gezichten; {summary}"
+        )
     else:
-        yield (f"decided on {body['on']} by register version {body['register_version']}: {what}, "
-               f"{body['faces']} faces; {summary}")  # fmt: skip
+        yield (
+            f"decided on {body['on']} by register version {body['register_version']}: {what}, "
+            f"{body['faces']} faces; {summary}"
+        )
     yield from (f"{'opmerking' if dutch else 'note'}: {note_text(note, language)}" for note in body["notes"])
     if named := ", ".join(body.get("names_in_path", ())):
-        yield (f"gepubliceerd onder een neutrale naam: in de eigen naam staat een naam van {named}" if dutch
-               else f"published under a neutral name: its own holds a name of {named}")  # fmt: skip
+        yield (
+            f"gepubliceerd onder een neutrale naam: in de eigen naam staat een naam van {named}"
+            if dutch
+            else f"published under a neutral name: its own holds a name of {named}"
+        )
     for channel, verdicts in body["verdicts"].items():
         yield from (verdict_line(v, channel, language) for v in verdicts)
     yield from (sound_line(plan, channel, language) for channel, plan in body.get("sound", {}).items())

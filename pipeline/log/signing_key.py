@@ -77,8 +77,9 @@ class HeadKey:
         """
         known = {key_id(k): _public(k) for k in self.source.read() if k is not None}
         if not known:
-            raise BeeldwachtError(f"{self.source.place}: the key of the log is not there: no head can be checked.",
-                                  _BACK)  # fmt: skip
+            raise BeeldwachtError(
+                f"{self.source.place}: the key of the log is not there: no head can be checked.", _BACK
+            )
         for head in reversed(heads):
             if head.kind == EXCHANGED and head.following_id in known and public_id(head.public) == head.key:
                 known.setdefault(head.key, head.public)

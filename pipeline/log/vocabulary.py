@@ -127,8 +127,11 @@ def reason_text(code: str, language: str = "en") -> str:
     if code.startswith("check_failed:"):
         name = code.partition(":")[2]
         said = CHECKS.get(name, (name.replace("_", " "),) * 2)[language == "nl"]
-        return f"de controle van het resultaat is mislukt ({said})" if language == "nl" else (
-            f"the check of the result failed ({said})")  # fmt: skip
+        return (
+            f"de controle van het resultaat is mislukt ({said})"
+            if language == "nl"
+            else (f"the check of the result failed ({said})")
+        )
     try:
         return explain(HoldReason(code), language)
     except ValueError:
@@ -155,18 +158,29 @@ def note_text(note: str, language: str) -> str:
 
 
 _PARTS: Mapping[str, Two] = {
-    "granted": ("granted", "vaker ja"), "withdrawn": ("withdrawn", "vaker nee"),
-    "changed_consents": ("changed consents", "gewijzigde toestemmingen"), "added": ("added", "erbij"),
-    "removed": ("removed", "eraf"), "changed": ("changed", "gewijzigd"),
-    "people_added": ("people added", "mensen erbij"), "people_removed": ("people removed", "mensen eraf"),
-    "people_changed": ("people changed", "mensen gewijzigd"), "grants": ("grants", "vaker ja"),
-    "withdrawals": ("withdrawals", "vaker nee"), "people": ("people", "personen"),
-    "consents": ("consents", "toestemmingen"), "guardians": ("guardians", "gezagsrelaties"),
-    "templates": ("templates", "sjablonen"), "lookalikes": ("look-alikes", "dubbelgangers"),
+    "granted": ("granted", "vaker ja"),
+    "withdrawn": ("withdrawn", "vaker nee"),
+    "changed_consents": ("changed consents", "gewijzigde toestemmingen"),
+    "added": ("added", "erbij"),
+    "removed": ("removed", "eraf"),
+    "changed": ("changed", "gewijzigd"),
+    "people_added": ("people added", "mensen erbij"),
+    "people_removed": ("people removed", "mensen eraf"),
+    "people_changed": ("people changed", "mensen gewijzigd"),
+    "grants": ("grants", "vaker ja"),
+    "withdrawals": ("withdrawals", "vaker nee"),
+    "people": ("people", "personen"),
+    "consents": ("consents", "toestemmingen"),
+    "guardians": ("guardians", "gezagsrelaties"),
+    "templates": ("templates", "sjablonen"),
+    "lookalikes": ("look-alikes", "dubbelgangers"),
     "file_names": ("names of files", "bestandsnamen"),
-    "names_by_hand": ("names by hand", "namen met de hand"), "speakers": ("speakers", "sprekers"),
-    "heard": ("answers about sound", "antwoorden over geluid"), "marks": ("marks", "handelingen met de hand"),
-    "places": ("places", "plaatsen"), "log_people": ("ways into the log", "ingangen in het logboek"),
+    "names_by_hand": ("names by hand", "namen met de hand"),
+    "speakers": ("speakers", "sprekers"),
+    "heard": ("answers about sound", "antwoorden over geluid"),
+    "marks": ("marks", "handelingen met de hand"),
+    "places": ("places", "plaatsen"),
+    "log_people": ("ways into the log", "ingangen in het logboek"),
     "verdicts": ("verdicts", "beslissingen"),
     "brake": ("stopped by a brake", "tegengehouden door een rem"),
     "row_unclear": ("the row is not clear", "de rij is niet duidelijk"),
@@ -177,11 +191,14 @@ _PARTS: Mapping[str, Two] = {
     "no_usable_portrait": ("no portrait can be used", "geen bruikbaar portret"),
     "portrait_too_old": ("the portrait is too old", "het portret is te oud"),
     "no_key": ("the key is not there", "de sleutel is er niet"),
-    "no_face": ("no face", "geen gezicht"), "several_faces": ("several faces", "meer gezichten"),
-    "too_small": ("the face is too small", "het gezicht is te klein"), "blurred": ("blurred", "onscherp"),
-    "turned_away": ("turned away", "afgewend"), "tilted": ("tilted", "scheef"),
+    "no_face": ("no face", "geen gezicht"),
+    "several_faces": ("several faces", "meer gezichten"),
+    "too_small": ("the face is too small", "het gezicht is te klein"),
+    "blurred": ("blurred", "onscherp"),
+    "turned_away": ("turned away", "afgewend"),
+    "tilted": ("tilted", "scheef"),
     "not_described": ("could not be described", "kon niet worden beschreven"),
-}  # fmt: skip
+}
 
 
 def part(code: str, language: str) -> str:

@@ -61,13 +61,35 @@ def what_if(
             after = judge([sighting(v, shift or {}) for v in rows], then, item.event, channel, item.medium, on, once)
             for b, a in zip(before, after, strict=True):
                 if (b.shown, b.reason) != (a.shown, a.reason):
-                    found.append(Change(item.item_id, item.state, channel, b.face, a.person_id or b.person_id,
-                                        str(b.reason), str(a.reason), b.shown, a.shown))  # fmt: skip
+                    found.append(
+                        Change(
+                            item.item_id,
+                            item.state,
+                            channel,
+                            b.face,
+                            a.person_id or b.person_id,
+                            str(b.reason),
+                            str(a.reason),
+                            b.shown,
+                            a.shown,
+                        )
+                    )
         held_before, held_after = hold_reasons(item.event, now), hold_reasons(item.event, then)
         for reason in sorted(set(held_before) ^ set(held_after)):
             waits = reason in held_after
-            found.append(Change(item.item_id, item.state, "", -1, None, "-" if waits else str(reason),
-                                str(reason) if waits else "-", waits, not waits))  # fmt: skip
+            found.append(
+                Change(
+                    item.item_id,
+                    item.state,
+                    "",
+                    -1,
+                    None,
+                    "-" if waits else str(reason),
+                    str(reason) if waits else "-",
+                    waits,
+                    not waits,
+                )
+            )
     return found
 
 
@@ -76,10 +98,19 @@ def sighting(v: Mapping[str, Any], shift: Mapping[str, float]) -> MatchResult:
     reason: Reason | None = Reason(v["reason"])
     person = v.get("person")
     seen = MatchResult(
-        int(v["face"]), person, None if person else reason, v.get("candidate"), v.get("score"), v.get("runner_up"),
-        v.get("threshold"), v.get("margin"), v.get("false_match_rate"), v.get("band", ""),
-        v.get("engine_scores", {}), str(v.get("named_by", "")),
-    )  # fmt: skip
+        int(v["face"]),
+        person,
+        None if person else reason,
+        v.get("candidate"),
+        v.get("score"),
+        v.get("runner_up"),
+        v.get("threshold"),
+        v.get("margin"),
+        v.get("false_match_rate"),
+        v.get("band", ""),
+        v.get("engine_scores", {}),
+        str(v.get("named_by", "")),
+    )
     move, score = shift.get(seen.band, 0.0), seen.score
     if not move or seen.named_by or seen.threshold is None or score is None:
         return seen

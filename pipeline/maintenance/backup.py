@@ -8,7 +8,8 @@
     register/            portraits and forms, when they are kept here
 
 Restoring gives nothing back that was taken away since: people who were erased, files that were recalled and originals
-that were deleted are listed apart from the database (pipeline.log.removals), and are taken away before anything is visible.
+that were deleted are listed apart from the database (pipeline.log.removals), and are taken away before anything is
+visible.
 """
 
 from __future__ import annotations
@@ -97,9 +98,12 @@ def _collect(application: App, config_file: Path, partial: Path, now: datetime, 
             if path.exists():
                 files[f"log/{path.name}"] = copy(path, partial / "log" / path.name)
     facts: JsonObject = {
-        "format": _FORMAT, "at": now.isoformat(timespec="seconds"), "school": settings.school,
-        "entries": application.store.journal.last_seq(), "files": files,
-    }  # fmt: skip
+        "format": _FORMAT,
+        "at": now.isoformat(timespec="seconds"),
+        "school": settings.school,
+        "entries": application.store.journal.last_seq(),
+        "files": files,
+    }
     _write(partial / MANIFEST, json.dumps(facts, indent=1))
     for folder in {p.parent for p in partial.rglob("*")}:
         sync_folder(folder)
@@ -117,8 +121,10 @@ def read(backup: Path) -> JsonObject:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as e:
         raise BackupError(f"{backup}: is not a whole backup ({e}).", "Take another one.") from e
     if bad:
-        raise BackupError(f"{backup}: damaged: {', '.join(bad[:5])}{' ...' if len(bad) > 5 else ''}.",
-                          "Take another one, or another copy of it.")  # fmt: skip
+        raise BackupError(
+            f"{backup}: damaged: {', '.join(bad[:5])}{' ...' if len(bad) > 5 else ''}.",
+            "Take another one, or another copy of it.",
+        )
     return facts
 
 
@@ -160,8 +166,11 @@ def take_away_again(application: App, listed: list[Removal], now: datetime, acto
         if any(r.sha256 in hashes for r in store.items.renditions(item.id) if r.state is State.PUBLISHED):
             recalled += store.recall.begin(now, actor, item.id, "", "recalled after the backup was made", replace=False)
     carry_out(vault, store, now, actor)
-    erased = [p for p in dict.fromkeys(r.person for r in listed if r.kind == "person")
-              if erase_again(p, application.context, application.register_folder(), actor)]  # fmt: skip
+    erased = [
+        p
+        for p in dict.fromkeys(r.person for r in listed if r.kind == "person")
+        if erase_again(p, application.context, application.register_folder(), actor)
+    ]
     originals = 0
     for sha256 in {s for r in listed if r.kind == "original" for s in r.sha256}:
         known = store.retention.by_sha256(sha256)
@@ -173,9 +182,14 @@ def take_away_again(application: App, listed: list[Removal], now: datetime, acto
 
 
 def finish(
-    application: App, facts: JsonObject, heads: Sequence[Head], listed: list[Removal], laid: tuple[int, int],
-    now: datetime, actor: str,
-) -> Restored:  # fmt: skip
+    application: App,
+    facts: JsonObject,
+    heads: Sequence[Head],
+    listed: list[Removal],
+    laid: tuple[int, int],
+    now: datetime,
+    actor: str,
+) -> Restored:
     """Bring the database of a backup in line with what happened since, and sign that the log was set back."""
     store, vault = application.store, application.vault
     newest = store.journal.newest()
@@ -184,24 +198,44 @@ def finish(
             application.heads.restored(newest.seq, newest.hash, heads)
     store.items.recover(now, living=())
     erased, recalled, originals = take_away_again(application, listed, now, actor)
-    missing = [f"the original of item {i.id}" for i in store.items.all()
-               if not store.retention.deleted(i.id) and not vault.originals.present(i.sha256)]  # fmt: skip
+    missing = [
+        f"the original of item {i.id}"
+        for i in store.items.all()
+        if not store.retention.deleted(i.id) and not vault.originals.present(i.sha256)
+    ]
     for item in store.items.all(state=State.PUBLISHED):
-        missing += [f"{r.channel}/{r.path}" for r in store.items.renditions(item.id)
-                    if r.state is State.PUBLISHED and not (vault.publish / r.channel / r.path).is_file()]  # fmt: skip
+        missing += [
+            f"{r.channel}/{r.path}"
+            for r in store.items.renditions(item.id)
+            if r.state is State.PUBLISHED and not (vault.publish / r.channel / r.path).is_file()
+        ]
     for item in store.items.all():
         if item.state in {State.REJECTED, State.FAILED} and vault.originals.present(item.sha256):
             place = "/".join(filter(None, (item.event.name, item.folder, item.name)))
             vault.aside.copy(item.sha256, place, f"Put back here by a restore: {', '.join(item.reasons)}")
-    body: JsonObject = {"made_at": facts["at"], "erased_again": len(erased), "recalled_again": recalled,
-                        "originals_deleted_again": originals, "missing": len(missing)}  # fmt: skip
+    body: JsonObject = {
+        "made_at": facts["at"],
+        "erased_again": len(erased),
+        "recalled_again": recalled,
+        "originals_deleted_again": originals,
+        "missing": len(missing),
+    }
     store.journal.note(now, "service.restored", actor, body)
     store.items.beat(now, RESTORED, {"made_at": facts["at"]})
     count, size = laid
     published = sum(1 for n in facts["files"] if n.startswith("publish/"))
     came = sum(1 for p in _below(vault.publish))
-    return Restored(facts["at"], newest.seq if newest else 0, count, size, published - came, tuple(erased), recalled,
-                    originals, tuple(missing))  # fmt: skip
+    return Restored(
+        facts["at"],
+        newest.seq if newest else 0,
+        count,
+        size,
+        published - came,
+        tuple(erased),
+        recalled,
+        originals,
+        tuple(missing),
+    )
 
 
 def _inside(name: str) -> bool:

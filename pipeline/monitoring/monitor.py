@@ -39,11 +39,16 @@ def gather(store: Store, settings: Settings, now: datetime) -> Facts:
     verified, patrolled = store.items.heartbeat(VERIFIED), store.items.heartbeat(PATROLLED)
     late = now - timedelta(hours=settings.alarms.held_hours)
     return Facts(
-        now, store.metrics.queues(), store.metrics.since(State.HELD, late),
-        last_beat(store), _register(store, settings), tuple(_disks(settings)),
+        now,
+        store.metrics.queues(),
+        store.metrics.since(State.HELD, late),
+        last_beat(store),
+        _register(store, settings),
+        tuple(_disks(settings)),
         LogFacts(store.journal.last_seq(), verified[0] if verified else None, verified[1]["flaws"] if verified else 0),
-        store.metrics.seconds(), patrolled[1]["files"] if patrolled else 0,
-    )  # fmt: skip
+        store.metrics.seconds(),
+        patrolled[1]["files"] if patrolled else 0,
+    )
 
 
 def last_beat(store: Store) -> Beat | None:
@@ -52,15 +57,26 @@ def last_beat(store: Store) -> Beat | None:
     if beat is None:
         return None
     said = beat[1]  # of an earlier version, when that was stopped hard: it knew less
-    return Beat(beat[0], int(said["waiting"]), bool(said["events"]), bool(said["problem"]),
-                bool(said.get("unfit")), int(said.get("broken_off", 0)))  # fmt: skip
+    return Beat(
+        beat[0],
+        int(said["waiting"]),
+        bool(said["events"]),
+        bool(said["problem"]),
+        bool(said.get("unfit")),
+        int(said.get("broken_off", 0)),
+    )
 
 
 def limits(settings: Settings) -> Limits:
     """From when on the configuration wants a person to be told."""
     a = settings.alarms
-    return Limits(timedelta(minutes=a.silent_minutes), timedelta(hours=a.queue_hours),
-                  timedelta(hours=a.register_hours), timedelta(days=a.register_days), a.disk_mib << 20)  # fmt: skip
+    return Limits(
+        timedelta(minutes=a.silent_minutes),
+        timedelta(hours=a.queue_hours),
+        timedelta(hours=a.register_hours),
+        timedelta(days=a.register_days),
+        a.disk_mib << 20,
+    )
 
 
 def _register(store: Store, settings: Settings) -> RegisterFacts:
@@ -69,11 +85,13 @@ def _register(store: Store, settings: Settings) -> RegisterFacts:
     said: JsonObject = reading[1] if reading else {}
     read = said.get("read_at")
     return RegisterFacts(
-        version[0].version if version else 0, datetime.fromisoformat(version[0].loaded_at) if version else None,
-        bool(settings.register.source), datetime.fromisoformat(read) if read else None,
+        version[0].version if version else 0,
+        datetime.fromisoformat(version[0].loaded_at) if version else None,
+        bool(settings.register.source),
+        datetime.fromisoformat(read) if read else None,
         bool(settings.register.source) and said.get("kind") == "register.refused",
         len(said.get("facts", {}).get("waiting", {})) if settings.register.source else 0,
-    )  # fmt: skip
+    )
 
 
 def _disks(settings: Settings) -> Iterator[Disk]:

@@ -79,13 +79,28 @@ class Webhook:
     def deliver(self, notices: Sequence[Notice], now: datetime) -> None:
         """See `Place`. Anything but a 2xx is a failure, a redirection too: it would carry the token elsewhere."""
         body: JsonObject = {
-            "text": text(notices, self._school, self._language), "school": self._school, "at": now.isoformat(),
-            "alarms": [{"alarm": n.alarm, "state": n.state, "since": n.since.isoformat(), "count": n.count,
-                        "items": list(n.items)} for n in notices],
-        }  # fmt: skip
+            "text": text(notices, self._school, self._language),
+            "school": self._school,
+            "at": now.isoformat(),
+            "alarms": [
+                {
+                    "alarm": n.alarm,
+                    "state": n.state,
+                    "since": n.since.isoformat(),
+                    "count": n.count,
+                    "items": list(n.items),
+                }
+                for n in notices
+            ],
+        }
         try:
-            answer = httpx.post(self._address, content=json.dumps(body), timeout=_SECONDS, follow_redirects=False,
-                                headers={"content-type": "application/json", **self._headers})  # fmt: skip
+            answer = httpx.post(
+                self._address,
+                content=json.dumps(body),
+                timeout=_SECONDS,
+                follow_redirects=False,
+                headers={"content-type": "application/json", **self._headers},
+            )
         except (httpx.HTTPError, ssl.SSLError, OSError) as e:
             raise NotDelivered(f"The webhook did not answer ({type(e).__name__}).", "Check [alarms] webhook.") from e
         if not answer.is_success:
@@ -116,8 +131,9 @@ class Mail:
                 if s.smtp_user:
                     server.login(s.smtp_user, self._password)
                 if refused := server.send_message(message):
-                    raise NotDelivered(f"The mail server refused {len(refused)} of the recipients.",
-                                       "Check [alarms] mail_to.")  # fmt: skip
+                    raise NotDelivered(
+                        f"The mail server refused {len(refused)} of the recipients.", "Check [alarms] mail_to."
+                    )
         except (smtplib.SMTPException, ssl.SSLError, OSError) as e:
             raise NotDelivered(f"The mail was not taken ({type(e).__name__}).", "Check [alarms] smtp_*.") from e
 

@@ -109,8 +109,9 @@ def write_html(letter: AccessLetter, path: Path) -> None:
     page = (
         f'<!doctype html>\n<html lang="{letter.language}"><head><meta charset="utf-8">'
         f"<title>{escape(letter.say('title', school=letter.school))}</title><style>{style}</style></head>\n<body>\n"
-        + "\n".join(body) + "\n</body></html>\n"
-    )  # fmt: skip
+        + "\n".join(body)
+        + "\n</body></html>\n"
+    )
     path.write_text(page, encoding="utf-8")
 
 
@@ -181,10 +182,15 @@ def _consent(letter: AccessLetter, c: JsonObject) -> str:
 
 
 def _appearance(letter: AccessLetter, a: Appearance) -> str:
-    where = f"pictures/{letter.pictures[a.item_id]}" if a.item_id in letter.pictures else letter.say(
-        "no_copy", why=letter.failed.get(a.item_id, ""))  # fmt: skip
-    said = [f"{channel} {letter.say('shown' if shown else 'hidden')} ({explain(Reason(reason), letter.language)})"
-            for channel, (shown, reason) in a.channels.items()]  # fmt: skip
+    where = (
+        f"pictures/{letter.pictures[a.item_id]}"
+        if a.item_id in letter.pictures
+        else letter.say("no_copy", why=letter.failed.get(a.item_id, ""))
+    )
+    said = [
+        f"{channel} {letter.say('shown' if shown else 'hidden')} ({explain(Reason(reason), letter.language)})"
+        for channel, (shown, reason) in a.channels.items()
+    ]
     return f"item {a.item_id}, {where}: " + "; ".join(said)
 
 

@@ -135,7 +135,13 @@ def retry(context: Context, item_id: int, by: str, why: str, seen: int | None = 
 
 
 def say_speakers(
-    context: Context, item_id: int, people: Collection[str], by: str, why: str, redo: bool = False, seen: int | None = None
+    context: Context,
+    item_id: int,
+    people: Collection[str],
+    by: str,
+    why: str,
+    redo: bool = False,
+    seen: int | None = None,
 ) -> tuple[State, bool]:
     """Say who can be heard in a film or recording, all of them; nobody when there are none.
 
@@ -147,8 +153,12 @@ def say_speakers(
     if missing := sorted(set(people) - register.people.keys()):
         raise BeeldwachtError(f"{', '.join(missing)}: not in the register.", "Give ids of people who are.")
     state = store.hand_names.say_speakers(at, item_id, people, by, why, seen)
-    refusing = [p for p in sorted(people) for c in context.settings.channels
-                if not may_in(register, p, Medium.SOUND, c, at.date()).allowed]  # fmt: skip
+    refusing = [
+        p
+        for p in sorted(people)
+        for c in context.settings.channels
+        if not may_in(register, p, Medium.SOUND, c, at.date()).allowed
+    ]
     recalled = state is State.PUBLISHED and bool(refusing)
     if recalled and store.recall.begin(at, by, item_id, refusing[0], "somebody in it may not be heard"):
         carry_out(context.vault, store, at, by)
@@ -177,9 +187,16 @@ def reason(text: str) -> str:
 
 
 def _mark(
-    context: Context, item_id: int, kind: AnnotationKind, by: str, why: str, box: Box, person: str | None, seen: int | None,
+    context: Context,
+    item_id: int,
+    kind: AnnotationKind,
+    by: str,
+    why: str,
+    box: Box,
+    person: str | None,
+    seen: int | None,
     span: Stretch | None = None,
-) -> State:  # fmt: skip
+) -> State:
     now = context.clock()
     state = context.store.review.mark(now, by, item_id, kind, reason(why), box, person, seen, span)
     if state is not State.PUBLISHED:

@@ -20,15 +20,18 @@ from pipeline.processing.context import Context
 from pipeline.recognition.clusters import Unknown, clusters
 from pipeline.sandbox.client import MediaClient
 
-UNKNOWN = frozenset({Reason.UNKNOWN_PERSON, Reason.AMBIGUOUS, Reason.TOO_SMALL, Reason.NOT_COMPARED,
-                     Reason.TWICE_IN_PHOTO})  # fmt: skip
+UNKNOWN = frozenset(
+    {Reason.UNKNOWN_PERSON, Reason.AMBIGUOUS, Reason.TOO_SMALL, Reason.NOT_COMPARED, Reason.TWICE_IN_PHOTO}
+)
 DECIDED = frozenset({State.READY, State.PUBLISHED, State.HELD})
 _SIDE = 160
 
 Cluster = tuple[Unknown, ...]
 
 
-def gather(context: Context, media_client: MediaClient, event: str, progress: Callable[[int, int], None] = lambda *_: None) -> list[Cluster]:
+def gather(
+    context: Context, media_client: MediaClient, event: str, progress: Callable[[int, int], None] = lambda *_: None
+) -> list[Cluster]:
     """The faces in photos of an event that nobody is known for, in clusters, the largest first.
 
     Raises BeeldwachtError when matching is off (then nothing may describe faces) and ChildError when a child fails.
@@ -55,9 +58,7 @@ def gather(context: Context, media_client: MediaClient, event: str, progress: Ca
             if media_client.identify(original) is not Medium.PHOTO:
                 continue  # the people of a film are tracks, named with `item name`
             analysis = media_client.analyse(original, True)
-        found += [
-            Unknown(item.id, f) for f in analysis.faces if any(f.detection.box.iou(b) >= SAME_BOX for b in boxes)
-        ]
+        found += [Unknown(item.id, f) for f in analysis.faces if any(f.detection.box.iou(b) >= SAME_BOX for b in boxes)]
     return clusters(found, matching.rules.engines)
 
 
@@ -77,7 +78,9 @@ def name_cluster(
             continue
         try:
             number = _number(context, unknown)
-            actions.name_face(context, unknown.item, number, person, by, redo, "named with the same face in other photos")
+            actions.name_face(
+                context, unknown.item, number, person, by, redo, "named with the same face in other photos"
+            )
             named += 1
         except BeeldwachtError as e:
             refused.append(f"photo {unknown.item}: {e.message}")
@@ -106,8 +109,10 @@ def contact_sheet(context: Context, media_client: MediaClient, cluster: Cluster,
         with context.vault.opened(item.sha256) as original:
             jpeg = media_client.preview(original, _SIDE, box.clamp(1e9, 1e9)).jpeg
         picture = base64.b64encode(jpeg).decode("ascii")
-        figures.append(f'<figure><img alt="face {position}" src="data:image/jpeg;base64,{picture}"><figcaption>'
-                       f"{position}: {html.escape(item.name)}</figcaption></figure>")  # fmt: skip
+        figures.append(
+            f'<figure><img alt="face {position}" src="data:image/jpeg;base64,{picture}"><figcaption>'
+            f"{position}: {html.escape(item.name)}</figcaption></figure>"
+        )
     return (
         '<!doctype html><meta charset="utf-8"><meta name="referrer" content="no-referrer">'
         f"<title>{html.escape(title)}</title>"

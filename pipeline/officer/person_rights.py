@@ -110,7 +110,9 @@ def _remove(person_id: str, context: Context, folder: Path | None) -> tuple[tupl
     kept: list[str] = []
     found, _ = Evidence(folder).portraits(person_id)
     for portrait in found:
-        (gone if context.vault.erase(portrait.path, portrait.sha256) else kept).append(f"portrait {portrait.sha256[:16]}")
+        (gone if context.vault.erase(portrait.path, portrait.sha256) else kept).append(
+            f"portrait {portrait.sha256[:16]}"
+        )
     for form in context.store.rights.forms(person_id):
         if form.shared:
             kept.append(f"form {form.sha256[:16]}: another person's consent rests on it too")
@@ -151,7 +153,13 @@ def search(roots: Iterable[Path], patterns: Sequence[bytes]) -> tuple[dict[str, 
 
 
 def export(
-    person_id: str, to: Path, context: Context, media_client: MediaClient, folder: Path | None, language: str, actor: str
+    person_id: str,
+    to: Path,
+    context: Context,
+    media_client: MediaClient,
+    folder: Path | None,
+    language: str,
+    actor: str,
 ) -> JsonObject:
     """Write all that is held of a person into a new folder and a zip beside it, for the person to have.
 
@@ -176,10 +184,20 @@ def export(
     pictures, failed = _pictures(appearances, target / "pictures", media_client, context)
     person = store.register.current().people.get(person_id)
     letter = AccessLetter(
-        context.settings.school, language, now.date(), person_id, names[0], person,
-        store.rights.history(person_id), forms, appearances, pictures, failed, _templates(person_id, context),
+        context.settings.school,
+        language,
+        now.date(),
+        person_id,
+        names[0],
+        person,
+        store.rights.history(person_id),
+        forms,
+        appearances,
+        pictures,
+        failed,
+        _templates(person_id, context),
         _entries(person_id, context, language),
-    )  # fmt: skip
+    )
     write_html(letter, target / "letter.html")
     write_pdf(letter, target / "letter.pdf")
     archive = target.with_suffix(".zip")

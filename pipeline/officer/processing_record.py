@@ -79,8 +79,7 @@ def dpia(
         "Age bands": bands
         if m.enabled
         else {"none": "matching is off: every face is covered until staff say who it is"},
-        "Calibration on the school's own gallery": calibration
-        or {"none": "not measured yet: beeldwacht calibrate"},
+        "Calibration on the school's own gallery": calibration or {"none": "not measured yet: beeldwacht calibrate"},
         "Numbers": _plain(counts),
         "Periods": _periods(settings),
         "Measures": _measures(settings),

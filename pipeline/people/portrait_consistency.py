@@ -1,8 +1,8 @@
 """Whether the portraits of one person show one person, and who resembles somebody else. Pure: vectors in, figures out.
 
-Scores are the fused scores of `pipeline.recognition.matching`. Two portraits of one adult score 3.8 and more (300 pairs of Labeled
-Faces in the Wild), two different adults below 3.1 in 99 of 100 cases (19,600 pairs). Children are closer to each
-other, so a swap of two children is found less often; the report of look-alikes then names the pair.
+Scores are the fused scores of `pipeline.recognition.matching`. Two portraits of one adult score 3.8 and more (300
+pairs of Labeled Faces in the Wild), two different adults below 3.1 in 99 of 100 cases (19,600 pairs). Children are
+closer to each other, so a swap of two children is found less often; the report of look-alikes then names the pair.
 """
 
 from __future__ import annotations
@@ -118,10 +118,11 @@ def _score(one: Mapping[str, Vector], other: Mapping[str, Vector], engines: Mapp
     if any(engine not in one or engine not in other for engine in engines):
         return -math.inf
     total = sum(
-        scale.weight * (float(one[engine].astype(np.float64) @ other[engine].astype(np.float64)) - scale.mean)
+        scale.weight
+        * (float(one[engine].astype(np.float64) @ other[engine].astype(np.float64)) - scale.mean)
         / scale.deviation
         for engine, scale in engines.items()
-    )  # fmt: skip
+    )
     return total if math.isfinite(total) else -math.inf
 
 

@@ -62,6 +62,14 @@ def load_register(
     version = apply(store, loaded, settled, clock(), actor, confirmed_by)
     result = enroller.enrol(store.register.current(), loaded.portraits, progress)
     return Report(
-        version, loaded, settled.applied, result.enrolled, result.not_enrolled, result.portraits_refused, result.alike,
-        result.problem, enroller.due, settled,
-    )  # fmt: skip
+        version,
+        loaded,
+        settled.applied,
+        result.enrolled,
+        result.not_enrolled,
+        result.portraits_refused,
+        result.alike,
+        result.problem,
+        enroller.due,
+        settled,
+    )

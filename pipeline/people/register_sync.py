@@ -59,9 +59,7 @@ def plan(
             doubt = (
                 f"{loaded.file} was written {age:.0f} days ago (max_age_days is {max_age_days:g}): nobody is granted"
             )
-    return settle(
-        old, new, now.date(), unclear=loaded.unclear, brakes=brakes, doubt=doubt, confirmed=confirmed
-    )  # fmt: skip
+    return settle(old, new, now.date(), unclear=loaded.unclear, brakes=brakes, doubt=doubt, confirmed=confirmed)
 
 
 def apply(
@@ -71,12 +69,20 @@ def apply(
     body: JsonObject = {
         "diff": settled.applied.summary(),
         "problems": [{"row": p.row, "column": p.column, "expected": p.expected} for p in loaded.problems],
-        "remarks": list(loaded.remarks), **held_facts(settled),
-    }  # fmt: skip
+        "remarks": list(loaded.remarks),
+        **held_facts(settled),
+    }
     return store.register.replace(
-        now, actor, loaded.file, loaded.source_sha256, loaded.row_count, settled.register.people,
-        settled.register.consents.values(), body, confirmed_by,
-    )  # fmt: skip
+        now,
+        actor,
+        loaded.file,
+        loaded.source_sha256,
+        loaded.row_count,
+        settled.register.people,
+        settled.register.consents.values(),
+        body,
+        confirmed_by,
+    )
 
 
 def portraits_mark(version: int, loaded: LoadedRegister) -> str:
@@ -89,8 +95,11 @@ def held_facts(settled: Settled) -> JsonObject:
     """What waits, and which brakes stopped it, for the log."""
     if not settled.waiting and not settled.stopped:
         return {}
-    return {"waiting": {p: str(w) for p, w in settled.waiting.items()}, "waiting_counts": counts(settled.waiting),
-            "stopped": list(settled.stopped)}  # fmt: skip
+    return {
+        "waiting": {p: str(w) for p, w in settled.waiting.items()},
+        "waiting_counts": counts(settled.waiting),
+        "stopped": list(settled.stopped),
+    }
 
 
 def sync(

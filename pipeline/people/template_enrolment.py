@@ -97,7 +97,7 @@ class Enroller:
     ) -> None:
         self._store = store
         self._vault = vault
-        self._lab = media_client
+        self._media_client = media_client
         self._keys = keys
         self._weights = weights
         self._engines = engines
@@ -134,9 +134,10 @@ class Enroller:
         """
         self.prune(register)
         self.due = tuple(report_due(self._store, register, self._clock(), self._actor))
-        media_client, on = self._lab, self._clock().date()
+        media_client, on = self._media_client, self._clock().date()
         if media_client:
-            media_client.start()  # only now: a withdrawal counts, and its template goes, whatever is wrong with the engines
+            # Only now: a withdrawal counts, and its template goes, whatever is wrong with the engines.
+            media_client.start()
         plan = plan_enrolment(register, portraits if media_client else {}, on)
         aged = {p for p in plan.enrol if not young(_dated(register, p), self._settings.max_age_months, on)}
         wanted = {p: own for p, own in plan.enrol.items() if p not in aged} if media_client else {}
@@ -282,11 +283,13 @@ class Enroller:
     ) -> None:
         enrolled = sorted(p for p, own in keep.items() if own) if not problem else []
         body: JsonObject = {
-            "version": register.version, "matching": self._lab is not None, "enrolled": enrolled,
+            "version": register.version,
+            "matching": self._media_client is not None,
+            "enrolled": enrolled,
             "not_enrolled": {n.person_id: str(n.reason) for n in not_enrolled},
             "portraits_refused": [{"person": person, "why": why} for person, _, why in refused],
             "alike": [{"first": a.first, "second": a.second, "score": round(a.score, 2)} for a in alike],
-        }  # fmt: skip
+        }
         if problem:
             body["problem"] = problem
         named = {*enrolled, *(n.person_id for n in not_enrolled), *(p for a in alike for p in (a.first, a.second))}

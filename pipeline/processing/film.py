@@ -1,7 +1,8 @@
 """The story of one film: look, recognise, judge, plan, render, verify, record.
 
-Like pipeline.processing.item it orders the steps and decides nothing. What the first pass saw (boxes and landmarks, no pixels,
-no embeddings) is kept in work/ until the decision is recorded, so that a worker that was killed goes on from there.
+Like pipeline.processing.item it orders the steps and decides nothing. What the first pass saw (boxes and landmarks, no
+pixels, no embeddings) is kept in work/ until the decision is recorded, so that a worker that was killed goes on from
+there.
 """
 
 from __future__ import annotations
@@ -75,7 +76,9 @@ def decide_film(item: Item, original: Path, owner: str, media_client: MediaClien
     }
     before = context.store.recall.shown_before(item.id)
     if before is not None:
-        verdicts = {c: manual_marks.as_before(v, analysis.faces, before.get(c, ()), SAME_TRACK) for c, v in verdicts.items()}
+        verdicts = {
+            c: manual_marks.as_before(v, analysis.faces, before.get(c, ()), SAME_TRACK) for c, v in verdicts.items()
+        }
     by_hand, size = context.store.review.marks(item.id), (film.facts.width, film.facts.height)
     seconds = tuple(film_regions.seconds_of(t, float(film.facts.rate)) for t in look.tracks)
     verdicts = {c: film_manual_marks.reviewed(v, analysis.faces, seconds, by_hand, size) for c, v in verdicts.items()}
@@ -98,14 +101,29 @@ def decide_film(item: Item, original: Path, owner: str, media_client: MediaClien
 
         checks, drafts, hold = renditions(item, plans, make, context)
     facts = FilmDecision(
-        look.frames, str(film.facts.rate), film.facts.duration, seconds, sound, total(speech), _best_frames(look),
+        look.frames,
+        str(film.facts.rate),
+        film.facts.duration,
+        seconds,
+        sound,
+        total(speech),
+        _best_frames(look),
         film_timeline.board(film.facts, look, speech),
-    )  # fmt: skip
+    )
     decision = Decision(
-        register.version, on, analysis, verdicts, checks, drafts, hold, context.engines,
-        round(context.seconds() - started, 3), mark, facts,
+        register.version,
+        on,
+        analysis,
+        verdicts,
+        checks,
+        drafts,
+        hold,
+        context.engines,
+        round(context.seconds() - started, 3),
+        mark,
+        facts,
         replay.inputs(register, Medium.FILM, by_hand, before, people | replay.heard(sound)),
-    )  # fmt: skip
+    )
     return recorded(item, owner, decision, context)
 
 
@@ -217,10 +235,16 @@ def _produce(
         covers += film_manual_marks.covers(look, faces, by_hand, hidden, (facts.width, facts.height), rate)
         watched = film_regions.boundaries(look, rate)
         written = film.written(
-            look, covers, muted, style=str(context.settings.redaction.style), seed=seed,
-            target=str(context.vault.work_file(name)), embed=gallery.enabled, watched=list(watched),
+            look,
+            covers,
+            muted,
+            style=str(context.settings.redaction.style),
+            seed=seed,
+            target=str(context.vault.work_file(name)),
+            embed=gallery.enabled,
+            watched=list(watched),
             shown=_shown_boxes(visible, watched),
-        )  # fmt: skip
+        )
         found = [(frame, face.detection) for frame, face in written.found]
         extra, check = film_look_again(found, covers, visible)
         if check.passed or left == 1:

@@ -79,7 +79,9 @@ def process(item: Item, owner: str, media_client: MediaClient, context: Context)
     try:
         media_client.start()
         with context.vault.opened(item.sha256) as original:
-            decide = {Medium.FILM: decide_film, Medium.SOUND: decide_recording}.get(media_client.identify(original), _decide)
+            decide = {Medium.FILM: decide_film, Medium.SOUND: decide_recording}.get(
+                media_client.identify(original), _decide
+            )
             return decide(item, original, owner, media_client, context)
     except LeaseLost as e:
         return _give_back(item, owner, context, str(e), blame=False)
@@ -174,11 +176,15 @@ def _plans(
         shown = frozenset(v.face for v in own if v.shown)
         hidden = [f.detection for f in analysis.faces if f.index not in shown]
         extra = manual_marks.extra_regions(by_hand, hidden, (analysis.width, analysis.height))
-        plans.setdefault(Plan(region_planning.add(region_planning.plan_regions(analysis, shown), extra), shown), []).append(channel)
+        plans.setdefault(
+            Plan(region_planning.add(region_planning.plan_regions(analysis, shown), extra), shown), []
+        ).append(channel)
     return plans
 
 
-def _produce(plan: Plan, name: str, media_client: MediaClient, seen: _Seen, context: Context, embed: bool = True) -> Product:
+def _produce(
+    plan: Plan, name: str, media_client: MediaClient, seen: _Seen, context: Context, embed: bool = True
+) -> Product:
     """Render and verify; what the detectors still find in the result is covered too, and it is rendered again."""
     regions = plan.regions
     shown = {i: seen.analysis.faces[i].detection.place for i in plan.shown}
@@ -201,7 +207,9 @@ def _produce(plan: Plan, name: str, media_client: MediaClient, seen: _Seen, cont
     return Product(product.extension, (*product.checks, check, recognised), product.analysis)
 
 
-def render_only(item: Item, boxes: Sequence[Box], name: str, media_client: MediaClient, context: Context) -> Product | None:
+def render_only(
+    item: Item, boxes: Sequence[Box], name: str, media_client: MediaClient, context: Context
+) -> Product | None:
     """The original with the faces in these boxes shown and everyone else covered, verified; for nobody's publication.
 
     None when one of the boxes is no face. What is written stands in work/ under `name`. Of a film the sound is left
@@ -216,7 +224,9 @@ def render_only(item: Item, boxes: Sequence[Box], name: str, media_client: Media
         return None
     nobody = Gallery((), {}, context.settings.matching.rules, False)
     seen = _Seen(analysis, nobody, {}, context.seconds(), context.clock().date(), secrets.randbits(63))
-    return _produce(Plan(region_planning.plan_regions(analysis, shown), shown), name, media_client, seen, context, False)
+    return _produce(
+        Plan(region_planning.plan_regions(analysis, shown), shown), name, media_client, seen, context, False
+    )
 
 
 def _record(
@@ -230,9 +240,18 @@ def _record(
     context: Context,
 ) -> State:
     decision = Decision(
-        register.version, seen.on, seen.analysis, seen.verdicts, checks, drafts, hold, context.engines,
-        round(context.seconds() - seen.started, 3), seen.names_mark, basis=seen.basis,
-    )  # fmt: skip
+        register.version,
+        seen.on,
+        seen.analysis,
+        seen.verdicts,
+        checks,
+        drafts,
+        hold,
+        context.engines,
+        round(context.seconds() - seen.started, 3),
+        seen.names_mark,
+        basis=seen.basis,
+    )
     state = context.store.items.record(context.clock(), item, owner, decision).state
     reach("work.decided")
     return state
@@ -245,7 +264,9 @@ def _put_aside(item: Item, owner: str, context: Context, state: State, reason: s
     """
     try:
         with suppress(OriginalGone):  # then there is nothing to put aside
-            context.vault.aside.copy(item.sha256, "/".join(filter(None, (item.event.name, item.folder, item.name))), why)
+            context.vault.aside.copy(
+                item.sha256, "/".join(filter(None, (item.event.name, item.folder, item.name))), why
+            )
     except OSError as e:
         raise _waits(item, owner, context, context.vault.told(e, context.vault.quarantine), REST) from e
     reach("aside.explained")

@@ -74,8 +74,17 @@ def decide_recording(item: Item, original: Path, owner: str, media_client: Media
     facts = FilmDecision(0, "0", film.length, (), sound, total(speech), (), board)
     analysis = Analysis(0, 0, f"sound ({film.facts.sound_codec})", (), film.facts.notes)
     decision = Decision(
-        register.version, on, analysis, dict.fromkeys(channels, ()), checks, drafts, hold, context.engines,
-        round(context.seconds() - started, 3), mark, facts,
+        register.version,
+        on,
+        analysis,
+        dict.fromkeys(channels, ()),
+        checks,
+        drafts,
+        hold,
+        context.engines,
+        round(context.seconds() - started, 3),
+        mark,
+        facts,
         replay.inputs(register, Medium.SOUND, by_hand, None, replay.heard(sound)),
-    )  # fmt: skip
+    )
     return recorded(item, owner, decision, context)

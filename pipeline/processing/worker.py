@@ -35,7 +35,7 @@ class Worker(threading.Thread):
     ) -> None:
         super().__init__(name=owner, daemon=True)
         self._owner = owner
-        self._lab = media_client
+        self._media_client = media_client
         self._context = context
         self._publisher = publisher
         self._wake = wake
@@ -62,12 +62,12 @@ class Worker(threading.Thread):
                 failures, self.problem = failures + 1, self._context.vault.told(e)
                 logger.error("%s: %s", self._owner, self.problem)
                 self._stopping.wait(min(_LONGEST_PAUSE, 2.0**failures))
-        self._lab.close()
+        self._media_client.close()
 
     @property
     def unfit(self) -> bool:
         """Whether its engines do not see what they should."""
-        return self._lab.unfit
+        return self._media_client.unfit
 
     def stop(self) -> None:
         """Stop after the current file."""
@@ -77,18 +77,18 @@ class Worker(threading.Thread):
     def abandon(self) -> None:
         """Stop now: the child is killed, the file goes back to the queue when its lease is recovered."""
         self._stopping.set()
-        self._lab.kill()
+        self._media_client.kill()
 
     def _one(self) -> bool:
         context = self._context
         context.vault.ready()
-        self._lab.prove()
+        self._media_client.prove()
         item = context.store.items.claim(context.clock(), self._owner, context.settings.work.lease_seconds)
         if item is None:
             return False
         self.item = item
         try:
-            process(item, self._owner, self._lab, context)
+            process(item, self._owner, self._media_client, context)
             self._publisher.publish_ready()
             self._done(item.id)
         finally:

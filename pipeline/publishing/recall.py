@@ -17,11 +17,22 @@ from pipeline.store.publications import Publication, Recall
 
 _ABOUT_CONSENT = frozenset(
     {
-        Reason.SILENT, Reason.REFUSED, Reason.NO_EVIDENCE, Reason.NOT_SIGNED, Reason.NOT_YET_SIGNED,
-        Reason.WRONG_SIGNER, Reason.GUARDIAN_LAPSED, Reason.AGE_UNKNOWN, Reason.EXPIRED, Reason.WITHDRAWN,
-        Reason.OUT_OF_SCOPE, Reason.NO_MATCHING_CONSENT, Reason.COVERED_BEFORE, Reason.NOT_IN_REGISTER,
+        Reason.SILENT,
+        Reason.REFUSED,
+        Reason.NO_EVIDENCE,
+        Reason.NOT_SIGNED,
+        Reason.NOT_YET_SIGNED,
+        Reason.WRONG_SIGNER,
+        Reason.GUARDIAN_LAPSED,
+        Reason.AGE_UNKNOWN,
+        Reason.EXPIRED,
+        Reason.WITHDRAWN,
+        Reason.OUT_OF_SCOPE,
+        Reason.NO_MATCHING_CONSENT,
+        Reason.COVERED_BEFORE,
+        Reason.NOT_IN_REGISTER,
     }
-)  # fmt: skip
+)
 
 
 def due(showing: Iterable[Publication], register: Register, on: date) -> list[Publication]:
@@ -39,14 +50,22 @@ def report_due(store: Store, register: Register, now: datetime, actor: str) -> l
     found = due(store.recall.showing(), register, now.date())
     if found:
         people = sorted({s.person_id for s in found})
-        files = [{"item": s.item_id, "channel": s.channel, "sha256": s.sha256, "person": s.person_id,
-                  "medium": s.medium} for s in found]  # fmt: skip
+        files = [
+            {"item": s.item_id, "channel": s.channel, "sha256": s.sha256, "person": s.person_id, "medium": s.medium}
+            for s in found
+        ]
         store.journal.note(now, "recall.due", actor, {"version": register.version, "files": files}, people)
     return found
 
 
 def take_back(
-    showing: Iterable[Publication], vault: Vault, store: Store, now: datetime, actor: str, why: str, replace: bool = True
+    showing: Iterable[Publication],
+    vault: Vault,
+    store: Store,
+    now: datetime,
+    actor: str,
+    why: str,
+    replace: bool = True,
 ) -> list[int]:
     """Take every item of a list out of the publish folder, and have it decided again. Returns the items."""
     people: dict[int, str] = {}

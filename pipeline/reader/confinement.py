@@ -101,9 +101,21 @@ def _own_files(weights: Path, exchange: Path) -> list[tuple[Path, int]]:
     application = Path(__file__).resolve().parents[1]
     code = {Path(sys.prefix), Path(sys.base_prefix), application, application.parent / "models"}
     system = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/nix/store", "/gnu/store")
-    facts = ("/etc/ld.so.cache", "/etc/ld.so.preload", "/etc/localtime", "/dev/urandom", "/dev/zero", "/proc/self",
-             "/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/sys/vm", "/proc/sys/kernel/osrelease",
-             "/sys/devices/system/cpu", "/sys/devices/system/node")  # fmt: skip
+    facts = (
+        "/etc/ld.so.cache",
+        "/etc/ld.so.preload",
+        "/etc/localtime",
+        "/dev/urandom",
+        "/dev/zero",
+        "/proc/self",
+        "/proc/cpuinfo",
+        "/proc/meminfo",
+        "/proc/stat",
+        "/proc/sys/vm",
+        "/proc/sys/kernel/osrelease",
+        "/sys/devices/system/cpu",
+        "/sys/devices/system/node",
+    )
     return [
         *((path, landlock.RUN) for path in sorted({*code, *map(Path, system)})),
         *((Path(path), landlock.READ) for path in facts),

@@ -33,9 +33,12 @@ class MediaWorker:
     """The engines, and the photo that is being worked on."""
 
     def __init__(
-        self, detectors: Sequence[Detector], embedders: Sequence[Embedder], options: JsonObject,
+        self,
+        detectors: Sequence[Detector],
+        embedders: Sequence[Embedder],
+        options: JsonObject,
         answer: Callable[[JsonObject], None],
-    ) -> None:  # fmt: skip
+    ) -> None:
         self._detectors = detectors
         self._embedders = embedders
         self._options = options
@@ -78,7 +81,7 @@ class MediaWorker:
         from pipeline.domain import json_forms  # noqa: PLC0415
         from pipeline.domain.types import Analysis, Style  # noqa: PLC0415
         from pipeline.reader import photo_codec, photo_output_scan  # noqa: PLC0415
-        from pipeline.redaction import neighbour_cutout
+        from pipeline.redaction import neighbour_cutout  # noqa: PLC0415
         from pipeline.redaction import pixels as rendering  # noqa: PLC0415
 
         photo = self._photo
@@ -98,7 +101,9 @@ class MediaWorker:
                 *photo_output_scan.scan_output(path),
                 rendering.check_as_planned(rendered, written.pixels),
                 # The proof is of whole covers: what was given back is somebody's who may be seen.
-                *rendering.check_regions(photo.pixels, neighbour_cutout.exchanged(written.pixels, covered, given), regions),
+                *rendering.check_regions(
+                    photo.pixels, neighbour_cutout.exchanged(written.pixels, covered, given), regions
+                ),
             ]
 
         written, checks = write(frozenset())
@@ -127,9 +132,13 @@ class MediaWorker:
         return {"jpeg": base64.b64encode(data).decode("ascii"), "width": width, "height": height}
 
     def _faces(
-        self, pixels: RgbImage, embed: bool, skip: Sequence[Box] = (), settings: DetectSettings | None = None,
+        self,
+        pixels: RgbImage,
+        embed: bool,
+        skip: Sequence[Box] = (),
+        settings: DetectSettings | None = None,
         near: Sequence[Box] | None = None,
-    ) -> tuple[Face, ...]:  # fmt: skip
+    ) -> tuple[Face, ...]:
         from models.detection.find_faces import find_faces  # noqa: PLC0415
         from pipeline.recognition.matching import LEAST_SIZE  # noqa: PLC0415
 
@@ -184,7 +193,9 @@ def serve(options: JsonObject, source: TextIO, sink: TextIO) -> None:
 
     try:
         detectors = load_detectors(options["detectors"], folder, options["threads"])
-        bench = MediaWorker(detectors, load_embedders(options["embedders"], folder, options["threads"]), options, answer)
+        bench = MediaWorker(
+            detectors, load_embedders(options["embedders"], folder, options["threads"]), options, answer
+        )
         bench.prove({})
     except (EngineError, WeightsError) as e:
         answer({"error": {"reason": "engine_error", "message": str(e)}})
@@ -192,9 +203,12 @@ def serve(options: JsonObject, source: TextIO, sink: TextIO) -> None:
     give_back_memory()
     answer({"ok": {"confined": options["confined"]}})
     operations = {
-        "identify": bench.identify, "analyse": bench.analyse, "produce": bench.produce, "preview": bench.preview,
+        "identify": bench.identify,
+        "analyse": bench.analyse,
+        "produce": bench.produce,
+        "preview": bench.preview,
         "prove": bench.prove,
-    }  # fmt: skip
+    }
     desk: FilmOperations | None = None
     for line in source:
         request = json.loads(line)
@@ -205,9 +219,15 @@ def serve(options: JsonObject, source: TextIO, sink: TextIO) -> None:
                 from pipeline.reader.film.operations import FilmOperations  # noqa: PLC0415
 
                 desk = FilmOperations(detectors, bench.describe, options, tell)
-                operations |= {"film_facts": desk.facts, "film_look": desk.look, "film_describe": desk.describe,
-                               "film_speech": desk.speech, "film_produce": desk.produce,
-                               "film_recording": desk.recording, "film_still": desk.still}  # fmt: skip
+                operations |= {
+                    "film_facts": desk.facts,
+                    "film_look": desk.look,
+                    "film_describe": desk.describe,
+                    "film_speech": desk.speech,
+                    "film_produce": desk.produce,
+                    "film_recording": desk.recording,
+                    "film_still": desk.still,
+                }
             answer({"ok": operations[name](request)})
         except MediaError as e:
             answer({"error": {"reason": e.reason, "message": str(e)}})

@@ -51,17 +51,20 @@ class Calibration:
         share, low, high = self.wrong_share()
         each = 1000 * strangers_per_photo
         return {
-            "people": self.people, "portraits compared as strangers": self.strangers, "named wrongly": self.wrong,
+            "people": self.people,
+            "portraits compared as strangers": self.strangers,
+            "named wrongly": self.wrong,
             "strangers in a photo": strangers_per_photo,
             "wrong shows per 1,000 photos": round(share * each, 2),
             "95 % interval": [round(low * each, 2), round(high * each, 2)],
-            "portraits compared as guests": self.guests, "named rightly": self.right,
+            "portraits compared as guests": self.guests,
+            "named rightly": self.right,
             "proposed thresholds": {band: round(value, 2) for band, value in self.proposed.items()},
-        }  # fmt: skip
+        }
 
 
 def calibrate(gallery: Sequence[Template], bands: Mapping[str, str], settings: MatchSettings) -> Calibration:
-    """Measure a gallery by the rules in force. `bands` are age bands by person id, as for `pipeline.recognition.matching.match`."""
+    """Measure a gallery by the rules in force. `bands` are age bands by person id, as for `matching.match`."""
     portraits: dict[tuple[str, str], dict[str, Vector]] = {}
     for t in gallery:
         portraits.setdefault((t.person_id, t.portrait_sha256), {})[t.engine] = t.vector

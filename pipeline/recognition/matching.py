@@ -97,9 +97,7 @@ class MatchSettings:
     adult: BandRule = BandRule(
         6.0, 2.0, 5e-7, smallest=LEAST_SIZE, small=40.0, small_extra=0.35, large=96.0, large_extra=0.3
     )
-    child: BandRule = BandRule(
-        7.0, 4.5, 1e-3, smallest=40.0, small=80.0, small_extra=1.0, few=10, few_extra=1.5
-    )
+    child: BandRule = BandRule(7.0, 4.5, 1e-3, smallest=40.0, small=80.0, small_extra=1.0, few=10, few_extra=1.5)
 
     def rule(self, band: str) -> BandRule:
         """The rule of a band; whatever is not `adult` is a child."""

@@ -57,7 +57,12 @@ def reviewed(
 
 
 def covers(
-    look: FirstPass, faces: Sequence[Face], by_hand: Sequence[Annotation], hidden: Set[int], size: tuple[int, int], rate: float
+    look: FirstPass,
+    faces: Sequence[Face],
+    by_hand: Sequence[Annotation],
+    hidden: Set[int],
+    size: tuple[int, int],
+    rate: float,
 ) -> tuple[Cover, ...]:
     """What is covered besides the faces, numbered -1, -2...; `hidden` are the tracks that are covered anyway.
 

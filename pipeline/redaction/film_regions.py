@@ -1,9 +1,9 @@
 """What is covered in a film, and when: pure geometry on tracks. Regions only grow.
 
-The region of a detection is that of a photo (pipeline.redaction.regions): the box grown on each side and towards the forehead.
-Between two detections it is bridged, and the wider the longer nobody saw the face; before the first and after the last
-it goes on for a while in the direction in which the face moved, to the edges of the shot; and in every frame it holds
-what it was in the frames around, so that it is wider the faster the face moves and never flickers.
+The region of a detection is that of a photo (pipeline.redaction.regions): the box grown on each side and towards the
+forehead. Between two detections it is bridged, and the wider the longer nobody saw the face; before the first and
+after the last it goes on for a while in the direction in which the face moved, to the edges of the shot; and in every
+frame it holds what it was in the frames around, so that it is wider the faster the face moves and never flickers.
 """
 
 from __future__ import annotations

@@ -42,8 +42,9 @@ def board(facts: FilmFacts, look: FirstPass | None, speech: tuple[Stretch, ...])
     rate = float(facts.rate)
     paths = tuple(path(t, rate) for t in look.tracks) if look else ()
     length = max(facts.duration, facts.video_end, facts.sound_end)
-    return Board(facts.family, facts.video_codec, facts.sound_codec, facts.width, facts.height, rate, length, paths,
-                 speech)  # fmt: skip
+    return Board(
+        facts.family, facts.video_codec, facts.sound_codec, facts.width, facts.height, rate, length, paths, speech
+    )
 
 
 def path(track: Track, rate: float) -> tuple[Place, ...]:
@@ -60,15 +61,31 @@ def path(track: Track, rate: float) -> tuple[Place, ...]:
 def board_out(b: Board) -> JsonObject:
     """A board for a column."""
     return {
-        "family": b.family, "video": b.video_codec, "sound": b.sound_codec, "size": [b.width, b.height],
-        "rate": b.rate, "duration": b.duration, "paths": [[list(p) for p in own] for own in b.paths],
+        "family": b.family,
+        "video": b.video_codec,
+        "sound": b.sound_codec,
+        "size": [b.width, b.height],
+        "rate": b.rate,
+        "duration": b.duration,
+        "paths": [[list(p) for p in own] for own in b.paths],
         "speech": stretches_out(b.speech),
-    }  # fmt: skip
+    }
 
 
 def board_in(value: JsonObject) -> Board:
     """The inverse of `board_out`."""
     width, height = value["size"]
-    paths = tuple(tuple((float(p[0]), *(int(v) for v in p[1:])) for p in own) for own in value["paths"])
-    return Board(value["family"], value["video"], value["sound"], width, height, value["rate"], value["duration"],
-                 paths, stretches_in(value["speech"]))  # type: ignore[arg-type]  # fmt: skip
+    paths = tuple(
+        tuple((float(p[0]), int(p[1]), int(p[2]), int(p[3]), int(p[4])) for p in own) for own in value["paths"]
+    )
+    return Board(
+        value["family"],
+        value["video"],
+        value["sound"],
+        width,
+        height,
+        value["rate"],
+        value["duration"],
+        paths,
+        stretches_in(value["speech"]),
+    )

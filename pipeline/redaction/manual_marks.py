@@ -129,7 +129,9 @@ def _figure(face: Box, width: int, height: int) -> Region:
     """From above the head to below the feet; the cells of the mosaic are those of the face."""
     around = regions.region_of(Detection(face, 1.0, None, ()), width, height)
     body = Box(
-        face.left - SIDEWAYS * face.width, around.box.top,
-        face.right + SIDEWAYS * face.width, face.bottom + DOWNWARDS * face.height,
-    ).clamp(width, height)  # fmt: skip
+        face.left - SIDEWAYS * face.width,
+        around.box.top,
+        face.right + SIDEWAYS * face.width,
+        face.bottom + DOWNWARDS * face.height,
+    ).clamp(width, height)
     return Region(-1, body.hull(around.box), around.core)

@@ -233,9 +233,11 @@ def likeness_of(original: RgbImage, other: RgbImage, region: Region) -> float:
     core = region.core
     x, y = core.center
     halves = (
-        Box(core.left, core.top, x, core.bottom), Box(x, core.top, core.right, core.bottom),
-        Box(core.left, core.top, core.right, y), Box(core.left, y, core.right, core.bottom),
-    )  # fmt: skip
+        Box(core.left, core.top, x, core.bottom),
+        Box(x, core.top, core.right, core.bottom),
+        Box(core.left, core.top, core.right, y),
+        Box(core.left, y, core.right, core.bottom),
+    )
     parts = (core, core.grow(-0.12), *(halves if core.size >= _PROBE else ()))
     inside = max(likeness(original, other, box) for box in parts)
     return max(inside, likeness(original, other, region.box) - _AROUND)

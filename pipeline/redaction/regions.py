@@ -58,8 +58,12 @@ def _giving_way(region: Region, shown: Iterable[Box], width: int, height: int) -
     full = kept = region.box
     least = _whole(region.core.grow(LEAST), width, height, MINIMUM)
     least = least.clamp(width, height)
-    least = Box(max(least.left, full.left), max(least.top, full.top), min(least.right, full.right),
-                min(least.bottom, full.bottom))  # fmt: skip
+    least = Box(
+        max(least.left, full.left),
+        max(least.top, full.top),
+        min(least.right, full.right),
+        min(least.bottom, full.bottom),
+    )
     for box in shown:
         if not _finite(box) or not full.intersection(box) > 0:
             continue
@@ -70,8 +74,12 @@ def _giving_way(region: Region, shown: Iterable[Box], width: int, height: int) -
             Box(full.left, full.top, full.right, max(least.bottom, min(full.bottom, math.ceil(box.top)))),
         )
         best = min(cuts, key=lambda cut: (cut.intersection(box), -cut.area))
-        kept = Box(max(kept.left, best.left), max(kept.top, best.top), min(kept.right, best.right),
-                   min(kept.bottom, best.bottom))  # fmt: skip
+        kept = Box(
+            max(kept.left, best.left),
+            max(kept.top, best.top),
+            min(kept.right, best.right),
+            min(kept.bottom, best.bottom),
+        )
     return replace(region, box=kept)
 
 

@@ -1,9 +1,9 @@
 """Which detections of a film belong to one face: pure, and careful in two directions.
 
 Nothing that was detected is lost: a detection without a track is a track, tracks that end go on as a cover for a while
-(pipeline.redaction.film_regions), and what is too faint to begin a track still prolongs one, forwards and backwards (Zhang et al.
-2022, ByteTrack: associate every detection box). And nobody is mixed up: where two faces overlap, their tracks end and
-begin anew, so that a track that may be shown is one face as a whole.
+(pipeline.redaction.film_regions), and what is too faint to begin a track still prolongs one, forwards and backwards
+(Zhang et al. 2022, ByteTrack: associate every detection box). And nobody is mixed up: where two faces overlap, their
+tracks end and begin anew, so that a track that may be shown is one face as a whole.
 
 Known trackers hand out *confirmed* tracks only, which leaves a face open in its first frames; hence our own.
 """
@@ -332,6 +332,14 @@ def _cost(run: _Run, last: Box, predicted: Box, box: Box, frame: int) -> float:
 def _track(index: int, run: _Run, shot: tuple[int, int]) -> Track:
     frames, rows = run.seen.arrays()
     return Track(
-        index, frames, rows[:, :4].copy(), rows[:, 4].copy(), rows[:, 5:].reshape(-1, 5, 2), shot,
-        (run.seen.fast(0), run.seen.fast(-1)), run.mixed, run.sure, run.goes_on,
-    )  # fmt: skip
+        index,
+        frames,
+        rows[:, :4].copy(),
+        rows[:, 4].copy(),
+        rows[:, 5:].reshape(-1, 5, 2),
+        shot,
+        (run.seen.fast(0), run.seen.fast(-1)),
+        run.mixed,
+        run.sure,
+        run.goes_on,
+    )

@@ -56,10 +56,18 @@ SIGNING_AGE = 16
 STRICT = Rules()
 
 _FARTHEST = (
-    Reason.SILENT, Reason.REFUSED, Reason.NO_EVIDENCE, Reason.EVIDENCE_CHANGED, Reason.NOT_SIGNED,
-    Reason.NOT_YET_SIGNED, Reason.WITHDRAWN, Reason.EXPIRED, Reason.AGE_UNKNOWN, Reason.WRONG_SIGNER,
+    Reason.SILENT,
+    Reason.REFUSED,
+    Reason.NO_EVIDENCE,
+    Reason.EVIDENCE_CHANGED,
+    Reason.NOT_SIGNED,
+    Reason.NOT_YET_SIGNED,
+    Reason.WITHDRAWN,
+    Reason.EXPIRED,
+    Reason.AGE_UNKNOWN,
+    Reason.WRONG_SIGNER,
     Reason.GUARDIAN_LAPSED,
-)  # fmt: skip
+)
 """Of several statements that all say no, the one that came farthest explains most."""
 
 

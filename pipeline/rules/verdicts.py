@@ -1,7 +1,7 @@
 """Who is shown in one photo, who may be in it, and what waits for a person: pure, and fail closed.
 
-The rules of consent themselves stand in `pipeline.rules.consent`, those of lessons in `pipeline.rules.lessons`; both are
-handed on here, so that this is the one place where the pipeline asks.
+The rules of consent themselves stand in `pipeline.rules.consent`, those of lessons in `pipeline.rules.lessons`; both
+are handed on here, so that this is the one place where the pipeline asks.
 """
 
 from __future__ import annotations

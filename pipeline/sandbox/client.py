@@ -106,7 +106,7 @@ class MediaClient:
             raise self._talk.nonsense(e) from e
 
     def film(self, operation: str, path: Path, seconds: float = 0.0, **request: Any) -> JsonObject:
-        """One operation of pipeline.reader.film.operations on a film of so many seconds; `on_progress` hears how far it is.
+        """One operation of `reader.film.operations` on a film of so many seconds; `on_progress` hears how far it is.
 
         An exception that `on_progress` raises ends the child, and comes out here. Raises ChildError.
         """
@@ -135,9 +135,13 @@ class MediaClient:
         Faces of the result that are not at one of the `shown` boxes are described when `embed`. Raises ChildError.
         """
         request: JsonObject = {
-            "op": "produce", "regions": [region_out(r) for r in regions], "style": str(style), "seed": seed,
-            "shown": [box_out(b) for b in shown], "embed": embed,
-        }  # fmt: skip
+            "op": "produce",
+            "regions": [region_out(r) for r in regions],
+            "style": str(style),
+            "seed": seed,
+            "shown": [box_out(b) for b in shown],
+            "embed": embed,
+        }
         try:
             with self._talk.exchange.collected(path) as own:
                 value = self._ask({**request, "path": str(own)})
@@ -188,10 +192,8 @@ class MediaClient:
                 self.unfit = False
                 raise ChildDied("The reader of media spoke of its engines instead of the file.") from e
 
-    def _ask(
-        self, request: JsonObject, seconds: float = 0.0, patience: float = 0.0, grows: bool = False
-    ) -> JsonObject:
-        """As `WorkerProcess.ask`, with what its answer says of the engines, and of the memory that files left behind."""
+    def _ask(self, request: JsonObject, seconds: float = 0.0, patience: float = 0.0, grows: bool = False) -> JsonObject:
+        """As `WorkerProcess.ask`, with what its answer says of the engines, and of memory that files left behind."""
         try:
             return self._talk.ask(request, self.on_progress, seconds, patience, grows)
         except EnginesUnfit:

@@ -86,13 +86,20 @@ class FilmReader:
         raw = self._ask("film_speech")
         return _believed(self.media_client, "stretches", lambda: stretches_in(raw["speech"]))
 
-    def written(self, look: FirstPass, covers: tuple[Cover, ...], muted: tuple[Stretch, ...], **request: Any) -> Written:
+    def written(
+        self, look: FirstPass, covers: tuple[Cover, ...], muted: tuple[Stretch, ...], **request: Any
+    ) -> Written:
         """Write the film with these places covered and these stretches silent, and look at what was written.
 
         `look` is what the first pass saw: the pictures must be the same.
         """
-        raw = self._ask("film_produce", covers=covers_out(covers), muted=stretches_out(muted),
-                        fingerprint=look.fingerprint, **request)  # fmt: skip
+        raw = self._ask(
+            "film_produce",
+            covers=covers_out(covers),
+            muted=stretches_out(muted),
+            fingerprint=look.fingerprint,
+            **request,
+        )
         needed = _PROOF | (_PROOF_OF_SOUND if self.facts.sound else frozenset())
 
         def read() -> Written:

@@ -42,7 +42,7 @@ class WorkerProcess:
     def __init__(self, options: MediaOptions) -> None:
         self._options = options
         self._process: subprocess.Popen[bytes] | None = None
-        self._tray: ExchangeFolder | None = None
+        self._exchange: ExchangeFolder | None = None
         self._buffer = b""
         self._complaints: deque[str] = deque(maxlen=20)
         self.confined: tuple[str, ...] = ()
@@ -56,19 +56,30 @@ class WorkerProcess:
     def start(self) -> None:
         """Start the child and wait until its engines are loaded and fit. Raises ChildError."""
         o = self._options
-        self._tray = ExchangeFolder(o.exchanges)
+        self._exchange = ExchangeFolder(o.exchanges)
         options = {
-            "tray": str(self._tray.path), "weights": str(o.weights.resolve()), "detectors": o.detectors,
-            "embedders": o.embedders, "threads": o.threads,
-            "memory_bytes": o.memory_bytes, "file_bytes": o.file_bytes, "max_pixels": o.max_pixels,
-            "parent": os.getpid(), "film_seconds": o.film.seconds, "film_pixels": o.film.pixels,
-            "film_rate": o.film.rate, "film_threads": o.film.threads,
-        }  # fmt: skip
+            "tray": str(self._exchange.path),
+            "weights": str(o.weights.resolve()),
+            "detectors": o.detectors,
+            "embedders": o.embedders,
+            "threads": o.threads,
+            "memory_bytes": o.memory_bytes,
+            "file_bytes": o.file_bytes,
+            "max_pixels": o.max_pixels,
+            "parent": os.getpid(),
+            "film_seconds": o.film.seconds,
+            "film_pixels": o.film.pixels,
+            "film_rate": o.film.rate,
+            "film_threads": o.film.threads,
+        }
         self._process = subprocess.Popen(
             [sys.executable, "-I", *_CHILD, json.dumps(options)],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
             env={"LC_ALL": "C.UTF-8", "OMP_NUM_THREADS": str(o.threads), "OPENBLAS_NUM_THREADS": str(o.threads)},
-        )  # fmt: skip
+        )
         self._buffer, self.started = b"", time.monotonic()
         threading.Thread(target=self._listen, args=(self._process,), daemon=True).start()
         hello = self._receive(time.monotonic() + _START_SECONDS)
@@ -115,9 +126,9 @@ class WorkerProcess:
     @property
     def exchange(self) -> ExchangeFolder:
         """The folder of the child. Raises ChildDied when none runs."""
-        if self._tray is None:
+        if self._exchange is None:
             raise ChildDied("The reader of media is not running.")
-        return self._tray
+        return self._exchange
 
     def peak_memory(self) -> int:
         """The most memory that the child ever held, in bytes (VmHWM); 0 where the system does not tell."""
@@ -146,7 +157,7 @@ class WorkerProcess:
                 if pipe:
                     with contextlib.suppress(BrokenPipeError):  # what it never read does not matter any more
                         pipe.close()
-        exchange, self._tray = self._tray, None
+        exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.clear()
 

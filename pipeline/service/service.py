@@ -107,8 +107,12 @@ class Service:
         if context.settings.matching.enabled:
             m = context.settings.matching
             matching |= {"dpia_reference": m.dpia_reference, "decided_by": m.decided_by}
-        facts: JsonObject = {"engines": dict(context.engines), "matching": matching, "recovered": recovered,
-                             "channels": list(context.settings.channels)}  # fmt: skip
+        facts: JsonObject = {
+            "engines": dict(context.engines),
+            "matching": matching,
+            "recovered": recovered,
+            "channels": list(context.settings.channels),
+        }
         context.store.journal.note(context.clock(), "service.started", "service", facts)
         carry_out(context.vault, context.store, context.clock(), "service")
         self._publisher.publish_ready()
@@ -303,15 +307,22 @@ class Service:
     def _facts(self) -> JsonObject:
         settings = self._context.settings
         return {
-            "pid": os.getpid(), "host": socket.gethostname(), "slots": settings.work.slots,
-            "events": self._events.alive() if settings.watch.events else False, "problem": self._problem(),
-            "unfit": any(w.unfit for w in self._workers), "broken_off": len(self._broken_off),
-            "broken_off_files": [{"file": file_names.shown(u.relative), "since": u.since.isoformat(timespec="seconds")}
-                                 for u in self._broken_off[:_NAMED]],
-            "waiting": len(self._waiting), "child_confined": list(self._confined),
+            "pid": os.getpid(),
+            "host": socket.gethostname(),
+            "slots": settings.work.slots,
+            "events": self._events.alive() if settings.watch.events else False,
+            "problem": self._problem(),
+            "unfit": any(w.unfit for w in self._workers),
+            "broken_off": len(self._broken_off),
+            "broken_off_files": [
+                {"file": file_names.shown(u.relative), "since": u.since.isoformat(timespec="seconds")}
+                for u in self._broken_off[:_NAMED]
+            ],
+            "waiting": len(self._waiting),
+            "child_confined": list(self._confined),
             "working": [w.item.id for w in self._workers if w.item],
             "progress": self.progress(),
-        }  # fmt: skip
+        }
 
     def _guarded(self, step: Callable[[], None]) -> None:
         try:
@@ -335,10 +346,23 @@ def media_options(context: Context) -> MediaOptions:
     """What the configuration allows a child process."""
     s = context.settings
     return MediaOptions(
-        s.path("weights"), s.detection.detectors, s.matching.embedders if s.matching.enabled else (),
-        s.work.threads_per_slot, s.work.deadline_seconds, s.work.child_memory_mib << 20,
-        s.work.max_megapixels * 1_000_000, s.work.recycle_after, s.work.max_file_mib << 20,
-        FilmOptions(s.film.max_minutes * 60, round(s.film.max_megapixels * 1e6), s.film.max_rate, s.film.threads,
-                    s.film.patience_seconds, s.film.slowest),
-        s.path("work"), s.detection.prove_minutes * 60,
-    )  # fmt: skip
+        s.path("weights"),
+        s.detection.detectors,
+        s.matching.embedders if s.matching.enabled else (),
+        s.work.threads_per_slot,
+        s.work.deadline_seconds,
+        s.work.child_memory_mib << 20,
+        s.work.max_megapixels * 1_000_000,
+        s.work.recycle_after,
+        s.work.max_file_mib << 20,
+        FilmOptions(
+            s.film.max_minutes * 60,
+            round(s.film.max_megapixels * 1e6),
+            s.film.max_rate,
+            s.film.threads,
+            s.film.patience_seconds,
+            s.film.slowest,
+        ),
+        s.path("work"),
+        s.detection.prove_minutes * 60,
+    )

@@ -158,8 +158,11 @@ class AccountStore:
             account_id = _own(tx, name).id if name is not None else None
             same = sign_in_codes.c.account_id == account_id if name else sign_in_codes.c.account_id.is_(None)
             tx.execute(delete(sign_in_codes).where(same))
-            tx.execute(insert(sign_in_codes).values(
-                code_sha256=code_sha256, account_id=account_id, expires_at=stamp(now + valid)))  # fmt: skip
+            tx.execute(
+                insert(sign_in_codes).values(
+                    code_sha256=code_sha256, account_id=account_id, expires_at=stamp(now + valid)
+                )
+            )
             self._journal.append(tx, now, "account.invited", actor, {"account": name or "the first administrator"})
 
     def invited(self, now: datetime, code_sha256: str) -> Account | bool | None:
@@ -176,8 +179,9 @@ class AccountStore:
             found = self._invited(tx, now, code_sha256)
             if found is None:
                 raise AccountError("The code is not good, or not good any more.", "Ask for a new one.")
-            tx.execute(update(sign_in_codes).where(sign_in_codes.c.code_sha256 == code_sha256)
-                       .values(used_at=stamp(now)))  # fmt: skip
+            tx.execute(
+                update(sign_in_codes).where(sign_in_codes.c.code_sha256 == code_sha256).values(used_at=stamp(now))
+            )
             if isinstance(found, Account):
                 account = found
             else:
@@ -193,8 +197,11 @@ class AccountStore:
     def begin(self, now: datetime, account: Account, token_sha256: str, how: str) -> None:
         """A browser has signed in."""
         with self._db.write() as tx:
-            tx.execute(insert(sessions).values(
-                token_sha256=token_sha256, account_id=account.id, begun_at=stamp(now), seen_at=stamp(now)))  # fmt: skip
+            tx.execute(
+                insert(sessions).values(
+                    token_sha256=token_sha256, account_id=account.id, begun_at=stamp(now), seen_at=stamp(now)
+                )
+            )
             tx.execute(delete(failures).where(failures.c.key == f"name:{account.name}"))
             self._journal.append(tx, now, "account.signed_in", account.actor, {"how": how})
 
@@ -224,8 +231,11 @@ class AccountStore:
     def tidy(self, now: datetime, begun_before: datetime, seen_before: datetime) -> None:
         """Delete sessions, codes and failures that are over."""
         with self._db.write() as tx:
-            tx.execute(delete(sessions).where(
-                (sessions.c.begun_at < stamp(begun_before)) | (sessions.c.seen_at < stamp(seen_before))))  # fmt: skip
+            tx.execute(
+                delete(sessions).where(
+                    (sessions.c.begun_at < stamp(begun_before)) | (sessions.c.seen_at < stamp(seen_before))
+                )
+            )
             tx.execute(delete(sign_in_codes).where(sign_in_codes.c.expires_at < stamp(now)))
             tx.execute(delete(failures).where(failures.c.last_at < stamp(now - FORGET)))
 
@@ -261,8 +271,7 @@ class AccountStore:
         if tx.execute(select(accounts.c.id).where(accounts.c.name == name)).first():
             raise AccountError(f"There is an account {name} already.", "Choose another name.")
         wanted = sorted(set(roles))
-        tx.execute(insert(accounts).values(
-            name=name, roles=_roles_out(wanted), subject=subject, created_at=stamp(now)))  # fmt: skip
+        tx.execute(insert(accounts).values(name=name, roles=_roles_out(wanted), subject=subject, created_at=stamp(now)))
         self._journal.append(tx, now, "account.added", actor, {"account": name, "roles": wanted})
         return _account(tx.execute(select(accounts).where(accounts.c.name == name)).one())
 

@@ -12,31 +12,34 @@ from pipeline.store.tables import items, log, metadata, verdicts
 # --- what an officer did by hand (pipeline.store.review) -----------------------------------------------------
 
 marks = Table(
-    "marks", metadata,                                  # covers and releases by hand; a row that ended is kept
+    "marks",
+    metadata,  # covers and releases by hand; a row that ended is kept
     Column("id", Integer, primary_key=True),
     Column("item_id", ForeignKey("items.id"), nullable=False, index=True),
     Column("event", Text, nullable=False, index=True),  # "this is not X" holds for the event
     Column("kind", String(16), nullable=False),
-    Column("box", Text),                                # JSON; NULL for a release
+    Column("box", Text),  # JSON; NULL for a release
     Column("person_id", Text, index=True),
-    Column("reasons", Text, nullable=False, server_default="[]"),   # which reasons to hold a release lifted
+    Column("reasons", Text, nullable=False, server_default="[]"),  # which reasons to hold a release lifted
     Column("why", Text, nullable=False),
     Column("made_by", Text, nullable=False),
     Column("made_at", String(32), nullable=False),
     Column("ended_by", Text),
     Column("ended_at", String(32)),
-    Column("start_second", Float),                      # of a region in a film; NULL: as long as the film
+    Column("start_second", Float),  # of a region in a film; NULL: as long as the film
     Column("end_second", Float),
-)  # fmt: skip
+)
 
 film_boards = Table(
-    "film_boards", metadata,                            # what the page draws of a film: the newest decision's
+    "film_boards",
+    metadata,  # what the page draws of a film: the newest decision's
     Column("item_id", ForeignKey("items.id"), primary_key=True, autoincrement=False),
-    Column("board", LargeBinary, nullable=False),       # see pipeline.redaction.film_timeline; JSON, zlib
-)  # fmt: skip
+    Column("board", LargeBinary, nullable=False),  # see pipeline.redaction.film_timeline; JSON, zlib
+)
 
 incidents = Table(
-    "incidents", metadata,                              # a problem with something published; the item was withdrawn
+    "incidents",
+    metadata,  # a problem with something published; the item was withdrawn
     Column("id", Integer, primary_key=True),
     Column("item_id", ForeignKey("items.id"), nullable=False, index=True),
     Column("what", Text, nullable=False),
@@ -45,82 +48,90 @@ incidents = Table(
     Column("outcome", Text, nullable=False, server_default=""),
     Column("closed_by", Text),
     Column("closed_at", String(32), index=True),
-)  # fmt: skip
+)
 
 spot_checks = Table(
-    "spot_checks", metadata,                            # a random sample of decisions, looked at again by a person
+    "spot_checks",
+    metadata,  # a random sample of decisions, looked at again by a person
     Column("id", Integer, primary_key=True),
     Column("drawn_by", Text, nullable=False),
     Column("drawn_at", String(32), nullable=False),
     Column("of_last", Integer, nullable=False),
-)  # fmt: skip
+)
 
 spot_marks = Table(
-    "spot_marks", metadata,
+    "spot_marks",
+    metadata,
     Column("check_id", ForeignKey("spot_checks.id"), primary_key=True),
     Column("verdict_id", ForeignKey("verdicts.id"), primary_key=True),
-    Column("mark", String(8), nullable=False, server_default=""),   # right, wrong, unclear; empty: not yet looked at
+    Column("mark", String(8), nullable=False, server_default=""),  # right, wrong, unclear; empty: not yet looked at
     Column("marked_by", Text),
     Column("marked_at", String(32)),
-)  # fmt: skip
+)
 
 # --- accounts (pipeline.store.accounts) ----------------------------------------------------------------------
 
 accounts = Table(
-    "accounts", metadata,
+    "accounts",
+    metadata,
     Column("id", Integer, primary_key=True),
     Column("name", String(64), nullable=False, unique=True),
-    Column("roles", Text, nullable=False),              # JSON list
-    Column("password", Text),                           # argon2id; NULL: none yet, or another server knows it
-    Column("subject", Text, unique=True),               # issuer and subject of the OIDC server
+    Column("roles", Text, nullable=False),  # JSON list
+    Column("password", Text),  # argon2id; NULL: none yet, or another server knows it
+    Column("subject", Text, unique=True),  # issuer and subject of the OIDC server
     Column("created_at", String(32), nullable=False),
-    Column("locked_at", String(32)),                    # by an administrator
-)  # fmt: skip
+    Column("locked_at", String(32)),  # by an administrator
+)
 
 sign_in_codes = Table(
-    "sign_in_codes", metadata,                          # one-time codes: the first administrator, and invitations
+    "sign_in_codes",
+    metadata,  # one-time codes: the first administrator, and invitations
     Column("code_sha256", String(64), primary_key=True),
-    Column("account_id", ForeignKey("accounts.id")),    # NULL: whoever has it becomes the first administrator
+    Column("account_id", ForeignKey("accounts.id")),  # NULL: whoever has it becomes the first administrator
     Column("expires_at", String(32), nullable=False),
     Column("used_at", String(32)),
-)  # fmt: skip
+)
 
 sessions = Table(
-    "sessions", metadata,
+    "sessions",
+    metadata,
     Column("token_sha256", String(64), primary_key=True),
     Column("account_id", ForeignKey("accounts.id"), nullable=False, index=True),
     Column("begun_at", String(32), nullable=False),
     Column("seen_at", String(32), nullable=False),
-)  # fmt: skip
+)
 
 failures = Table(
-    "sign_in_failures", metadata,                       # per name and per address; names that do not exist as well
+    "sign_in_failures",
+    metadata,  # per name and per address; names that do not exist as well
     Column("key", Text, primary_key=True),
     Column("count", Integer, nullable=False),
-    Column("until", String(32), nullable=False),        # no attempt counts before
+    Column("until", String(32), nullable=False),  # no attempt counts before
     Column("last_at", String(32), nullable=False),
-)  # fmt: skip
+)
 
 uploads = Table(
-    "uploads", metadata,                                # files that come in through the page, piece by piece
+    "uploads",
+    metadata,  # files that come in through the page, piece by piece
     Column("id", String(32), primary_key=True),
     Column("account_id", ForeignKey("accounts.id"), nullable=False, index=True),
     Column("name", Text, nullable=False),
     Column("event", Text, nullable=False),
     Column("size", Integer, nullable=False),
     Column("received", Integer, nullable=False),
-    Column("sha256", String(64)),                       # known when it is whole
+    Column("sha256", String(64)),  # known when it is whole
     Column("begun_at", String(32), nullable=False),
     Column("done_at", String(32)),
-)  # fmt: skip
+)
 
 # --- ways into large tables, for the pages -------------------------------------------------------------------
 
 log_reasons = Table(
-    "log_reasons", metadata,                            # an index into the log, derived from it
+    "log_reasons",
+    metadata,  # an index into the log, derived from it
     Column("reason", String(48), primary_key=True),
     Column("seq", Integer, primary_key=True),
-)  # fmt: skip
+)
 
 Index("ix_log_actor", log.c.actor)
 Index("ix_log_kind_at", log.c.kind, log.c.at)

@@ -24,18 +24,34 @@ def write(tx: Connection, item_id: int, revision: int, d: Decision) -> set[str]:
 
 def _verdicts(tx: Connection, item_id: int, revision: int, d: Decision) -> None:
     rows = [
-        {"item_id": item_id, "revision": revision, "channel": channel, "face": v.face,
-         "box": to_json(box_out(d.analysis.faces[v.face].detection.box)), "shown": int(v.shown),
-         "reason": v.reason, "person_id": v.person_id, "facts": to_json(verdict_facts(v, d.analysis, d.film))}
-        for channel, vs in d.verdicts.items() for v in vs
-    ]  # fmt: skip
+        {
+            "item_id": item_id,
+            "revision": revision,
+            "channel": channel,
+            "face": v.face,
+            "box": to_json(box_out(d.analysis.faces[v.face].detection.box)),
+            "shown": int(v.shown),
+            "reason": v.reason,
+            "person_id": v.person_id,
+            "facts": to_json(verdict_facts(v, d.analysis, d.film)),
+        }
+        for channel, vs in d.verdicts.items()
+        for v in vs
+    ]
     if rows:
         tx.execute(insert(verdicts), rows)
     looks = [
-        {"item_id": item_id, "revision": revision, "channel": channel, "name": c.name, "passed": int(c.passed),
-         "detail": c.detail}
-        for channel, cs in d.checks.items() for c in cs
-    ]  # fmt: skip
+        {
+            "item_id": item_id,
+            "revision": revision,
+            "channel": channel,
+            "name": c.name,
+            "passed": int(c.passed),
+            "detail": c.detail,
+        }
+        for channel, cs in d.checks.items()
+        for c in cs
+    ]
     if looks:
         tx.execute(insert(checks), looks)
 
@@ -43,10 +59,17 @@ def _verdicts(tx: Connection, item_id: int, revision: int, d: Decision) -> None:
 def _heard(tx: Connection, item_id: int, revision: int, d: Decision) -> set[str]:
     """Whose consent to be heard was asked for, with the answer; returns their ids."""
     rows = [
-        {"item_id": item_id, "revision": revision, "channel": channel, "person_id": h.person_id,
-         "kept": int(plan.mode is SoundMode.KEEP), "reason": h.reason}
-        for channel, plan in (d.film.sound if d.film else {}).items() for h in plan.heard
-    ]  # fmt: skip
+        {
+            "item_id": item_id,
+            "revision": revision,
+            "channel": channel,
+            "person_id": h.person_id,
+            "kept": int(plan.mode is SoundMode.KEEP),
+            "reason": h.reason,
+        }
+        for channel, plan in (d.film.sound if d.film else {}).items()
+        for h in plan.heard
+    ]
     if rows:
         tx.execute(insert(heard), rows)
     return {str(r["person_id"]) for r in rows}

@@ -68,11 +68,20 @@ class HandNameStore:
                         f"Take that name away first: beeldwacht item unname {item_id} FACE --by NAME.",
                     )
                 if same_face:
-                    tx.execute(update(face_names).where(face_names.c.id == other.id).values(
-                        ended_by=named_by, ended_at=stamp(now)))  # fmt: skip
-            tx.execute(insert(face_names).values(
-                item_id=item_id, box=to_json(box_out(box)), person_id=person_id, named_by=named_by,
-                named_at=stamp(now)))  # fmt: skip
+                    tx.execute(
+                        update(face_names)
+                        .where(face_names.c.id == other.id)
+                        .values(ended_by=named_by, ended_at=stamp(now))
+                    )
+            tx.execute(
+                insert(face_names).values(
+                    item_id=item_id,
+                    box=to_json(box_out(box)),
+                    person_id=person_id,
+                    named_by=named_by,
+                    named_at=stamp(now),
+                )
+            )
             body: JsonObject = {"face": face, "box": box_out(box), "person": person_id}
             if why:
                 body["why"] = why
@@ -80,9 +89,7 @@ class HandNameStore:
             reach("store.naming")
             return again(self._journal, tx, now, row, named_by, _FACE_CHANGED)
 
-    def unname(
-        self, now: datetime, item_id: int, face: int, box: Box, by: str, seen: int | None = None
-    ) -> State:
+    def unname(self, now: datetime, item_id: int, face: int, box: Box, by: str, seen: int | None = None) -> State:
         """Take a name away. Returns the state of the item. Raises NamingError when the face has none."""
         with self._db.write() as tx:
             unchanged(tx, item_id, seen)
@@ -92,8 +99,7 @@ class HandNameStore:
             if not ended:
                 raise NamingError(f"Item {item_id}, face {face}: nobody gave it a name.", "See `beeldwacht item show`.")
             for r in ended:
-                tx.execute(update(face_names).where(face_names.c.id == r.id).values(
-                    ended_by=by, ended_at=stamp(now)))  # fmt: skip
+                tx.execute(update(face_names).where(face_names.c.id == r.id).values(ended_by=by, ended_at=stamp(now)))
             people = sorted({r.person_id for r in ended})
             body: JsonObject = {"face": face, "box": box_out(box), "people": people}
             self._journal.append(tx, now, "item.unnamed", by, body, item_id, people)
@@ -126,9 +132,10 @@ class HandNameStore:
                 )
             tx.execute(update(speakers).where(_speaking(item_id)).values(ended_by=by, ended_at=stamp(now)))
             named = sorted(set(people))
-            tx.execute(insert(speakers), [
-                {"item_id": item_id, "person_id": p, "said_by": by, "said_at": stamp(now)} for p in named or [""]
-            ])  # fmt: skip
+            tx.execute(
+                insert(speakers),
+                [{"item_id": item_id, "person_id": p, "said_by": by, "said_at": stamp(now)} for p in named or [""]],
+            )
             body: JsonObject = {"people": named, "why": why}
             self._journal.append(tx, now, "item.speakers", by, body, item_id, named)
             return again(self._journal, tx, now, row, by, "staff said who can be heard")
@@ -140,16 +147,20 @@ def again(journal: Journal, tx: Connection, now: datetime, row: Row[Any], by: st
     if state not in {State.READY, State.HELD}:
         return state
     lifecycle.check(state, State.QUEUED)
-    tx.execute(update(items).where(items.c.id == row.id).values(
-        state=State.QUEUED, attempts=0, updated_at=stamp(now), lease_owner=None, lease_until=None))  # fmt: skip
+    tx.execute(
+        update(items)
+        .where(items.c.id == row.id)
+        .values(state=State.QUEUED, attempts=0, updated_at=stamp(now), lease_owner=None, lease_until=None)
+    )
     journal.append(tx, now, "item.requeued", by, {"why": why}, row.id)
     return State.QUEUED
 
 
 def standing(tx: Connection, item_id: int) -> list[FaceName]:
     """The names of an item that stand."""
-    return [FaceName(box_in(json.loads(r.box)), r.person_id, r.named_by, r.named_at)
-            for r in tx.execute(_standing(item_id))]  # fmt: skip
+    return [
+        FaceName(box_in(json.loads(r.box)), r.person_id, r.named_by, r.named_at) for r in tx.execute(_standing(item_id))
+    ]
 
 
 def mark(tx: Connection, item_id: int) -> int:

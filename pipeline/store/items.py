@@ -57,11 +57,19 @@ class ItemStore:
             if row is None:
                 item_id = tx.execute(
                     insert(items).values(
-                        sha256=a.sha256, name=a.name, event=a.event.name, folder=a.folder,
-                        event_facts=to_json(event_out(a.event)), source=a.source, source_stamp=a.stamp, size=a.size,
-                        state=State.QUEUED, arrived_at=stamp(now), updated_at=stamp(now),
+                        sha256=a.sha256,
+                        name=a.name,
+                        event=a.event.name,
+                        folder=a.folder,
+                        event_facts=to_json(event_out(a.event)),
+                        source=a.source,
+                        source_stamp=a.stamp,
+                        size=a.size,
+                        state=State.QUEUED,
+                        arrived_at=stamp(now),
+                        updated_at=stamp(now),
                     )
-                ).inserted_primary_key[0]  # type: ignore[index]  # fmt: skip
+                ).inserted_primary_key[0]  # type: ignore[index]
                 body = {"sha256": a.sha256, "bytes": a.size, "event": event_logged(a.event)}
                 self._journal.append(tx, now, "item.arrived", actor, body, item_id)
                 outcome = "new"
@@ -98,11 +106,14 @@ class ItemStore:
                 update(items)
                 .where(items.c.id == first, items.c.state == State.QUEUED)
                 .values(
-                    state=State.WORKING, attempts=items.c.attempts + 1, lease_owner=owner,
-                    lease_until=now.timestamp() + lease_seconds, updated_at=stamp(now),
+                    state=State.WORKING,
+                    attempts=items.c.attempts + 1,
+                    lease_owner=owner,
+                    lease_until=now.timestamp() + lease_seconds,
+                    updated_at=stamp(now),
                 )
                 .returning(*items.c)
-            ).first()  # fmt: skip
+            ).first()
             return item_in(row) if row else None
 
     def renew(self, now: datetime, owner: str, lease_seconds: float) -> None:
@@ -130,9 +141,7 @@ class ItemStore:
         with self._db.write() as tx:
             return self._interrupted(tx, now, and_(items.c.state == State.WORKING, items.c.lease_owner == owner))
 
-    def give_back(
-        self, now: datetime, item: Item, owner: str, why: str, blame: bool, rest: float = 0
-    ) -> None:  # fmt: skip
+    def give_back(self, now: datetime, item: Item, owner: str, why: str, blame: bool, rest: float = 0) -> None:
         """Return a claimed item to the queue. `blame` keeps the attempt on the file's account.
 
         It is not claimed again for `rest` seconds. That it still waits for the same thing is not logged again.
@@ -160,8 +169,11 @@ class ItemStore:
                     f"Item {item_id} is {'not known' if row is None else row.state}: there is no work to give up.",
                     "See `beeldwacht status`.",
                 )
-            tx.execute(update(items).where(items.c.id == item_id).values(
-                cancel_requested_by=actor, cancel_requested_at=stamp(now)))  # fmt: skip
+            tx.execute(
+                update(items)
+                .where(items.c.id == item_id)
+                .values(cancel_requested_by=actor, cancel_requested_at=stamp(now))
+            )
             self._journal.append(tx, now, "item.cancel_asked", actor, {"why": why}, item_id)
             return State(row.state)
 
@@ -203,10 +215,17 @@ class ItemStore:
                 for draft in decision.drafts:
                     self._placing.reserve(tx, row, revision, draft)
             self._move(
-                tx, now, row, state, revision=revision, reasons=to_json(list(decision.hold)),
-                notes=to_json(list(decision.analysis.notes)), format=decision.analysis.format,
-                register_version=decision.register_version, seconds=decision.seconds,
-            )  # fmt: skip
+                tx,
+                now,
+                row,
+                state,
+                revision=revision,
+                reasons=to_json(list(decision.hold)),
+                notes=to_json(list(decision.analysis.notes)),
+                format=decision.analysis.format,
+                register_version=decision.register_version,
+                seconds=decision.seconds,
+            )
             why = {str(v.reason) for vs in decision.verdicts.values() for v in vs}
             body = decision_out(row, decision)
             own_name = row.name.rpartition(".")[0] or row.name
@@ -236,7 +255,9 @@ class ItemStore:
             item = tx.execute(select(items).where(items.c.id == rendition.item_id)).one()
             path = self._placing.free_path(tx, item, rendition.channel, rendition.path.rsplit(".", 1)[1])
             tx.execute(
-                update(renditions).where(renditions.c.id == rendition.id).values(path=path, path_key=file_names.key(path))
+                update(renditions)
+                .where(renditions.c.id == rendition.id)
+                .values(path=path, path_key=file_names.key(path))
             )
         return replace(rendition, path=path)
 
@@ -313,10 +334,17 @@ class ItemStore:
                 .order_by(verdicts.c.channel, verdicts.c.face)
             ).all()
         return [
-            {"channel": r.channel, "face": r.face, "shown": bool(r.shown), "reason": r.reason, "person": r.person_id,
-             "box": json.loads(r.box), **json.loads(r.facts)}
+            {
+                "channel": r.channel,
+                "face": r.face,
+                "shown": bool(r.shown),
+                "reason": r.reason,
+                "person": r.person_id,
+                "box": json.loads(r.box),
+                **json.loads(r.facts),
+            }
             for r in rows
-        ]  # fmt: skip
+        ]
 
     def beat(self, now: datetime, name: str, facts: JsonObject) -> None:
         """Say that a part of the service is alive, and how it fares."""

@@ -47,10 +47,16 @@ class Journal:
         entry = chain.seal(seq, stamp(now), kind, actor, item_id, chain.canonical(body), previous)
         tx.execute(
             insert(log).values(
-                seq=entry.seq, at=entry.at, kind=entry.kind, actor=entry.actor, item_id=entry.item_id,
-                body=entry.body, previous=entry.previous, hash=entry.hash,
+                seq=entry.seq,
+                at=entry.at,
+                kind=entry.kind,
+                actor=entry.actor,
+                item_id=entry.item_id,
+                body=entry.body,
+                previous=entry.previous,
+                hash=entry.hash,
             )
-        )  # fmt: skip
+        )
         if named := sorted(set(people)):
             tx.execute(insert(log_people), [{"person_id": p, "seq": entry.seq} for p in named])
         if given := sorted({r[:48] for r in reasons}):

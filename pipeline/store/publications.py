@@ -93,8 +93,11 @@ class PublicationStore:
         """Every published file in which this person (or anybody) is seen, was named, or can be heard, oldest first."""
         found = []
         for table, visible in ((verdicts, verdicts.c.shown), (heard, heard.c.kept)):
-            same = and_(table.c.item_id == renditions.c.item_id, table.c.revision == renditions.c.revision,
-                        table.c.channel == renditions.c.channel)  # fmt: skip
+            same = and_(
+                table.c.item_id == renditions.c.item_id,
+                table.c.revision == renditions.c.revision,
+                table.c.channel == renditions.c.channel,
+            )
             query = (
                 select(renditions, items.c.format, table.c.person_id, visible.label("visible"), table.c.reason)
                 .join(table, same)
@@ -110,8 +113,19 @@ class PublicationStore:
                 for r in tx.execute(query):
                     seen = Medium.FILM if r.format.startswith("film") else Medium.PHOTO
                     medium = seen if table is verdicts else Medium.SOUND
-                    found.append(Publication(r.item_id, r.channel, r.path, r.sha256, r.published_at, r.person_id,
-                                         bool(r.visible), r.reason, medium))  # fmt: skip
+                    found.append(
+                        Publication(
+                            r.item_id,
+                            r.channel,
+                            r.path,
+                            r.sha256,
+                            r.published_at,
+                            r.person_id,
+                            bool(r.visible),
+                            r.reason,
+                            medium,
+                        )
+                    )
         return sorted(found, key=lambda s: s.item_id)
 
     def begin(
@@ -136,16 +150,29 @@ class PublicationStore:
             if row is None or row.state != State.PUBLISHED:
                 return False
             if row.original_deleted_at and uncover:
-                raise OriginalGone(f"The original of item {item_id} was deleted on {row.original_deleted_at[:10]}.",
-                                   "To show it anew, drop the file into the inbox again first.")  # fmt: skip
+                raise OriginalGone(
+                    f"The original of item {item_id} was deleted on {row.original_deleted_at[:10]}.",
+                    "To show it anew, drop the file into the inbox again first.",
+                )
             replace = replace and not row.original_deleted_at
             _move(tx, now, row, State.WITHDRAWN)
             files = [_rendition(r) for r in _files(tx, item_id, State.PUBLISHED)]
-            tx.execute(update(renditions).where(renditions.c.item_id == item_id, renditions.c.state == State.PUBLISHED)
-                       .values(state=State.WITHDRAWN))  # fmt: skip
-            tx.execute(insert(recalls).values(
-                item_id=item_id, revision=row.revision, person_id=person_id, uncover=int(uncover),
-                replace=int(replace), actor=actor, at=stamp(now)))  # fmt: skip
+            tx.execute(
+                update(renditions)
+                .where(renditions.c.item_id == item_id, renditions.c.state == State.PUBLISHED)
+                .values(state=State.WITHDRAWN)
+            )
+            tx.execute(
+                insert(recalls).values(
+                    item_id=item_id,
+                    revision=row.revision,
+                    person_id=person_id,
+                    uncover=int(uncover),
+                    replace=int(replace),
+                    actor=actor,
+                    at=stamp(now),
+                )
+            )
             opened = 0
             if not uncover:
                 opened = tx.execute(
@@ -154,9 +181,12 @@ class PublicationStore:
                     .values(open_since=stamp(now), person_id=person_id)
                 ).rowcount
             body: JsonObject = {
-                "why": why, "person": person_id, "replace": replace, "places": opened,
+                "why": why,
+                "person": person_id,
+                "replace": replace,
+                "places": opened,
                 "files": [rendition_logged(f) for f in files],
-            }  # fmt: skip
+            }
             if incident:
                 body["incident"] = open_incident(tx, now, actor, item_id, incident)
             kind = "item.redone" if uncover else "item.recalled"
@@ -169,10 +199,16 @@ class PublicationStore:
         with self._db.read() as tx:
             rows = tx.execute(select(recalls).where(recalls.c.done_at.is_(None)).order_by(recalls.c.id)).all()
             return [
-                Recall(r.id, r.item_id, r.revision, r.person_id, bool(r.replace),
-                       tuple(_rendition(f) for f in _files(tx, r.item_id, State.WITHDRAWN) if f.revision == r.revision))
+                Recall(
+                    r.id,
+                    r.item_id,
+                    r.revision,
+                    r.person_id,
+                    bool(r.replace),
+                    tuple(_rendition(f) for f in _files(tx, r.item_id, State.WITHDRAWN) if f.revision == r.revision),
+                )
                 for r in rows
-            ]  # fmt: skip
+            ]
 
     def finish(self, now: datetime, actor: str, recall: Recall, changed: Sequence[Rendition]) -> bool:
         """The files are gone: decide the item again when a replacement is wanted. Once; returns whether this was it.
@@ -185,15 +221,26 @@ class PublicationStore:
                 return False
             tx.execute(update(recalls).where(recalls.c.id == recall.id).values(done_at=stamp(now)))
             for f in changed:
-                tx.execute(insert(places).values(
-                    item_id=f.item_id, channel=f.channel, sha256=f.sha256, noted_by=actor, noted_at=stamp(now),
-                    place=f"publish folder, {f.channel}/{f.path}: changed there since it was published",
-                    open_since=stamp(now), person_id=recall.person_id))  # fmt: skip
+                tx.execute(
+                    insert(places).values(
+                        item_id=f.item_id,
+                        channel=f.channel,
+                        sha256=f.sha256,
+                        noted_by=actor,
+                        noted_at=stamp(now),
+                        place=f"publish folder, {f.channel}/{f.path}: changed there since it was published",
+                        open_since=stamp(now),
+                        person_id=recall.person_id,
+                    )
+                )
             item = tx.execute(select(items).where(items.c.id == recall.item_id)).one()
             if recall.replace and item.state == State.WITHDRAWN:
                 _move(tx, now, item, State.QUEUED, attempts=0, interruptions=0)
-            body: JsonObject = {"removed": len(recall.files) - len(changed), "replace": recall.replace,
-                                "changed": [rendition_logged(f) for f in changed]}  # fmt: skip
+            body: JsonObject = {
+                "removed": len(recall.files) - len(changed),
+                "replace": recall.replace,
+                "changed": [rendition_logged(f) for f in changed],
+            }
             self._journal.append(tx, now, "item.removed", actor, body, recall.item_id)
         reach("recall.done")
         return True
@@ -208,8 +255,11 @@ class PublicationStore:
             last = _limiting(tx, item_id)
             if last is None:
                 return None
-            rows = tx.execute(select(verdicts).where(
-                verdicts.c.item_id == item_id, verdicts.c.revision == last, verdicts.c.shown == 1))  # fmt: skip
+            rows = tx.execute(
+                select(verdicts).where(
+                    verdicts.c.item_id == item_id, verdicts.c.revision == last, verdicts.c.shown == 1
+                )
+            )
             shown: dict[str, list[tuple[Box, str]]] = {}
             for r in rows:
                 shown.setdefault(r.channel, []).append((box_in(json.loads(r.box)), r.person_id))
@@ -221,14 +271,21 @@ class PublicationStore:
             last = _limiting(tx, item_id)
             if last is None:
                 return None
-            return frozenset(tx.execute(select(heard.c.channel).distinct().where(
-                heard.c.item_id == item_id, heard.c.revision == last, heard.c.kept == 1)).scalars())  # fmt: skip
+            return frozenset(
+                tx.execute(
+                    select(heard.c.channel)
+                    .distinct()
+                    .where(heard.c.item_id == item_id, heard.c.revision == last, heard.c.kept == 1)
+                ).scalars()
+            )
 
     def standing(self) -> dict[str, Standing]:
         """What stands in the publish folder (channel/path), and what may: it is ready, or on its way out."""
         leaving = select(recalls.c.id).where(recalls.c.done_at.is_(None), recalls.c.item_id == renditions.c.item_id)
-        which = or_(renditions.c.state.in_([State.PUBLISHED, State.READY]),
-                    and_(renditions.c.state == State.WITHDRAWN, leaving.exists()))  # fmt: skip
+        which = or_(
+            renditions.c.state.in_([State.PUBLISHED, State.READY]),
+            and_(renditions.c.state == State.WITHDRAWN, leaving.exists()),
+        )
         with self._db.read() as tx:
             rows = tx.execute(select(renditions).where(which)).all()
         return {f"{r.channel}/{r.path}": Standing(r.sha256, r.size, r.state == State.PUBLISHED) for r in rows}
@@ -241,9 +298,11 @@ class PublicationStore:
             row = tx.execute(select(items.c.state).where(items.c.id == item_id)).first()
             if row is None:
                 raise RecallError(f"There is no item {item_id}.", "See `beeldwacht publication list`.")
-            key = tx.execute(insert(places).values(
-                item_id=item_id, channel=channel, sha256=sha256, place=place, noted_by=by, noted_at=stamp(now)
-            )).inserted_primary_key  # fmt: skip
+            key = tx.execute(
+                insert(places).values(
+                    item_id=item_id, channel=channel, sha256=sha256, place=place, noted_by=by, noted_at=stamp(now)
+                )
+            ).inserted_primary_key
             number = int(key[0]) if key else 0
             self._journal.append(tx, now, "publication.noted", by, {"note": number, "channel": channel}, item_id)
         return number
@@ -284,8 +343,9 @@ class PublicationStore:
 
 def _limiting(tx: Connection, item_id: int) -> int | None:
     """The revision of the last published decision, unless staff asked since for the item to be shown anew."""
-    lifted = tx.execute(select(func.max(recalls.c.revision)).where(
-        recalls.c.item_id == item_id, recalls.c.uncover == 1)).scalar()  # fmt: skip
+    lifted = tx.execute(
+        select(func.max(recalls.c.revision)).where(recalls.c.item_id == item_id, recalls.c.uncover == 1)
+    ).scalar()
     published = renditions.c.state.in_([State.PUBLISHED, State.WITHDRAWN])
     last = tx.execute(
         select(func.max(renditions.c.revision)).where(renditions.c.item_id == item_id, published)
@@ -295,8 +355,11 @@ def _limiting(tx: Connection, item_id: int) -> int | None:
 
 def _move(tx: Connection, now: datetime, row: Row[Any], to: State, **values: Any) -> None:
     lifecycle.check(State(row.state), to)
-    tx.execute(update(items).where(items.c.id == row.id).values(
-        state=to, updated_at=stamp(now), lease_owner=None, lease_until=None, **values))  # fmt: skip
+    tx.execute(
+        update(items)
+        .where(items.c.id == row.id)
+        .values(state=to, updated_at=stamp(now), lease_owner=None, lease_until=None, **values)
+    )
 
 
 def _files(tx: Connection, item_id: int, state: State) -> Sequence[Row[Any]]:
@@ -309,5 +372,16 @@ def _rendition(r: Row[Any]) -> Rendition:
 
 
 def _place(r: Row[Any]) -> Place:
-    return Place(r.id, r.item_id, r.channel, r.sha256, r.place, r.noted_by, r.noted_at, r.open_since, r.person_id,
-                 r.done_by, r.done_at)  # fmt: skip
+    return Place(
+        r.id,
+        r.item_id,
+        r.channel,
+        r.sha256,
+        r.place,
+        r.noted_by,
+        r.noted_at,
+        r.open_since,
+        r.person_id,
+        r.done_by,
+        r.done_at,
+    )

@@ -26,10 +26,17 @@ class PublishPaths:
         path = self._own_path(tx, item, draft) or self.free_path(tx, item, draft.channel, draft.extension)
         tx.execute(
             insert(renditions).values(
-                item_id=item.id, revision=revision, channel=draft.channel, state=State.READY,
-                work_name=draft.work_name, sha256=draft.sha256, size=draft.size, path=path, path_key=file_names.key(path),
+                item_id=item.id,
+                revision=revision,
+                channel=draft.channel,
+                state=State.READY,
+                work_name=draft.work_name,
+                sha256=draft.sha256,
+                size=draft.size,
+                path=path,
+                path_key=file_names.key(path),
             )
-        )  # fmt: skip
+        )
 
     def free_path(self, tx: Connection, item: Row[Any], channel: str, extension: str) -> str:
         """Where nothing stands yet. Raises PublishError."""
@@ -37,7 +44,9 @@ class PublishPaths:
         for number in range(1, 100_000):
             path = f"{folder}/{file_names.published(stem, extension, number)}"
             taken = tx.execute(
-                select(renditions.c.id).where(renditions.c.channel == channel, renditions.c.path_key == file_names.key(path))
+                select(renditions.c.id).where(
+                    renditions.c.channel == channel, renditions.c.path_key == file_names.key(path)
+                )
             ).first()
             if not taken:
                 return path
@@ -56,8 +65,9 @@ class PublishPaths:
     def _own_path(self, tx: Connection, item: Row[Any], draft: Draft) -> str | None:
         """The place of this item's file that was taken back: its replacement stands where it stood."""
         mine = renditions.c.item_id == item.id, renditions.c.channel == draft.channel
-        rows = tx.execute(select(renditions).where(*mine, renditions.c.state == State.WITHDRAWN)
-                          .order_by(renditions.c.id.desc())).all()  # fmt: skip
+        rows = tx.execute(
+            select(renditions).where(*mine, renditions.c.state == State.WITHDRAWN).order_by(renditions.c.id.desc())
+        ).all()
         for row in rows:
             if self.names_known(tx).whose(row.path):
                 continue  # somebody of that name has come into the register since

@@ -243,9 +243,13 @@ class ReadModels:
             return [(str(e), int(n)) for e, n, _ in tx.execute(query)]
 
     def published(
-        self, channel: str = "", event: str = "", before: int | None = None, ids: Sequence[int] | None = None,
+        self,
+        channel: str = "",
+        event: str = "",
+        before: int | None = None,
+        ids: Sequence[int] | None = None,
         limit: int = PAGE,
-    ) -> list[Published]:  # fmt: skip
+    ) -> list[Published]:
         """Published files, newest first."""
         query = (
             select(renditions, items.c.name, items.c.event, items.c.event_facts)
@@ -298,8 +302,15 @@ def _entry(r: Row[Any]) -> Entry:
 
 
 def _facts(r: Row[Any]) -> JsonObject:
-    return {"channel": r.channel, "face": r.face, "shown": bool(r.shown), "reason": r.reason, "person": r.person_id,
-            "box": json.loads(r.box), **json.loads(r.facts)}  # fmt: skip
+    return {
+        "channel": r.channel,
+        "face": r.face,
+        "shown": bool(r.shown),
+        "reason": r.reason,
+        "person": r.person_id,
+        "box": json.loads(r.box),
+        **json.loads(r.facts),
+    }
 
 
 def _published(r: Row[Any]) -> Published:

@@ -127,16 +127,26 @@ class RegisterStore:
             version = newest_version(tx) + 1
             tx.execute(
                 insert(register_versions).values(
-                    version=version, loaded_at=stamp(now), actor=actor, source=source, sha256=sha256, rows=rows,
+                    version=version,
+                    loaded_at=stamp(now),
+                    actor=actor,
+                    source=source,
+                    sha256=sha256,
+                    rows=rows,
                     confirmed_by=confirmed_by,
                 )
-            )  # fmt: skip
+            )
             standing = new_people.values()
             pairs = [(p.person_id, g) for p in standing for g in dict.fromkeys(p.guardians or ())]
             _replace(tx, people, _by("person_id"), [_person_out(p) for p in standing], version)
             _replace(tx, consents, _by("row_id"), [_consent_out(c) for c in spread(new_consents)], version)
-            _replace(tx, guardians, _by("pupil_id", "guardian_id"),
-                     [{"pupil_id": p, "guardian_id": g} for p, g in pairs], version)  # fmt: skip
+            _replace(
+                tx,
+                guardians,
+                _by("pupil_id", "guardian_id"),
+                [{"pupil_id": p, "guardian_id": g} for p, g in pairs],
+                version,
+            )
             facts = {"version": version, "sha256": sha256, "rows": rows, **body}
             if confirmed_by:
                 facts["confirmed_by"] = confirmed_by
@@ -187,34 +197,74 @@ def _day(text: str | None) -> date | None:
 
 def _person_out(p: Person) -> dict[str, Any]:
     periods = [[x.group, _iso(x.from_), _iso(x.until)] for x in p.periods]
-    return {"person_id": p.person_id, "name": p.name, "role": str(p.role), "groups": to_json(list(p.groups)),
-            "birth_date": _iso(p.birth_date), "sixteen_on": _iso(p.sixteen_on), "protected": int(p.protected),
-            "left_on": _iso(p.left_on), "periods": to_json(periods),
-            "guardians_known": int(p.guardians is not None)}  # fmt: skip
+    return {
+        "person_id": p.person_id,
+        "name": p.name,
+        "role": str(p.role),
+        "groups": to_json(list(p.groups)),
+        "birth_date": _iso(p.birth_date),
+        "sixteen_on": _iso(p.sixteen_on),
+        "protected": int(p.protected),
+        "left_on": _iso(p.left_on),
+        "periods": to_json(periods),
+        "guardians_known": int(p.guardians is not None),
+    }
 
 
 def _person_in(r: Row[Any], signers: list[str]) -> Person:
     return Person(
-        r.person_id, r.name, Role(r.role), tuple(json.loads(r.groups)), _day(r.birth_date), _day(r.sixteen_on),
-        bool(r.protected), _day(r.left_on), tuple(Period(g, _day(a), _day(b)) for g, a, b in json.loads(r.periods)),
+        r.person_id,
+        r.name,
+        Role(r.role),
+        tuple(json.loads(r.groups)),
+        _day(r.birth_date),
+        _day(r.sixteen_on),
+        bool(r.protected),
+        _day(r.left_on),
+        tuple(Period(g, _day(a), _day(b)) for g, a, b in json.loads(r.periods)),
         tuple(signers) if r.guardians_known else None,
-    )  # fmt: skip
+    )
 
 
 def _consent_out(c: Consent) -> dict[str, Any]:
-    return {"row_id": c.row_id, "row_number": c.row_number, "person_id": c.person_id, "medium": str(c.medium),
-            "channel": c.channel, "answer": str(c.answer), "signed_by": str(c.signed_by) if c.signed_by else None,
-            "signed_on": _iso(c.signed_on), "form": c.form, "form_sha256": c.form_sha256,
-            "valid_until": _iso(c.valid_until), "withdrawn_on": _iso(c.withdrawn_on), "signer_id": c.signer_id,
-            "form_version": c.form_version, "form_language": c.form_language, "evidence": str(c.evidence),
-            "reminded_on": _iso(c.reminded_on)}  # fmt: skip
+    return {
+        "row_id": c.row_id,
+        "row_number": c.row_number,
+        "person_id": c.person_id,
+        "medium": str(c.medium),
+        "channel": c.channel,
+        "answer": str(c.answer),
+        "signed_by": str(c.signed_by) if c.signed_by else None,
+        "signed_on": _iso(c.signed_on),
+        "form": c.form,
+        "form_sha256": c.form_sha256,
+        "valid_until": _iso(c.valid_until),
+        "withdrawn_on": _iso(c.withdrawn_on),
+        "signer_id": c.signer_id,
+        "form_version": c.form_version,
+        "form_language": c.form_language,
+        "evidence": str(c.evidence),
+        "reminded_on": _iso(c.reminded_on),
+    }
 
 
 def _consent_in(r: Row[Any]) -> Consent:
     return Consent(
-        r.row_id, r.person_id, Medium(r.medium), r.channel, Answer(r.answer),
-        Signer(r.signed_by) if r.signed_by else None, _day(r.signed_on), r.form, r.form_sha256,
-        _day(r.valid_until), _day(r.withdrawn_on), row_number=r.row_number, signer_id=r.signer_id,
-        form_version=r.form_version, form_language=r.form_language, evidence=EvidenceState(r.evidence),
+        r.row_id,
+        r.person_id,
+        Medium(r.medium),
+        r.channel,
+        Answer(r.answer),
+        Signer(r.signed_by) if r.signed_by else None,
+        _day(r.signed_on),
+        r.form,
+        r.form_sha256,
+        _day(r.valid_until),
+        _day(r.withdrawn_on),
+        row_number=r.row_number,
+        signer_id=r.signer_id,
+        form_version=r.form_version,
+        form_language=r.form_language,
+        evidence=EvidenceState(r.evidence),
         reminded_on=_day(r.reminded_on),
-    )  # fmt: skip
+    )

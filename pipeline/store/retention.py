@@ -55,8 +55,13 @@ class RetentionStore:
                 return False
             was_there = destroy()
             tx.execute(update(items).where(items.c.id == item.id).values(original_deleted_at=stamp(now)))
-            body: JsonObject = {"sha256": row.sha256, "bytes": row.size, "last_decision": row.updated_at, "why": why,
-                                "was_there": was_there}  # fmt: skip
+            body: JsonObject = {
+                "sha256": row.sha256,
+                "bytes": row.size,
+                "last_decision": row.updated_at,
+                "why": why,
+                "was_there": was_there,
+            }
             self._journal.append(tx, now, "original.deleted", actor, body, item.id)
         return True
 

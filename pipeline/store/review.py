@@ -143,8 +143,11 @@ class ReviewStore:
             unchanged(tx, item_id, seen)
             row = _item(tx, item_id, {State.HELD})
             lifecycle.check(State.HELD, State.REJECTED)
-            tx.execute(update(items).where(items.c.id == item_id).values(
-                state=State.REJECTED, reasons=to_json([REFUSED]), updated_at=stamp(now)))  # fmt: skip
+            tx.execute(
+                update(items)
+                .where(items.c.id == item_id)
+                .values(state=State.REJECTED, reasons=to_json([REFUSED]), updated_at=stamp(now))
+            )
             body: JsonObject = {"reasons": [REFUSED], "message": why, "sha256": row.sha256}
             self._journal.append(tx, now, "item.rejected", by, body, item_id, reasons=[REFUSED])
             return State.REJECTED
@@ -155,8 +158,11 @@ class ReviewStore:
             unchanged(tx, item_id, seen)
             row = _item(tx, item_id, {State.HELD, State.FAILED})
             lifecycle.check(State(row.state), State.QUEUED)
-            tx.execute(update(items).where(items.c.id == item_id).values(
-                state=State.QUEUED, attempts=0, interruptions=0, updated_at=stamp(now)))  # fmt: skip
+            tx.execute(
+                update(items)
+                .where(items.c.id == item_id)
+                .values(state=State.QUEUED, attempts=0, interruptions=0, updated_at=stamp(now))
+            )
             self._journal.append(tx, now, "item.requeued", by, {"why": why}, item_id)
             return State.QUEUED
 
@@ -165,8 +171,12 @@ class ReviewStore:
 
         Looking again within `ONE_LOOK` is the same look: a page asks for the picture and for each face.
         """
-        same = (log.c.item_id == item_id, log.c.kind == "original.viewed", log.c.actor == by,
-                log.c.at > stamp(now - ONE_LOOK))  # fmt: skip
+        same = (
+            log.c.item_id == item_id,
+            log.c.kind == "original.viewed",
+            log.c.actor == by,
+            log.c.at > stamp(now - ONE_LOOK),
+        )
         with self._db.write() as tx:
             if tx.execute(select(log.c.seq).where(*same).limit(1)).first() is None:
                 self._journal.append(tx, now, "original.viewed", by, {}, item_id)
@@ -187,8 +197,11 @@ class ReviewStore:
             row = tx.execute(select(incidents).where(incidents.c.id == incident_id)).first()
             if row is None or row.closed_at is not None:
                 raise ReviewError(f"There is no open incident {incident_id}.", "Look at the list again.")
-            tx.execute(update(incidents).where(incidents.c.id == incident_id).values(
-                outcome=outcome, closed_by=by, closed_at=stamp(now)))  # fmt: skip
+            tx.execute(
+                update(incidents)
+                .where(incidents.c.id == incident_id)
+                .values(outcome=outcome, closed_by=by, closed_at=stamp(now))
+            )
             body: JsonObject = {"incident": incident_id, "outcome": outcome}
             self._journal.append(tx, now, "incident.closed", by, body, row.item_id)
             return _incident(tx.execute(select(incidents).where(incidents.c.id == incident_id)).one())
@@ -208,11 +221,21 @@ class ReviewStore:
         reasons: Sequence[str] = (),
         span: Stretch | None = None,
     ) -> None:
-        tx.execute(insert(marks).values(
-            item_id=row.id, event=row.event, kind=kind, box=to_json(box_out(box)) if box else None,
-            person_id=person_id, reasons=to_json(list(reasons)), why=why, made_by=by, made_at=stamp(now),
-            start_second=span.start if span else None, end_second=span.end if span else None,
-        ))  # fmt: skip
+        tx.execute(
+            insert(marks).values(
+                item_id=row.id,
+                event=row.event,
+                kind=kind,
+                box=to_json(box_out(box)) if box else None,
+                person_id=person_id,
+                reasons=to_json(list(reasons)),
+                why=why,
+                made_by=by,
+                made_at=stamp(now),
+                start_second=span.start if span else None,
+                end_second=span.end if span else None,
+            )
+        )
 
     def _named_in_event(self, tx: Connection, row: Row[Any], person_id: str) -> Sequence[Row[Any]]:
         named = select(verdicts.c.item_id).where(verdicts.c.person_id == person_id)
@@ -223,8 +246,9 @@ class ReviewStore:
 
 def open_incident(tx: Connection, now: datetime, by: str, item_id: int, what: str) -> int:
     """Write the row of an incident, in the transaction that withdraws its item. Returns its number."""
-    key = tx.execute(insert(incidents).values(
-        item_id=item_id, what=what, opened_by=by, opened_at=stamp(now))).inserted_primary_key  # fmt: skip
+    key = tx.execute(
+        insert(incidents).values(item_id=item_id, what=what, opened_by=by, opened_at=stamp(now))
+    ).inserted_primary_key
     return int(key[0]) if key else 0
 
 
@@ -238,9 +262,18 @@ def _item(tx: Connection, item_id: int, allowed: frozenset[State] | set[State]) 
 
 
 def _mark(r: Row[Any]) -> Annotation:
-    return Annotation(r.id, r.item_id, AnnotationKind(r.kind), box_in(json.loads(r.box)) if r.box else None, r.person_id,
-                tuple(json.loads(r.reasons)), r.why, r.made_by, r.made_at,
-                Stretch(r.start_second, r.end_second) if r.end_second is not None else None)  # fmt: skip
+    return Annotation(
+        r.id,
+        r.item_id,
+        AnnotationKind(r.kind),
+        box_in(json.loads(r.box)) if r.box else None,
+        r.person_id,
+        tuple(json.loads(r.reasons)),
+        r.why,
+        r.made_by,
+        r.made_at,
+        Stretch(r.start_second, r.end_second) if r.end_second is not None else None,
+    )
 
 
 def _incident(r: Row[Any]) -> Incident:

@@ -92,12 +92,22 @@ class RightsStore:
             loaded = {r.version: r.loaded_at for r in tx.execute(select(register_versions))}
             query = select(consents).where(consents.c.person_id == person_id).order_by(consents.c.id)
             return [
-                {"medium": r.medium, "channel": r.channel, "answer": r.answer, "signed_by": r.signed_by,
-                 "signed_on": r.signed_on, "form": r.form, "form_sha256": r.form_sha256, "valid_until": r.valid_until,
-                 "withdrawn_on": r.withdrawn_on, "row": r.row_id, "since": loaded.get(r.from_version, "")[:10],
-                 "until": loaded.get(r.until_version, "")[:10] if r.until_version else None}
+                {
+                    "medium": r.medium,
+                    "channel": r.channel,
+                    "answer": r.answer,
+                    "signed_by": r.signed_by,
+                    "signed_on": r.signed_on,
+                    "form": r.form,
+                    "form_sha256": r.form_sha256,
+                    "valid_until": r.valid_until,
+                    "withdrawn_on": r.withdrawn_on,
+                    "row": r.row_id,
+                    "since": loaded.get(r.from_version, "")[:10],
+                    "until": loaded.get(r.until_version, "")[:10] if r.until_version else None,
+                }
                 for r in tx.execute(query)
-            ]  # fmt: skip
+            ]
 
     def appearances(self, person_id: str) -> list[Appearance]:
         """Every item in whose newest decision a face is this person."""
@@ -141,11 +151,19 @@ class RightsStore:
             tx.execute(update(places).where(places.c.person_id == person_id).values(person_id=None))
             tx.execute(update(recalls).where(recalls.c.person_id == person_id).values(person_id=""))
             version = newest_version(tx) + 1
-            tx.execute(insert(register_versions).values(
-                version=version, loaded_at=stamp(now), actor=actor, source=_ERASED, sha256="0" * 64, rows=0
-            ))  # fmt: skip
-            self._journal.append(tx, now, "person.erased", actor, {"person": person_id, "version": version,
-                                 "rows": counts, **facts}, people=[person_id])  # fmt: skip
+            tx.execute(
+                insert(register_versions).values(
+                    version=version, loaded_at=stamp(now), actor=actor, source=_ERASED, sha256="0" * 64, rows=0
+                )
+            )
+            self._journal.append(
+                tx,
+                now,
+                "person.erased",
+                actor,
+                {"person": person_id, "version": version, "rows": counts, **facts},
+                people=[person_id],
+            )
         return counts
 
     def compact(self) -> bool:
@@ -169,9 +187,16 @@ def _neutralise(tx: Connection, person_id: str) -> int:
         stem, dot, extension = r.name.rpartition(".")
         folder, neutral = path_of("-", r.folder, stem or extension, r.id, 0, names)
         folder, name = folder.partition("/")[2], f"{neutral}{dot}{extension}" if stem else neutral
-        tx.execute(update(items).where(items.c.id == r.id).values(
-            folder=folder, name=name, source="/".join(filter(None, (r.event, folder, name))),
-            event_facts=to_json(facts | {"title": "" if names.whose(title) else title})))  # fmt: skip
+        tx.execute(
+            update(items)
+            .where(items.c.id == r.id)
+            .values(
+                folder=folder,
+                name=name,
+                source="/".join(filter(None, (r.event, folder, name))),
+                event_facts=to_json(facts | {"title": "" if names.whose(title) else title}),
+            )
+        )
         count += 1
     for u in tx.execute(select(uploads.c.id, uploads.c.name)).all():
         if names.whose(u.name):

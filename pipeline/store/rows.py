@@ -116,7 +116,7 @@ class Decision:
     engines: Mapping[str, str]
     seconds: float
     names_mark: int = 0
-    """Of the names given by hand that were used (pipeline.store.hand_names): it moves when one is given or taken away."""
+    """Of the names given by hand that were used (`hand_names`): it moves when one is given or taken away."""
     film: FilmDecision | None = None
     basis: JsonObject = field(default_factory=dict)
     """What the verdicts rest on besides their figures (pipeline.log.replay)."""
@@ -147,24 +147,44 @@ def _event_in(text: str) -> Event:
 def item_in(row: Row[Any]) -> Item:
     """The item of a row."""
     return Item(
-        row.id, row.sha256, row.name, _event_in(row.event_facts), row.folder, State(row.state),
-        tuple(json.loads(row.reasons)), tuple(json.loads(row.notes)), row.format, row.attempts, row.interruptions,
-        row.revision, row.seconds, row.arrived_at, row.updated_at,
-    )  # fmt: skip
+        row.id,
+        row.sha256,
+        row.name,
+        _event_in(row.event_facts),
+        row.folder,
+        State(row.state),
+        tuple(json.loads(row.reasons)),
+        tuple(json.loads(row.notes)),
+        row.format,
+        row.attempts,
+        row.interruptions,
+        row.revision,
+        row.seconds,
+        row.arrived_at,
+        row.updated_at,
+    )
 
 
 def verdict_facts(v: Verdict, analysis: Analysis, film: FilmDecision | None = None) -> JsonObject:
     """What a verdict rests on, without what has columns of its own; empty facts are left out."""
     s = v.sighting
     facts = {
-        "article": v.article, "consent_row": v.consent_row, "register_version": v.register_version,
-        "detected_by": list(analysis.faces[v.face].detection.engines), "candidate": s.candidate, "band": s.band,
-        "score": _rounded(s.score), "runner_up": _rounded(s.runner_up), "threshold": _rounded(s.threshold),
-        "margin": _rounded(s.margin), "false_match_rate": s.false_match_rate,
-        "engine_scores": {k: round(x, 4) for k, x in s.engine_scores.items()}, "named_by": s.named_by,
+        "article": v.article,
+        "consent_row": v.consent_row,
+        "register_version": v.register_version,
+        "detected_by": list(analysis.faces[v.face].detection.engines),
+        "candidate": s.candidate,
+        "band": s.band,
+        "score": _rounded(s.score),
+        "runner_up": _rounded(s.runner_up),
+        "threshold": _rounded(s.threshold),
+        "margin": _rounded(s.margin),
+        "false_match_rate": s.false_match_rate,
+        "engine_scores": {k: round(x, 4) for k, x in s.engine_scores.items()},
+        "named_by": s.named_by,
         "seconds": stretches_out((film.seconds[v.face],))[0] if film else None,
         "frame": film.best_frames[v.face] if film else None,
-    }  # fmt: skip
+    }
     return {k: x for k, x in facts.items() if x not in (None, "", {}, [])}
 
 
@@ -176,37 +196,65 @@ def _rounded(value: float | None) -> float | None:
 def decision_out(row: Row[Any], d: Decision) -> JsonObject:
     """A decision as the body of its log entry: ids and figures, never a name."""
     return {
-        "sha256": row.sha256, "on": d.on.isoformat(), "register_version": d.register_version,
-        "format": d.analysis.format, "size": [d.analysis.width, d.analysis.height], "notes": list(d.analysis.notes),
-        "faces": len(d.analysis.faces), "engines": dict(d.engines),
+        "sha256": row.sha256,
+        "on": d.on.isoformat(),
+        "register_version": d.register_version,
+        "format": d.analysis.format,
+        "size": [d.analysis.width, d.analysis.height],
+        "notes": list(d.analysis.notes),
+        "faces": len(d.analysis.faces),
+        "engines": dict(d.engines),
         "verdicts": {
             channel: [
-                {"face": v.face, "box": box_out(d.analysis.faces[v.face].detection.box), "shown": v.shown,
-                 "reason": v.reason, "person": v.person_id, **verdict_facts(v, d.analysis, d.film)}
+                {
+                    "face": v.face,
+                    "box": box_out(d.analysis.faces[v.face].detection.box),
+                    "shown": v.shown,
+                    "reason": v.reason,
+                    "person": v.person_id,
+                    **verdict_facts(v, d.analysis, d.film),
+                }
                 for v in vs
             ]
             for channel, vs in d.verdicts.items()
         },
-        "checks": {ch: [{"name": c.name, "passed": c.passed, "detail": c.detail} for c in cs]
-                   for ch, cs in d.checks.items()},
+        "checks": {
+            ch: [{"name": c.name, "passed": c.passed, "detail": c.detail} for c in cs] for ch, cs in d.checks.items()
+        },
         "renditions": [{"channel": x.channel, "sha256": x.sha256, "bytes": x.size} for x in d.drafts],
         "basis": d.basis | {"event": event_logged(_event_in(row.event_facts))},
-        "held": list(d.hold), **(_film_out(d.film) if d.film else {}),
-    }  # fmt: skip
+        "held": list(d.hold),
+        **(_film_out(d.film) if d.film else {}),
+    }
 
 
 def _film_out(film: FilmDecision) -> JsonObject:
     """What became of a film and its sound, with the answer of the register for everyone who might be heard."""
     return {
-        "film": {"frames": film.frames, "rate": film.rate, "seconds": round(film.duration, 3),
-                 "speech": round(film.speech, 2)},
+        "film": {
+            "frames": film.frames,
+            "rate": film.rate,
+            "seconds": round(film.duration, 3),
+            "speech": round(film.speech, 2),
+        },
         "sound": {
             channel: {
-                "mode": p.mode, "reason": p.reason, "article": p.article, "people": list(p.people),
+                "mode": p.mode,
+                "reason": p.reason,
+                "article": p.article,
+                "people": list(p.people),
                 "muted": stretches_out(p.muted),
-                "heard": [{"person": h.person_id, "allowed": h.allowed, "reason": h.reason, "article": h.article,
-                           "consent_row": h.consent_row} for h in p.heard],
+                "heard": [
+                    {
+                        "person": h.person_id,
+                        "allowed": h.allowed,
+                        "reason": h.reason,
+                        "article": h.article,
+                        "consent_row": h.consent_row,
+                    }
+                    for h in p.heard
+                ],
             }
             for channel, p in film.sound.items()
         },
-    }  # fmt: skip
+    }

@@ -45,8 +45,9 @@ class SpotCheckStore:
         if not verdict_ids:
             raise BeeldwachtError("There are no decisions to draw from yet.", "Come back when something was decided.")
         with self._db.write() as tx:
-            key = tx.execute(insert(spot_checks).values(
-                drawn_by=actor, drawn_at=stamp(now), of_last=of_last)).inserted_primary_key  # fmt: skip
+            key = tx.execute(
+                insert(spot_checks).values(drawn_by=actor, drawn_at=stamp(now), of_last=of_last)
+            ).inserted_primary_key
             number = int(key[0]) if key else 0
             tx.execute(insert(spot_marks), [{"check_id": number, "verdict_id": v} for v in verdict_ids])
             body = {"check": number, "of_last": of_last, "size": len(verdict_ids)}

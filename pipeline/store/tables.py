@@ -38,20 +38,25 @@ HEAD = "0007"
 """The newest schema; a test holds it against pipeline/store/migrations."""
 
 metadata = MetaData(
-    naming_convention={"ix": "ix_%(table_name)s_%(column_0_name)s", "uq": "uq_%(table_name)s_%(column_0_name)s",
-                       "fk": "fk_%(table_name)s_%(column_0_name)s", "pk": "pk_%(table_name)s"}
-)  # fmt: skip
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
 
 items = Table(
-    "items", metadata,
+    "items",
+    metadata,
     Column("id", Integer, primary_key=True),
     Column("sha256", String(64), nullable=False, unique=True),
-    Column("name", Text, nullable=False),               # as it came, made safe to show
+    Column("name", Text, nullable=False),  # as it came, made safe to show
     Column("event", Text, nullable=False),
-    Column("folder", Text, nullable=False),             # within the event, "" or "a/b"
-    Column("event_facts", Text, nullable=False),        # event.toml as it stood at intake, JSON
-    Column("source", Text, nullable=False),             # path in the inbox, escaped
-    Column("source_stamp", Text, nullable=False),       # inode, size and mtime: one arrival is taken once
+    Column("folder", Text, nullable=False),  # within the event, "" or "a/b"
+    Column("event_facts", Text, nullable=False),  # event.toml as it stood at intake, JSON
+    Column("source", Text, nullable=False),  # path in the inbox, escaped
+    Column("source_stamp", Text, nullable=False),  # inode, size and mtime: one arrival is taken once
     Column("size", Integer, nullable=False),
     Column("state", String(16), nullable=False, index=True),
     Column("reasons", Text, nullable=False, default="[]"),
@@ -66,13 +71,14 @@ items = Table(
     Column("seconds", Float),
     Column("arrived_at", String(32), nullable=False),
     Column("updated_at", String(32), nullable=False),
-    Column("cancel_requested_by", Text),                # somebody asked to give up the work on it
+    Column("cancel_requested_by", Text),  # somebody asked to give up the work on it
     Column("cancel_requested_at", String(32)),
-    Column("original_deleted_at", String(32)),          # its time was over (pipeline.publishing.retention)
-)  # fmt: skip
+    Column("original_deleted_at", String(32)),  # its time was over (pipeline.publishing.retention)
+)
 
 renditions = Table(
-    "renditions", metadata,
+    "renditions",
+    metadata,
     Column("id", Integer, primary_key=True),
     Column("item_id", ForeignKey("items.id"), nullable=False, index=True),
     Column("revision", Integer, nullable=False),
@@ -81,14 +87,15 @@ renditions = Table(
     Column("work_name", Text, nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("size", Integer, nullable=False),
-    Column("path", Text, nullable=False),               # relative to the channel's publish folder
-    Column("path_key", Text, nullable=False),           # the path, case and Unicode form folded
+    Column("path", Text, nullable=False),  # relative to the channel's publish folder
+    Column("path_key", Text, nullable=False),  # the path, case and Unicode form folded
     Column("published_at", String(32)),
     UniqueConstraint("channel", "path_key"),
-)  # fmt: skip
+)
 
 verdicts = Table(
-    "verdicts", metadata,
+    "verdicts",
+    metadata,
     Column("id", Integer, primary_key=True),
     Column("item_id", ForeignKey("items.id"), nullable=False),
     Column("revision", Integer, nullable=False),
@@ -98,12 +105,13 @@ verdicts = Table(
     Column("shown", Integer, nullable=False),
     Column("reason", String(32), nullable=False),
     Column("person_id", Text, index=True),
-    Column("facts", Text, nullable=False),              # article, consent row, scores, threshold, engines; JSON
+    Column("facts", Text, nullable=False),  # article, consent row, scores, threshold, engines; JSON
     Index("ix_verdicts_item", "item_id", "revision"),
-)  # fmt: skip
+)
 
 checks = Table(
-    "checks", metadata,
+    "checks",
+    metadata,
     Column("id", Integer, primary_key=True),
     Column("item_id", ForeignKey("items.id"), nullable=False, index=True),
     Column("revision", Integer, nullable=False),
@@ -111,10 +119,11 @@ checks = Table(
     Column("name", String(64), nullable=False),
     Column("passed", Integer, nullable=False),
     Column("detail", Text, nullable=False),
-)  # fmt: skip
+)
 
 log = Table(
-    "log", metadata,
+    "log",
+    metadata,
     Column("seq", Integer, primary_key=True, autoincrement=False),
     Column("at", String(32), nullable=False, index=True),
     Column("kind", String(48), nullable=False, index=True),
@@ -123,54 +132,59 @@ log = Table(
     Column("body", Text, nullable=False),
     Column("previous", String(64), nullable=False),
     Column("hash", String(64), nullable=False),
-)  # fmt: skip
+)
 
 log_people = Table(
-    "log_people", metadata,                             # an index into the log, derived from it
+    "log_people",
+    metadata,  # an index into the log, derived from it
     Column("person_id", Text, primary_key=True),
     Column("seq", Integer, primary_key=True),
-)  # fmt: skip
+)
 
 register_versions = Table(
-    "register_versions", metadata,
+    "register_versions",
+    metadata,
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("loaded_at", String(32), nullable=False),
     Column("actor", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("rows", Integer, nullable=False),
-    Column("confirmed_by", Text, nullable=False, server_default=""),   # who overrode a brake
-)  # fmt: skip
+    Column("confirmed_by", Text, nullable=False, server_default=""),  # who overrode a brake
+)
 
 # People and consents keep every past state: a row holds from one version to the one before `until_version`.
 people = Table(
-    "people", metadata,
+    "people",
+    metadata,
     Column("id", Integer, primary_key=True),
     Column("person_id", Text, nullable=False, index=True),
     Column("name", Text, nullable=False),
     Column("role", String(16), nullable=False),
-    Column("groups", Text, nullable=False),             # JSON list
+    Column("groups", Text, nullable=False),  # JSON list
     Column("birth_date", String(10)),
     Column("from_version", Integer, nullable=False),
     Column("until_version", Integer, index=True),
-    Column("sixteen_on", String(10)),                   # when only the 16th birthday is known
+    Column("sixteen_on", String(10)),  # when only the 16th birthday is known
     Column("protected", Integer, nullable=False, server_default="0"),
     Column("left_on", String(10)),
-    Column("periods", Text, nullable=False, server_default="[]"),       # JSON: group, from, until
+    Column("periods", Text, nullable=False, server_default="[]"),  # JSON: group, from, until
     Column("guardians_known", Integer, nullable=False, server_default="0"),
-)  # fmt: skip
+)
 
 guardians = Table(
-    "guardians", metadata,                              # who stands for which pupil; both are people
+    "guardians",
+    metadata,  # who stands for which pupil; both are people
     Column("id", Integer, primary_key=True),
     Column("pupil_id", Text, nullable=False, index=True),
     Column("guardian_id", Text, nullable=False, index=True),
     Column("from_version", Integer, nullable=False),
     Column("until_version", Integer, index=True),
-)  # fmt: skip
+)
 
 consents = Table(
-    "consents", metadata,
+    "consents",
+    metadata,
     Column("id", Integer, primary_key=True),
     Column("row_id", Text, nullable=False),
     Column("row_number", Integer, nullable=False),
@@ -186,48 +200,52 @@ consents = Table(
     Column("withdrawn_on", String(10)),
     Column("from_version", Integer, nullable=False),
     Column("until_version", Integer, index=True),
-    Column("signer_id", Text),                          # which guardian signed; NULL: the source does not say
+    Column("signer_id", Text),  # which guardian signed; NULL: the source does not say
     Column("form_version", Text, nullable=False, server_default=""),
     Column("form_language", Text, nullable=False, server_default=""),
     Column("evidence", String(8), nullable=False, server_default="ok"),
     Column("reminded_on", String(10)),
-)  # fmt: skip
+)
 
 # --- templates, names given by hand, recalls (pipeline.store.templates, .naming, .hearing, .recall) -----------
 
 templates = Table(
-    "templates", metadata,                              # sealed: see pipeline.files.template_keys
+    "templates",
+    metadata,  # sealed: see pipeline.files.template_keys
     Column("id", Integer, primary_key=True),
     Column("person_id", Text, nullable=False, index=True),
     Column("portrait_sha256", String(64), nullable=False),
     Column("engine", String(32), nullable=False),
-    Column("weights_sha256", String(64), nullable=False),   # another set of weights is another space
-    Column("dated", String(10), nullable=False),        # how old the portrait is: the date of its form
+    Column("weights_sha256", String(64), nullable=False),  # another set of weights is another space
+    Column("dated", String(10), nullable=False),  # how old the portrait is: the date of its form
     Column("key_id", String(16), nullable=False),
     Column("nonce", LargeBinary, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
     Column("made_at", String(32), nullable=False),
     UniqueConstraint("person_id", "portrait_sha256", "engine"),
-)  # fmt: skip
+)
 
 template_keys = Table(
-    "template_keys", metadata,                          # ids only; the keys are elsewhere
+    "template_keys",
+    metadata,  # ids only; the keys are elsewhere
     Column("key_id", String(16), primary_key=True),
     Column("since", String(32), nullable=False),
-    Column("until", String(32)),                        # NULL: in use
-)  # fmt: skip
+    Column("until", String(32)),  # NULL: in use
+)
 
 lookalikes = Table(
-    "lookalikes", metadata,
+    "lookalikes",
+    metadata,
     Column("first", Text, primary_key=True),
     Column("second", Text, primary_key=True, index=True),
     Column("score", Float, nullable=False),
-    Column("engine_scores", Text, nullable=False),      # JSON
+    Column("engine_scores", Text, nullable=False),  # JSON
     Column("found_at", String(32), nullable=False),
-)  # fmt: skip
+)
 
 face_names = Table(
-    "face_names", metadata,                             # who staff said that a face is; a row that ended is kept
+    "face_names",
+    metadata,  # who staff said that a face is; a row that ended is kept
     Column("id", Integer, primary_key=True),
     Column("item_id", ForeignKey("items.id"), nullable=False, index=True),
     Column("box", Text, nullable=False),
@@ -236,65 +254,70 @@ face_names = Table(
     Column("named_at", String(32), nullable=False),
     Column("ended_by", Text),
     Column("ended_at", String(32)),
-)  # fmt: skip
+)
 
 speakers = Table(
-    "speakers", metadata,                               # who can be heard, as staff said; what ended is kept
+    "speakers",
+    metadata,  # who can be heard, as staff said; what ended is kept
     Column("id", Integer, primary_key=True),
     Column("item_id", ForeignKey("items.id"), nullable=False, index=True),
-    Column("person_id", Text, index=True),              # empty: nobody can be heard; NULL: somebody erased since
+    Column("person_id", Text, index=True),  # empty: nobody can be heard; NULL: somebody erased since
     Column("said_by", Text, nullable=False),
     Column("said_at", String(32), nullable=False),
     Column("ended_by", Text),
     Column("ended_at", String(32)),
-)  # fmt: skip
+)
 
 heard = Table(
-    "heard", metadata,                                  # whose consent to be heard a decision asked for, per channel
+    "heard",
+    metadata,  # whose consent to be heard a decision asked for, per channel
     Column("id", Integer, primary_key=True),
     Column("item_id", ForeignKey("items.id"), nullable=False),
     Column("revision", Integer, nullable=False),
     Column("channel", String(31), nullable=False),
     Column("person_id", Text, nullable=False, index=True),
-    Column("kept", Integer, nullable=False),            # 1: the sound stayed as it was
-    Column("reason", String(32), nullable=False),       # the register's answer for this person
+    Column("kept", Integer, nullable=False),  # 1: the sound stayed as it was
+    Column("reason", String(32), nullable=False),  # the register's answer for this person
     Index("ix_heard_item", "item_id", "revision"),
-)  # fmt: skip
+)
 
 recalls = Table(
-    "recalls", metadata,                                # an item that was taken back, or is to be shown anew
+    "recalls",
+    metadata,  # an item that was taken back, or is to be shown anew
     Column("id", Integer, primary_key=True),
     Column("item_id", ForeignKey("items.id"), nullable=False, index=True),
-    Column("revision", Integer, nullable=False),        # of the decision whose files were taken back
-    Column("person_id", Text, nullable=False),          # for whom; empty: for nobody in particular
-    Column("uncover", Integer, nullable=False),         # 1: what was covered before may be shown now (asked for)
-    Column("replace", Integer, nullable=False),         # 1: decided again, and published in its place
+    Column("revision", Integer, nullable=False),  # of the decision whose files were taken back
+    Column("person_id", Text, nullable=False),  # for whom; empty: for nobody in particular
+    Column("uncover", Integer, nullable=False),  # 1: what was covered before may be shown now (asked for)
+    Column("replace", Integer, nullable=False),  # 1: decided again, and published in its place
     Column("actor", Text, nullable=False),
     Column("at", String(32), nullable=False),
-    Column("done_at", String(32)),                      # the files are gone; NULL: still to do
-)  # fmt: skip
+    Column("done_at", String(32)),  # the files are gone; NULL: still to do
+)
 
 places = Table(
-    "places", metadata,                                 # where staff said that a published file went
+    "places",
+    metadata,  # where staff said that a published file went
     Column("id", Integer, primary_key=True),
     Column("item_id", ForeignKey("items.id"), nullable=False, index=True),
-    Column("channel", String(31), nullable=False),      # empty: not said
-    Column("sha256", String(64), nullable=False),       # of the file as it was; empty: not known
+    Column("channel", String(31), nullable=False),  # empty: not said
+    Column("sha256", String(64), nullable=False),  # of the file as it was; empty: not known
     Column("place", Text, nullable=False),
     Column("noted_by", Text, nullable=False),
     Column("noted_at", String(32), nullable=False),
-    Column("open_since", String(32), index=True),       # a recall made it a task: take it down there
-    Column("person_id", Text),                          # for whom
+    Column("open_since", String(32), index=True),  # a recall made it a task: take it down there
+    Column("person_id", Text),  # for whom
     Column("done_by", Text),
     Column("done_at", String(32)),
-)  # fmt: skip
+)
 
 heartbeats = Table(
-    "heartbeats", metadata,
+    "heartbeats",
+    metadata,
     Column("name", String(32), primary_key=True),
     Column("at", String(32), nullable=False),
     Column("facts", Text, nullable=False),
-)  # fmt: skip
+)
 
 
 _PATIENCE = 30.0  # seconds for which a writer waits for another

@@ -1,4 +1,4 @@
-"""Templates of faces (GDPR art. 9): a table of their own, apart from the register, and sealed (pipeline.files.template_keys).
+"""Templates of faces (GDPR art. 9): a table of their own, apart from the register, and sealed (`files.template_keys`).
 
 Whatever deletes a template empties the write-ahead log afterwards: nothing of it is left on the disk.
 """
@@ -78,8 +78,11 @@ class TemplateStore:
             for start in range(0, len(gone), 500):
                 tx.execute(delete(templates).where(templates.c.id.in_(gone[start : start + 500])))
             for t in made:
-                same = (templates.c.person_id == t.person_id, templates.c.portrait_sha256 == t.portrait_sha256,
-                        templates.c.engine == t.engine)  # fmt: skip
+                same = (
+                    templates.c.person_id == t.person_id,
+                    templates.c.portrait_sha256 == t.portrait_sha256,
+                    templates.c.engine == t.engine,
+                )
                 tx.execute(delete(templates).where(*same))
                 tx.execute(insert(templates).values(**_out(t), made_at=stamp(now)))
             self._note_alike(tx, now, alike)
@@ -98,8 +101,11 @@ class TemplateStore:
             rows = [r for r in tx.execute(select(templates)) if r.key_id != key_id]
             for row in rows:
                 fresh = again(_sealed(row))
-                tx.execute(update(templates).where(templates.c.id == row.id).values(
-                    key_id=key_id, nonce=fresh.nonce, sealed=fresh.sealed))  # fmt: skip
+                tx.execute(
+                    update(templates)
+                    .where(templates.c.id == row.id)
+                    .values(key_id=key_id, nonce=fresh.nonce, sealed=fresh.sealed)
+                )
             if before != key_id:
                 tx.execute(update(template_keys).where(template_keys.c.until.is_(None)).values(until=stamp(now)))
                 _use_key(tx, now, key_id)
@@ -132,17 +138,24 @@ class TemplateStore:
     def counts(self) -> dict[str, int]:
         """How many people have a template, and how many templates there are."""
         with self._db.read() as tx:
-            row = tx.execute(select(func.count(func.distinct(templates.c.person_id)), func.count())
-                             .select_from(templates)).one()  # fmt: skip
+            row = tx.execute(
+                select(func.count(func.distinct(templates.c.person_id)), func.count()).select_from(templates)
+            ).one()
         return {"people": int(row[0]), "templates": int(row[1])}
 
     def _note_alike(self, tx: Connection, now: datetime, alike: Sequence[LookAlike]) -> None:
         for pair in alike:
             same = (lookalikes.c.first == pair.first, lookalikes.c.second == pair.second)
             tx.execute(delete(lookalikes).where(*same))
-            tx.execute(insert(lookalikes).values(
-                first=pair.first, second=pair.second, score=pair.score, found_at=stamp(now),
-                engine_scores=to_json({k: round(v, 4) for k, v in pair.engine_scores.items()})))  # fmt: skip
+            tx.execute(
+                insert(lookalikes).values(
+                    first=pair.first,
+                    second=pair.second,
+                    score=pair.score,
+                    found_at=stamp(now),
+                    engine_scores=to_json({k: round(v, 4) for k, v in pair.engine_scores.items()}),
+                )
+            )
         here = select(templates.c.person_id)
         tx.execute(delete(lookalikes).where(or_(lookalikes.c.first.not_in(here), lookalikes.c.second.not_in(here))))
 
@@ -162,13 +175,26 @@ def _use_key(tx: Connection, now: datetime, key_id: str) -> None:
 
 
 def _out(t: SealedTemplate) -> dict[str, Any]:
-    return {"person_id": t.person_id, "portrait_sha256": t.portrait_sha256, "engine": t.engine,
-            "weights_sha256": t.weights_sha256, "dated": t.dated.isoformat(), "key_id": t.key_id, "nonce": t.nonce,
-            "sealed": t.sealed}  # fmt: skip
+    return {
+        "person_id": t.person_id,
+        "portrait_sha256": t.portrait_sha256,
+        "engine": t.engine,
+        "weights_sha256": t.weights_sha256,
+        "dated": t.dated.isoformat(),
+        "key_id": t.key_id,
+        "nonce": t.nonce,
+        "sealed": t.sealed,
+    }
 
 
 def _sealed(r: Row[Any]) -> SealedTemplate:
     return SealedTemplate(
-        r.person_id, r.portrait_sha256, r.engine, r.weights_sha256, date.fromisoformat(r.dated), r.key_id,
-        bytes(r.nonce), bytes(r.sealed),
-    )  # fmt: skip
+        r.person_id,
+        r.portrait_sha256,
+        r.engine,
+        r.weights_sha256,
+        date.fromisoformat(r.dated),
+        r.key_id,
+        bytes(r.nonce),
+        bytes(r.sealed),
+    )

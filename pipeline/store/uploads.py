@@ -48,18 +48,32 @@ class UploadStore:
 
         Raises UploadError when the account has too many unfinished ones.
         """
-        same = (uploads.c.account_id == account_id, uploads.c.name == name, uploads.c.event == event,
-                uploads.c.size == size, uploads.c.done_at.is_(None))  # fmt: skip
+        same = (
+            uploads.c.account_id == account_id,
+            uploads.c.name == name,
+            uploads.c.event == event,
+            uploads.c.size == size,
+            uploads.c.done_at.is_(None),
+        )
         with self._db.write() as tx:
             row = tx.execute(select(uploads).where(*same)).first()
             if row is None:
                 open_ = select(func.count()).where(uploads.c.account_id == account_id, uploads.c.done_at.is_(None))
                 if (tx.execute(open_).scalar() or 0) >= MOST_OPEN:
-                    raise UploadError("Too many files were begun and not finished.",
-                                      "Finish them first: choose the same files again.")  # fmt: skip
-                tx.execute(insert(uploads).values(
-                    id=key, account_id=account_id, name=name, event=event, size=size, received=0,
-                    begun_at=stamp(now)))  # fmt: skip
+                    raise UploadError(
+                        "Too many files were begun and not finished.", "Finish them first: choose the same files again."
+                    )
+                tx.execute(
+                    insert(uploads).values(
+                        id=key,
+                        account_id=account_id,
+                        name=name,
+                        event=event,
+                        size=size,
+                        received=0,
+                        begun_at=stamp(now),
+                    )
+                )
                 row = tx.execute(select(uploads).where(uploads.c.id == key)).one()
             return _upload(row)
 
@@ -76,10 +90,15 @@ class UploadStore:
         with self._db.write() as tx:
             done = tx.execute(
                 update(uploads)
-                .where(uploads.c.id == key, uploads.c.account_id == account_id, uploads.c.received == offset,
-                       uploads.c.size >= offset + length, uploads.c.done_at.is_(None))
+                .where(
+                    uploads.c.id == key,
+                    uploads.c.account_id == account_id,
+                    uploads.c.received == offset,
+                    uploads.c.size >= offset + length,
+                    uploads.c.done_at.is_(None),
+                )
                 .values(received=offset + length)
-            ).rowcount  # fmt: skip
+            ).rowcount
         if not done:
             raise UploadError("This piece is not the next one.", "Ask how far the upload is.")
         return self.get(account_id, key)

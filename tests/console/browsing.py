@@ -11,16 +11,24 @@ from playwright.sync_api import Browser, CDPSession, Page, expect
 from tests.console.site import PASSWORD, Site
 
 CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]  # fmt: skip
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 NEEDED = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (apt-get install chromium)")
 
 
 def opened(browser: Browser, site: Site, role: str, language: str = "en", **options: Any) -> Page:
     """A page of somebody of this role, who signed in by typing. What a script complains of fails the test."""
     site.as_(role)
-    context = browser.new_context(base_url=site.address, locale=language, viewport={"width": 1200, "height": 900},
-                                  **options)  # fmt: skip
+    context = browser.new_context(
+        base_url=site.address, locale=language, viewport={"width": 1200, "height": 900}, **options
+    )
     context.set_default_timeout(20_000)
     page = context.new_page()
     page.on("pageerror", lambda e: pytest.fail(f"a script failed: {e}"))

@@ -28,8 +28,11 @@ def site(tmp_path_factory: pytest.TempPathFactory, weights: Path, samples: Path,
     files.fetch(ASSETS, FETCHED)
     school = School(tmp_path_factory.mktemp("console") / "school")
     school.register(
-        [{"person_id": "O", "name": NAME, "group": "1A"}, {"person_id": "B", "photo_personal": "no", "group": "1B"},
-         {"person_id": "E", "name": "Erik Eind", "group": "1B"}],
+        [
+            {"person_id": "O", "name": NAME, "group": "1A"},
+            {"person_id": "B", "photo_personal": "no", "group": "1B"},
+            {"person_id": "E", "name": "Erik Eind", "group": "1B"},
+        ],
         {"O": [samples / "obama.jpg"]},
     )
     lesson = {"a.jpg": "obama3.jpg", "b.jpg": "biden.jpg", "c.jpg": "obama.jpg"}

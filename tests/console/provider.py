@@ -43,11 +43,18 @@ def app(issuer: str) -> Starlette:
     codes: dict[str, dict[str, str]] = {}
 
     def discovery(_: Request) -> Response:
-        return JSONResponse({
-            "issuer": issuer, "authorization_endpoint": f"{issuer}/authorize", "token_endpoint": f"{issuer}/token",
-            "jwks_uri": f"{issuer}/keys", "response_types_supported": ["code"], "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": ["RS256"], "code_challenge_methods_supported": ["S256"],
-        })  # fmt: skip
+        return JSONResponse(
+            {
+                "issuer": issuer,
+                "authorization_endpoint": f"{issuer}/authorize",
+                "token_endpoint": f"{issuer}/token",
+                "jwks_uri": f"{issuer}/keys",
+                "response_types_supported": ["code"],
+                "subject_types_supported": ["public"],
+                "id_token_signing_alg_values_supported": ["RS256"],
+                "code_challenge_methods_supported": ["S256"],
+            }
+        )
 
     def keys(_: Request) -> Response:
         return JSONResponse({"keys": [key.as_dict(private=False)]})
@@ -73,11 +80,21 @@ def app(issuer: str) -> Starlette:
         if asked["code_challenge"] != challenge or asked["redirect_uri"] != form.get("redirect_uri"):
             return JSONResponse({"error": "invalid_grant"}, 400)
         now, user = int(time.time()), asked["user"]
-        claims = {"iss": issuer, "sub": f"id-of-{user}", "aud": CLIENT, "iat": now, "exp": now + 300,
-                  "nonce": asked["nonce"], "preferred_username": user, **PEOPLE[user]}  # fmt: skip
+        claims = {
+            "iss": issuer,
+            "sub": f"id-of-{user}",
+            "aud": CLIENT,
+            "iat": now,
+            "exp": now + 300,
+            "nonce": asked["nonce"],
+            "preferred_username": user,
+            **PEOPLE[user],
+        }
         if user == "unsigned":
-            parts = [base64.urlsafe_b64encode(x).rstrip(b"=").decode() for x in
-                     (b'{"alg":"none"}', str(claims).replace("'", '"').encode(), b"")]  # fmt: skip
+            parts = [
+                base64.urlsafe_b64encode(x).rstrip(b"=").decode()
+                for x in (b'{"alg":"none"}', str(claims).replace("'", '"').encode(), b"")
+            ]
             id_token = ".".join(parts)
         elif user == "shared-secret":
             secret = jwk.OctKey.import_key(key.as_pem(private=False))
@@ -86,10 +103,14 @@ def app(issuer: str) -> Starlette:
             id_token = jwt.encode({"alg": "RS256", "kid": "1"}, claims, wrong if user == "other-key" else key)
         return JSONResponse({"access_token": "x", "token_type": "Bearer", "expires_in": 300, "id_token": id_token})
 
-    return Starlette(routes=[
-        Route("/.well-known/openid-configuration", discovery), Route("/keys", keys), Route("/authorize", authorize),
-        Route("/token", token, methods=["POST"]),
-    ])  # fmt: skip
+    return Starlette(
+        routes=[
+            Route("/.well-known/openid-configuration", discovery),
+            Route("/keys", keys),
+            Route("/authorize", authorize),
+            Route("/token", token, methods=["POST"]),
+        ]
+    )
 
 
 if __name__ == "__main__":

@@ -31,8 +31,9 @@ class Visitor:
     """A browser without scripts: it keeps cookies, and sends along the token of the last page."""
 
     def __init__(self, address: str, language: str = "en") -> None:
-        self.http = httpx.Client(base_url=address, follow_redirects=False, headers={"accept-language": language},
-                                 timeout=60)  # fmt: skip
+        self.http = httpx.Client(
+            base_url=address, follow_redirects=False, headers={"accept-language": language}, timeout=60
+        )
         self.csrf = ""
 
     def get(self, path: str, **values: object) -> httpx.Response:
@@ -57,10 +58,13 @@ class Site:
         self.school = school
         self.output = school.home / "console.out"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline.cli", command], cwd=school.home, text=True,
+            [sys.executable, "-m", "pipeline.cli", command],
+            cwd=school.home,
+            text=True,
             env={**school.env, "BEELDWACHT_CONSOLE__PORT": "0", "BEELDWACHT_CONSOLE__ENABLED": "true", **(env or {})},
-            stdout=self.output.open("w"), stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            stdout=self.output.open("w"),
+            stderr=subprocess.STDOUT,
+        )
         self.address = self._address()
         self.store = Store(f"sqlite:///{school.home / 'data' / 'beeldwacht.db'}")
         self._visitors: dict[tuple[str, str], Visitor] = {}
@@ -137,5 +141,3 @@ class Site:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-
-

@@ -19,13 +19,38 @@ from tests.console.conftest import NAME, TITLE
 from tests.console.site import PASSWORD, ROLES, Site
 
 MACHINES = {"/healthz", "/healthz/live", "/metrics"}  # tests/console/test_monitor.py
-PUBLIC = MACHINES | {"/{rest:path}", "/static/{name}", "/login", "/welcome", "/language", "/oidc/login",
-                     "/oidc/callback"}  # fmt: skip
-VALUES = {"item:int": "1", "face:int": "0", "seq:int": "1", "check:int": "1", "file:int": "1", "task:int": "1",
-          "incident:int": "1", "person": "O", "key": "0" * 32, "name": "kim", "rest:path": "nowhere"}  # fmt: skip
-NOT_THERE = {"/review/{item:int}/film", "/review/{item:int}/paths", "/{rest:path}",
-             "/audit/spot/{check:int}", "/upload/{key}", "/static/{name}", "/oidc/login",
-             "/oidc/callback"}  # fmt: skip
+PUBLIC = MACHINES | {
+    "/{rest:path}",
+    "/static/{name}",
+    "/login",
+    "/welcome",
+    "/language",
+    "/oidc/login",
+    "/oidc/callback",
+}
+VALUES = {
+    "item:int": "1",
+    "face:int": "0",
+    "seq:int": "1",
+    "check:int": "1",
+    "file:int": "1",
+    "task:int": "1",
+    "incident:int": "1",
+    "person": "O",
+    "key": "0" * 32,
+    "name": "kim",
+    "rest:path": "nowhere",
+}
+NOT_THERE = {
+    "/review/{item:int}/film",
+    "/review/{item:int}/paths",
+    "/{rest:path}",
+    "/audit/spot/{check:int}",
+    "/upload/{key}",
+    "/static/{name}",
+    "/oidc/login",
+    "/oidc/callback",
+}
 """Routes whose values above name nothing in this installation: 404 for everybody."""
 
 
@@ -49,8 +74,9 @@ def test_only_the_way_in_is_open_and_every_route_says_for_whom_it_is() -> None:
     assert {d.path for d in TABLE if d.roles == ANYBODY} == PUBLIC
     assert {d.path for d in TABLE if d.machine} == MACHINES
     assert all(d.roles <= set(AccountRole) for d in TABLE)
-    originals = [d for d in TABLE if d.path.endswith(("/original", "/face/{face:int}", "/alike/{face:int}",
-                                                    "/film", "/paths"))]  # fmt: skip
+    originals = [
+        d for d in TABLE if d.path.endswith(("/original", "/face/{face:int}", "/alike/{face:int}", "/film", "/paths"))
+    ]
     assert len(originals) == 5 and all(d.roles == {AccountRole.OFFICER} for d in originals)
 
 
@@ -81,8 +107,9 @@ def listening(pid: int) -> set[tuple[str, int]]:
             if state == "0A" and f"socket:[{inode}]" in own:
                 address, _, port = local.partition(":")
                 # 32 bits at a time, as this machine stores them
-                words = b"".join(int(address[n : n + 8], 16).to_bytes(4, sys.byteorder)
-                                 for n in range(0, len(address), 8))  # fmt: skip
+                words = b"".join(
+                    int(address[n : n + 8], 16).to_bytes(4, sys.byteorder) for n in range(0, len(address), 8)
+                )
                 found.add((str(ip_address(words)), int(port, 16)))
     return found
 
@@ -159,8 +186,14 @@ def test_nothing_leads_to_another_site_or_out_of_a_folder(site: Site) -> None:
         assert visitor.post("/language", {"language": "nl", "back": evil}).headers["location"] == "/"
         visitor.post("/logout")
     officer = site.as_("officer")
-    for target in ("/static/../server.py", "/static/..%2fserver.py", "/static/%2e%2e/table.py", "/static/assets.toml",
-                   "/register/person/..%2f..%2fkeys", "/gallery/1/..%2f..%2fdata"):  # fmt: skip
+    for target in (
+        "/static/../server.py",
+        "/static/..%2fserver.py",
+        "/static/%2e%2e/table.py",
+        "/static/assets.toml",
+        "/register/person/..%2f..%2fkeys",
+        "/gallery/1/..%2f..%2fdata",
+    ):
         assert officer.http.get(target).status_code == 404
     answer = httpx.get(f"{site.address}/login", headers={"host": "evil.example"})
     assert answer.status_code == 400
@@ -185,8 +218,9 @@ def test_what_was_asked_in_the_address_is_said_as_text(site: Site) -> None:
     officer = site.as_("officer")
     evil = "<script>alert(9)</script>"
     for target in ("/audit", "/review", "/register", "/gallery"):
-        text = officer.http.get(target, params={"said": evil, "q": evil, "person": evil, "event": evil, "actor": evil,
-                                                "channel": evil}).text  # fmt: skip
+        text = officer.http.get(
+            target, params={"said": evil, "q": evil, "person": evil, "event": evil, "actor": evil, "channel": evil}
+        ).text
         assert evil not in text
 
 
@@ -208,8 +242,16 @@ def test_nobody_else_puts_words_on_a_page(site: Site) -> None:
 
 def test_a_number_that_no_row_has_is_not_found(site: Site) -> None:
     huge, officer = 10**25, site.as_("officer")
-    for target in ("/review/{}", "/review/{}/original", "/review/1/face/{}", "/audit/item/{}", "/audit/entry/{}",
-                   "/audit/spot/{}", "/gallery/{}", "/gallery/{}/download"):  # fmt: skip
+    for target in (
+        "/review/{}",
+        "/review/{}/original",
+        "/review/1/face/{}",
+        "/audit/item/{}",
+        "/audit/entry/{}",
+        "/audit/spot/{}",
+        "/gallery/{}",
+        "/gallery/{}/download",
+    ):
         assert officer.get(target.format(huge)).status_code in {404, 409}, target
     for target in ("/review?after={}", "/gallery?before={}", "/register?from={}", "/audit?before={}&item={}"):
         assert officer.get(target.format(huge, huge)).status_code == 200, target

@@ -12,9 +12,27 @@ from playwright.sync_api import Browser, expect
 from tests.console.browsing import NEEDED, access_key, opened
 from tests.console.site import PASSWORD, Site
 
-PAGES = ("/today", "/review", "/review/1", "/review/1/alike/0", "/audit", "/audit?reason=consent", "/audit/entry/1",
-         "/audit/item/3", "/audit/spot", "/gallery", "/gallery/1", "/gallery/withdrawn", "/register",
-         "/register/notices", "/register/person/O", "/upload", "/accounts", "/account", "/nowhere/at/all")  # fmt: skip
+PAGES = (
+    "/today",
+    "/review",
+    "/review/1",
+    "/review/1/alike/0",
+    "/audit",
+    "/audit?reason=consent",
+    "/audit/entry/1",
+    "/audit/item/3",
+    "/audit/spot",
+    "/gallery",
+    "/gallery/1",
+    "/gallery/withdrawn",
+    "/register",
+    "/register/notices",
+    "/register/person/O",
+    "/upload",
+    "/accounts",
+    "/account",
+    "/nowhere/at/all",
+)
 pytestmark = NEEDED
 
 
@@ -26,8 +44,13 @@ def test_axe_finds_nothing_on_any_page_in_either_language_and_every_page_fits(br
     token = visitor.http.cookies["bw_session"]
     axe, bad, wide, song = Axe(), {}, [], site.number("song")
     for language, scheme in (("en", "light"), ("nl", "dark")):
-        context = browser.new_context(base_url=site.address, locale=language, color_scheme=scheme, bypass_csp=True,
-                                      viewport={"width": 1200, "height": 900})  # fmt: skip
+        context = browser.new_context(
+            base_url=site.address,
+            locale=language,
+            color_scheme=scheme,
+            bypass_csp=True,
+            viewport={"width": 1200, "height": 900},
+        )
         page = context.new_page()
         for target in ("/login", "/welcome", *PAGES, f"/review/{song}"):
             if target == PAGES[0]:
@@ -35,8 +58,13 @@ def test_axe_finds_nothing_on_any_page_in_either_language_and_every_page_fits(br
             page.set_viewport_size({"width": 1200, "height": 900})
             page.goto(target)
             assert page.locator("html").get_attribute("lang") == language
-            found = axe.run(page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
-                                          "resultTypes": ["violations"]})  # fmt: skip
+            found = axe.run(
+                page,
+                options={
+                    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"],
+                    "resultTypes": ["violations"],
+                },
+            )
             if found.response["violations"]:
                 bad[f"{language} {target}"] = [
                     (v["id"], [n["html"][:150] for n in v["nodes"][:2]]) for v in found.response["violations"]

@@ -171,8 +171,10 @@ def test_an_officer_decides_per_face_and_for_seconds_and_the_film_follows(
     first, second = (frames(p)[1] for p in (original, site.school.publish / "school" / "concert" / "song.mp4"))
     verdict = next(v for v in before["verdicts"] if v["face"] == face[True])
     assert max(likeness(a, b, where(verdict, n)) for n, (a, b) in enumerate(zip(first, second, strict=True))) < 0.5
-    changed = [float(np.abs(a[20:80, 300:360].astype(int) - b[20:80, 300:360]).mean())
-               for a, b in zip(first, second, strict=True)]  # fmt: skip
+    changed = [
+        float(np.abs(a[20:80, 300:360].astype(int) - b[20:80, 300:360]).mean())
+        for a, b in zip(first, second, strict=True)
+    ]
     assert min(changed[5:10]) > 2 * max(changed[:5] + changed[10:]) > 0
 
     page.goto(f"/review/{number}")  # the covered film is what is offered now, and the gallery shows a moment of it
@@ -201,8 +203,10 @@ def test_the_original_of_a_film_comes_in_pieces_is_kept_nowhere_and_each_look_is
         assert other.get(f"/review/{number}/film", headers={"range": wanted}).status_code == status
     assert piece.headers["content-range"] == f"bytes 100-299/{len(whole.content)}"
     assert piece.content == whole.content[100:300] and piece.headers["content-type"] == "video/mp4"
-    assert piece.headers["cache-control"] == "no-store, private" and "default-src 'none'" in piece.headers[
-        "content-security-policy"]  # fmt: skip
+    assert (
+        piece.headers["cache-control"] == "no-store, private"
+        and "default-src 'none'" in piece.headers["content-security-policy"]
+    )
     looks = [e["actor"] for e in site.log(number) if e["kind"] == "original.viewed"]
     assert "account:officer" in looks and set(looks) <= {"account:officer", "account:all"}  # all of them officers
     for role in ("communicator", "uploader", "administrator"):

@@ -24,19 +24,39 @@ from pipeline.store.spot_checks import MARKS
 
 CONSOLE = Path(i18n.__file__).parent
 PIPELINE = CONSOLE.parent
-RAISING = ("review.py", "recall.py", *(f"store/{n}.py" for n in ("accounts", "journal", "naming", "recall", "review",
-                                                                  "spot", "uploads")))  # fmt: skip
+RAISING = (
+    "review.py",
+    "recall.py",
+    *(f"store/{n}.py" for n in ("accounts", "journal", "naming", "recall", "review", "spot", "uploads")),
+)
 INNER = {"ValueError", "StartupError", "FileNotFoundError", "SignInError", "NotFound", "SystemExit"}
 """Errors that no page shows, or in words of its own."""
-WORDS = (*State, *AccountRole, *Reason, *HoldReason, *Medium, *Answer, *Role, *Signer, *EvidenceState, *AnnotationKind, *Kind,
-         *Wait, *KINDS, *ENTRIES, *MARKS)  # fmt: skip
+WORDS = (
+    *State,
+    *AccountRole,
+    *Reason,
+    *HoldReason,
+    *Medium,
+    *Answer,
+    *Role,
+    *Signer,
+    *EvidenceState,
+    *AnnotationKind,
+    *Kind,
+    *Wait,
+    *KINDS,
+    *ENTRIES,
+    *MARKS,
+)
 
 
 def messages() -> set[str]:
     found = extract_from_dir(
-        CONSOLE, [("**.py", "python"), ("templates/**.html", "jinja2")],
-        options_map={"templates/**.html": {"newstyle_gettext": "true"}}, keywords={"_": None, "gettext": None},
-    )  # fmt: skip
+        CONSOLE,
+        [("**.py", "python"), ("templates/**.html", "jinja2")],
+        options_map={"templates/**.html": {"newstyle_gettext": "true"}},
+        keywords={"_": None, "gettext": None},
+    )
     return {str(text) for _, _, text, _, _ in found}
 
 
@@ -72,9 +92,11 @@ def test_what_errors_say_is_said_in_dutch() -> None:
     assert sorted(errors() - known) == []
     dutch = i18n.Sentences(i18n.catalogues()["nl"], i18n.messages())
     assert dutch.translated("Item 7 is published: this cannot be done with it.") == (
-        "Bestand 7 is gepubliceerd: dit kan er niet mee.")  # fmt: skip
+        "Bestand 7 is gepubliceerd: dit kan er niet mee."
+    )
     assert dutch.translated("Item 7, face 2: nobody gave it a name.") == (
-        "Bestand 7, gezicht 2: niemand gaf het een naam.")  # fmt: skip
+        "Bestand 7, gezicht 2: niemand gaf het een naam."
+    )
     assert dutch.translated("What nobody wrote down {} (yet)") == "What nobody wrote down {} (yet)"
 
 

@@ -29,16 +29,18 @@ def figures(text: str) -> dict[tuple[str, str], float]:
     """The figures by name and label."""
     return {
         (s.name.removeprefix("beeldwacht_"), next(iter(s.labels.values()), "")): s.value
-        for family in text_string_to_metric_families(text) for s in family.samples
-    }  # fmt: skip
+        for family in text_string_to_metric_families(text)
+        for s in family.samples
+    }
 
 
 def test_a_running_service_is_well_and_its_figures_are_those_of_the_table(site: Site) -> None:
     with httpx.Client(base_url=site.address) as http:
         answer = http.get("/healthz")
         assert (answer.status_code, answer.json()) == (
-            200, {"status": "ok", "parts": {"database": True, "service": True, "folders": True, "engines": True}},
-        )  # fmt: skip
+            200,
+            {"status": "ok", "parts": {"database": True, "service": True, "folders": True, "engines": True}},
+        )
         assert http.get("/healthz/live").json() == {"status": "ok"}
         text = http.get("/metrics").text
         assert not http.cookies and "no-store" in answer.headers["cache-control"]

@@ -22,8 +22,10 @@ from tests.console.site import Site
 def test_one_name_for_the_same_face_in_several_photos(site: Site) -> None:
     officer = site.as_("officer")
     first, second, other = (site.number(n) for n in ("a.jpg", "c.jpg", "b.jpg"))
-    faces = {i: max(site.item(i)["verdicts"],
-                    key=lambda v: v["box"][2] - v["box"][0])["face"] for i in (first, second, other)}  # fmt: skip
+    faces = {
+        i: max(site.item(i)["verdicts"], key=lambda v: v["box"][2] - v["box"][0])["face"]
+        for i in (first, second, other)
+    }
     text = ""
     for _ in range(30):
         text = officer.get(f"/review/{first}/alike/{faces[first]}").text
@@ -146,8 +148,11 @@ def test_a_portrait_is_enrolled_or_refused_with_the_reason(site: Site, samples: 
     officer.get("/register/person/O")
 
     def send(data: bytes, kind: str = "image/jpeg", **more: str) -> Any:
-        return officer.http.post("/register/person/O/portrait", data={"csrf": officer.csrf, **more},
-                                 files={"portrait": ("../../x.jpg", data, kind)})  # fmt: skip
+        return officer.http.post(
+            "/register/person/O/portrait",
+            data={"csrf": officer.csrf, **more},
+            files={"portrait": ("../../x.jpg", data, kind)},
+        )
 
     photo = (samples / "obama2.jpg").read_bytes()
     assert send(photo).status_code == 400  # not said to be given for this purpose

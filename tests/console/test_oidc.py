@@ -34,10 +34,16 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             time.sleep(0.1)
     school = School(tmp_path_factory.mktemp("oidc") / "school", matching=False)
     groups = json.dumps({"Privacy officers": ["officer"], "All staff": ["uploader"]})
-    one = Site(school, "serve", {
-        "BEELDWACHT_CONSOLE__OIDC__ISSUER": issuer, "BEELDWACHT_CONSOLE__OIDC__CLIENT_ID": provider.CLIENT,
-        "BEELDWACHT_CONSOLE__OIDC__GROUPS": groups, "BEELDWACHT_OIDC_SECRET": provider.SECRET,
-    })  # fmt: skip
+    one = Site(
+        school,
+        "serve",
+        {
+            "BEELDWACHT_CONSOLE__OIDC__ISSUER": issuer,
+            "BEELDWACHT_CONSOLE__OIDC__CLIENT_ID": provider.CLIENT,
+            "BEELDWACHT_CONSOLE__OIDC__GROUPS": groups,
+            "BEELDWACHT_OIDC_SECRET": provider.SECRET,
+        },
+    )
     yield one
     one.close()
     server.terminate()

@@ -62,17 +62,25 @@ def test_the_interval_of_the_textbook() -> None:
 @pytest.mark.parametrize(
     "search",
     [
-        Search(people=("P1",)), Search(item=7), Search(file="IMG.jpg"), Search(event="sports"),
-        Search(reason="refused"), Search(actor="account:kim"), Search(kind="item.decided"),
+        Search(people=("P1",)),
+        Search(item=7),
+        Search(file="IMG.jpg"),
+        Search(event="sports"),
+        Search(reason="refused"),
+        Search(actor="account:kim"),
+        Search(kind="item.decided"),
         Search(since=NOW, until=NOW),
         Search(people=("P1",), reason="refused", before=500),
     ],
-    ids=lambda s: ",".join(k for k in ("people", "item", "file", "event", "reason", "actor", "kind", "since", "before")
-                           if getattr(s, k)),
-)  # fmt: skip
+    ids=lambda s: ",".join(
+        k for k in ("people", "item", "file", "event", "reason", "actor", "kind", "since", "before") if getattr(s, k)
+    ),
+)
 def test_every_way_to_search_the_log_uses_an_index(store: Store, search: Search) -> None:
     with store.database.read() as tx:
-        query = store.read_models.search_query(search).limit(50).compile(tx.engine, compile_kwargs={"literal_binds": True})
+        query = (
+            store.read_models.search_query(search).limit(50).compile(tx.engine, compile_kwargs={"literal_binds": True})
+        )
         plan = [str(row.detail) for row in tx.execute(text(f"EXPLAIN QUERY PLAN {query}"))]
     assert any((" USING " in step and "INDEX" in step) or "PRIMARY KEY" in step for step in plan), plan
     assert not [step for step in plan if step.startswith("SCAN") and " USING " not in step], plan
@@ -120,12 +128,31 @@ def test_a_zip_grows_as_it_is_sent_and_bears_a_film_of_any_size(
 
 
 def test_a_decision_reads_as_a_sentence_with_article_version_and_row(store: Store) -> None:
-    consent = Consent("P1/photo/personal", "P1", Medium.PHOTO, "personal", "no", None, date(2026, 9, 1), "f.pdf",  # type: ignore[arg-type]
-                      "e" * 64, None, None, row_number=212)  # fmt: skip
+    consent = Consent(
+        "P1/photo/personal",
+        "P1",
+        Medium.PHOTO,
+        "personal",
+        "no",
+        None,
+        date(2026, 9, 1),
+        "f.pdf",  # type: ignore[arg-type]
+        "e" * 64,
+        None,
+        None,
+        row_number=212,
+    )
     people = {"P1": Person("P1", "Kim", Role.PUPIL, (), None)}
     store.register.replace(NOW, "me", "r.csv", "c" * 64, 1, people, [consent], {})
-    verdict = {"channel": "personal", "shown": False, "reason": "refused", "article": "A.5", "register_version": 1,
-               "consent_row": "P1/photo/personal", "face": 0}  # fmt: skip
+    verdict = {
+        "channel": "personal",
+        "shown": False,
+        "reason": "refused",
+        "article": "A.5",
+        "register_version": 1,
+        "consent_row": "P1/photo/personal",
+        "face": 0,
+    }
     english, dutch = (sentence(verdict, language, store.register) for language in ("en", "nl"))
     assert english == "Covered on personal: consent was refused, A.5, register version 1, row 212"
     assert dutch == "Afgedekt op personal: toestemming is geweigerd, A.5, registerversie 1, rij 212"
@@ -147,8 +174,10 @@ def test_likeness_needs_every_engine_and_tells_one_from_another() -> None:
     assert resemblance(face(0, 1), face(1, 1, ("sface",)), rules) is None
     found = closest(face(0, 1), [face(0, 2), face(1, 1), face(2, 1)], rules)
     assert found is not None and found[0].index in {1, 2} and found[1] == same  # one of a photo at most
-    for strict in (replace(rules, adult=replace(rules.adult, threshold=same + 1)),
-                   replace(rules, child=replace(rules.child, threshold=same + 1))):  # fmt: skip
+    for strict in (
+        replace(rules, adult=replace(rules.adult, threshold=same + 1)),
+        replace(rules, child=replace(rules.child, threshold=same + 1)),
+    ):
         assert closest(face(0, 1), [face(1, 1)], strict) is None
 
 
@@ -191,8 +220,9 @@ def test_an_upload_that_is_cut_off_goes_on_and_lands_in_the_inbox(site: Site, sa
     other.get("/welcome")
     other.post("/welcome", {"code": code, "name": "x", "password": PASSWORD, "again": PASSWORD})
     other.get("/upload")
-    stolen = other.http.put(f"/upload/{begun['id']}", content=b"x",
-                            headers={"x-csrf-token": other.csrf, "upload-offset": "1000"})  # fmt: skip
+    stolen = other.http.put(
+        f"/upload/{begun['id']}", content=b"x", headers={"x-csrf-token": other.csrf, "upload-offset": "1000"}
+    )
     assert (stolen.status_code, other.get(f"/upload/{begun['id']}").status_code) == (404, 404)
     assert send(0, data[:1000]).status_code == 409  # the answer was lost, and it is sent again
     again = visitor.post("/upload/begin", told).json()
@@ -207,8 +237,17 @@ def test_an_upload_that_is_cut_off_goes_on_and_lands_in_the_inbox(site: Site, sa
     assert not list(site.school.home.parent.rglob("évil*"))
 
 
-@pytest.mark.parametrize("told", [{"size": "0"}, {"size": "99999999999"}, {"name": "event.toml"}, {"date": "never"},
-                                  {"event": "../../etc"}, {"kind": "x"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"size": "0"},
+        {"size": "99999999999"},
+        {"name": "event.toml"},
+        {"date": "never"},
+        {"event": "../../etc"},
+        {"kind": "x"},
+    ],
+)
 def test_what_cannot_be_uploaded_is_refused_at_once(site: Site, told: dict[str, str]) -> None:
     visitor = site.as_("uploader")
     visitor.get("/upload")

@@ -22,8 +22,11 @@ def followed(tmp_path: Path) -> Iterator[Site]:
     """A console alone, on a school whose register is a file; more than one person at once who gains is stopped."""
     school = School(tmp_path / "school", matching=False)
     school.register([{"person_id": "P1"}, *({"person_id": p, "photo_school": "no"} for p in ("P2", "P3", "P4"))], {})
-    env = {"BEELDWACHT_REGISTER__SOURCE": "csv", "BEELDWACHT_REGISTER__MAX_GRANTED": "1",
-           "BEELDWACHT_REGISTER__OPTIONS": json.dumps({"file": "register/register.csv"})}  # fmt: skip
+    env = {
+        "BEELDWACHT_REGISTER__SOURCE": "csv",
+        "BEELDWACHT_REGISTER__MAX_GRANTED": "1",
+        "BEELDWACHT_REGISTER__OPTIONS": json.dumps({"file": "register/register.csv"}),
+    }
     one = Site(school, "serve", env)
     yield one
     one.close()

@@ -47,21 +47,29 @@ def certificate(folder: Path) -> None:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     now = datetime.now(UTC)
     made = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
-        .not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), False)
-        .add_extension(x509.BasicConstraints(True, None), True).sign(key, hashes.SHA256())
-    )  # fmt: skip
+        .add_extension(x509.BasicConstraints(True, None), True)
+        .sign(key, hashes.SHA256())
+    )
     (folder / "c.crt").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "c.key").write_bytes(key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))  # fmt: skip
+    (folder / "c.key").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
 
 
 def test_the_console_with_a_certificate_of_its_own(tmp_path: Path) -> None:
     school = School(tmp_path / "s", matching=False)
     certificate(school.home)
-    one = Site(school, "serve", {"BEELDWACHT_CONSOLE__TLS_CERTIFICATE": "c.crt",
-                                 "BEELDWACHT_CONSOLE__TLS_KEY": "c.key"})  # fmt: skip
+    one = Site(
+        school, "serve", {"BEELDWACHT_CONSOLE__TLS_CERTIFICATE": "c.crt", "BEELDWACHT_CONSOLE__TLS_KEY": "c.key"}
+    )
     try:
         assert one.address.startswith("https://")
         trusted = ssl.create_default_context(cafile=str(school.home / "c.crt"))

@@ -25,10 +25,23 @@ from pipeline.rules.verdicts import may_in
 ON = date(2026, 11, 1)
 HEADER = (*REQUIRED_COLUMNS, "photo_school", "sound_personal")
 ROWS = (
-    ("P1", "Zoë Müller, de Wit", "pupil", "1A", "2016-03-05",
-     "parent", "2026-09-01", "", "", "forms/P1.pdf", "yes", "yes", "no"),
+    (
+        "P1",
+        "Zoë Müller, de Wit",
+        "pupil",
+        "1A",
+        "2016-03-05",
+        "parent",
+        "2026-09-01",
+        "",
+        "",
+        "forms/P1.pdf",
+        "yes",
+        "yes",
+        "no",
+    ),
     ("P2", "=1+1", "employee", "", "", "self", "1-9-2026", "", "2026-10-01", "forms/P2.pdf", "no", "ja", ""),
-)  # fmt: skip
+)
 Table = tuple[tuple[str, ...], ...]
 
 
@@ -192,14 +205,25 @@ DUTCH = (
 
 
 def test_the_columns_and_words_of_the_school(kind: str, folder: Path) -> None:
-    table = (DUTCH, ("P1", "Zoë", "1A", "5-3-2016", "1-9-2026", "forms/P1.pdf", "akkoord", "Akkoord ", "Z."),
-             ("P2", "Tom", "1B", "2016-03-05", "1-9-2026", "forms/P2.pdf", "geen", "misschien", "T."))  # fmt: skip
+    table = (
+        DUTCH,
+        ("P1", "Zoë", "1A", "5-3-2016", "1-9-2026", "forms/P1.pdf", "akkoord", "Akkoord ", "Z."),
+        ("P2", "Tom", "1B", "2016-03-05", "1-9-2026", "forms/P2.pdf", "geen", "misschien", "T."),
+    )
     how = Translation(
-        {"person_id": "leerlingnummer", "name": "Naam", "group": "Groep", "birth_date": "Geboren",
-         "signed_on": "Getekend op", "form": "Formulier", "matching": "Herkenning", "photo_website": "Foto website"},
+        {
+            "person_id": "leerlingnummer",
+            "name": "Naam",
+            "group": "Groep",
+            "birth_date": "Geboren",
+            "signed_on": "Getekend op",
+            "form": "Formulier",
+            "matching": "Herkenning",
+            "photo_website": "Foto website",
+        },
         {"matching": {"akkoord": "yes", "geen": "no"}, "photo_website": {"akkoord": "yes"}},
         {"role": "pupil", "signed_by": "parent", "valid_until": "", "withdrawn_on": ""},
-    )  # fmt: skip
+    )
     register = load_spec(replace(WRITERS[kind](folder, table), translation=how), on=ON)
     assert [(p.row, p.column) for p in register.problems] == [(1, "(name)"), (3, "photo_website")]
     assert register.people["P1"].name == "Zoë"

@@ -22,7 +22,6 @@ pytestmark = pytest.mark.attack
 ANCHOR = "/elsewhere"
 
 
-
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory, weights: Path, samples: Path) -> dict[str, Any]:
     """An installation, its backup, and what happened to it after the backup was made."""

@@ -74,8 +74,13 @@ def test_with_pg_dump_nothing_is_lost_on_an_empty_machine_and_nothing_taken_away
     application.close()
     school.run("person", "erase", "P2", "--confirm", "Name of P2", "--by", "officer")
 
-    tool("pg_restore", "--exit-on-error", "--no-owner", f"--dbname={after.replace('+psycopg', '')}",
-         str(tmp_path / "school.dump"))  # fmt: skip
+    tool(
+        "pg_restore",
+        "--exit-on-error",
+        "--no-owner",
+        f"--dbname={after.replace('+psycopg', '')}",
+        str(tmp_path / "school.dump"),
+    )
     new = School.__new__(School)
     new.home, new.env, new.service = tmp_path / "new", {**school.env, "BEELDWACHT_DATABASE__URL": after}, None
     new.home.mkdir()

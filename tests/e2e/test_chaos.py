@@ -19,8 +19,11 @@ KILLS = 40
 def test_kills_lose_nothing_double_nothing_and_show_nothing(tmp_path: Path, weights: Path, samples: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bench.chaos", "--kills", str(KILLS), "--seed", "5", "--home", str(tmp_path), "--json"],
-        cwd=ROOT, text=True, capture_output=True, check=False,
-    )  # fmt: skip
+        cwd=ROOT,
+        text=True,
+        capture_output=True,
+        check=False,
+    )
     assert done.stdout, done.stderr
     result = json.loads(done.stdout.splitlines()[-1])
     assert result["broken"] == []

@@ -22,11 +22,24 @@ pytestmark = [pytest.mark.attack, pytest.mark.slow]
 
 WORDS = "Input/output error"
 FAULTS = (
-    ("write", "/vault/"), ("fsync", "/vault/"), ("rename", "/vault/"), ("read", "/vault/"), ("unlink", "/inbox/"),
-    ("read", "/inbox/day/"), ("write", "/work/"), ("fsync", "/work/"), ("rename", "/publish/"),
-    ("fsync", "/publish/school/"), ("write", "/quarantine/"), ("fsync", "/quarantine/"), ("rename", "/quarantine/"),
-    ("write", "/log/"), ("fsync", "/log/"), ("write", "/beeldwacht.db"), ("fsync", "/beeldwacht.db"),
-)  # fmt: skip
+    ("write", "/vault/"),
+    ("fsync", "/vault/"),
+    ("rename", "/vault/"),
+    ("read", "/vault/"),
+    ("unlink", "/inbox/"),
+    ("read", "/inbox/day/"),
+    ("write", "/work/"),
+    ("fsync", "/work/"),
+    ("rename", "/publish/"),
+    ("fsync", "/publish/school/"),
+    ("write", "/quarantine/"),
+    ("fsync", "/quarantine/"),
+    ("rename", "/quarantine/"),
+    ("write", "/log/"),
+    ("fsync", "/log/"),
+    ("write", "/beeldwacht.db"),
+    ("fsync", "/beeldwacht.db"),
+)
 
 
 @pytest.fixture(scope="session")
@@ -42,8 +55,11 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def school(tmp_path: Path, weights: Path, library: Path) -> Iterator[School]:
-    s = Quick(tmp_path / "s", {"BEELDWACHT_WORK__SLOTS": "1", "LD_PRELOAD": str(library),
-                               "DISK_ERROR": str(tmp_path / "fault")}, matching=False)  # fmt: skip
+    s = Quick(
+        tmp_path / "s",
+        {"BEELDWACHT_WORK__SLOTS": "1", "LD_PRELOAD": str(library), "DISK_ERROR": str(tmp_path / "fault")},
+        matching=False,
+    )
     try:
         yield s
     finally:

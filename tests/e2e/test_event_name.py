@@ -27,9 +27,14 @@ def school(tmp_path_factory: pytest.TempPathFactory, weights: Path, samples: Pat
 def answer(school: School, *lines: str) -> tuple[dict[str, int], str]:
     done = subprocess.run(
         [*COMMAND, "event", "name", "visit", "--by", "Officer", "--redo", "--json"],
-        cwd=school.home, env=school.env, input="\n".join([*lines, ""]), text=True, capture_output=True, timeout=300,
+        cwd=school.home,
+        env=school.env,
+        input="\n".join([*lines, ""]),
+        text=True,
+        capture_output=True,
+        timeout=300,
         check=False,
-    )  # fmt: skip
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), done.stderr
 

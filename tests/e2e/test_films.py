@@ -48,8 +48,23 @@ def film(path: Path, *scenes: Sequence[Path], seconds: float, sound: Path | None
     chains += "".join(f"[v{n}]" for n in range(len(scenes))) + f"concat=n={len(scenes)}[v]"
     inputs += ["-i", sound] if sound else []
     last = ["-map", f"{len(scenes)}:a", "-c:a", "aac", "-ar", "48000"] if sound else []
-    films.ffmpeg(*inputs, "-filter_complex", chains, "-map", "[v]", *last,
-                 "-c:v", "libx264", "-preset", "ultrafast", "-crf", "14", "-t", str(seconds), path)  # fmt: skip
+    films.ffmpeg(
+        *inputs,
+        "-filter_complex",
+        chains,
+        "-map",
+        "[v]",
+        *last,
+        "-c:v",
+        "libx264",
+        "-preset",
+        "ultrafast",
+        "-crf",
+        "14",
+        "-t",
+        str(seconds),
+        path,
+    )
     return path
 
 
@@ -132,8 +147,9 @@ def school(tmp_path_factory: pytest.TempPathFactory, weights: Path, samples: Pat
 @pytest.fixture(scope="module")
 def two(school: School, samples: Path, sound: Path) -> tuple[Path, dict[str, Any]]:
     """The original of a film of P1 and P2, and the item it became."""
-    dropped = film(school.inbox / "trip" / "two.mp4", [samples / "obama2.jpg", samples / "biden.jpg"],
-                   seconds=3, sound=sound)  # fmt: skip
+    dropped = film(
+        school.inbox / "trip" / "two.mp4", [samples / "obama2.jpg", samples / "biden.jpg"], seconds=3, sound=sound
+    )
     original = school.home / "two.mp4"
     original.write_bytes(dropped.read_bytes())
     (item,) = school.json("process")["items"]
@@ -204,7 +220,9 @@ def test_a_withdrawal_of_film_or_sound_takes_the_film_back_and_replaces_it(
     assert school.register(agreements(film_school="no", sound_school="no"), photos)["recall"] > 0
     listed = school.json("recall")["files"]
     assert {(f["channel"], f["path"], f["person"], f["medium"]) for f in listed} == {
-        ("school", "trip/two.mp4", "P1", "film"), ("school", "trip/two.mp4", "P1", "sound")}  # fmt: skip
+        ("school", "trip/two.mp4", "P1", "film"),
+        ("school", "trip/two.mp4", "P1", "sound"),
+    }
     before = (school.publish / "school" / "trip" / "two.mp4").read_bytes()
     assert school.json("recall", "--apply", "--by", "A. de Boer")["applied"] == [item["id"]]
     assert school.published() == []
@@ -228,8 +246,9 @@ def test_without_matching_all_are_covered_and_names_by_hand_show_who_agreed(
     """One man in two shots, so in two tracks; he agreed to films, and not to be matched. All else is strict."""
     monkeypatch.setenv("BEELDWACHT_FILM__SOUND", "strict")
     school = Quick(tmp_path / "s", matching=False)
-    dropped = film(school.inbox / "trip" / "cut.mp4", [samples / "obama.jpg"], [samples / "obama3.jpg"],
-                   seconds=3, sound=sound)  # fmt: skip
+    dropped = film(
+        school.inbox / "trip" / "cut.mp4", [samples / "obama.jpg"], [samples / "obama3.jpg"], seconds=3, sound=sound
+    )
     original = tmp_path / "cut.mp4"
     original.write_bytes(dropped.read_bytes())
     (item,) = school.json("process")["items"]  # there is not even a register

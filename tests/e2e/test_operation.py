@@ -23,9 +23,11 @@ def test_it_says_when_it_is_ready_that_it_is_alive_and_what_is_wrong(
         systemd.bind(address)
         systemd.settimeout(60)
         school.env |= {
-            "NOTIFY_SOCKET": "@" + address[1:], "BEELDWACHT_ALARMS__WEBHOOK": receiver.address,
-            "BEELDWACHT_ALARMS__EVERY_SECONDS": "1", "BEELDWACHT_ALARMS__DISK_MIB": str(1 << 40),
-        }  # fmt: skip
+            "NOTIFY_SOCKET": "@" + address[1:],
+            "BEELDWACHT_ALARMS__WEBHOOK": receiver.address,
+            "BEELDWACHT_ALARMS__EVERY_SECONDS": "1",
+            "BEELDWACHT_ALARMS__DISK_MIB": str(1 << 40),
+        }
         school.start()
         assert systemd.recv(100) == b"READY=1"
         assert [systemd.recv(100) for _ in range(2)] == [b"WATCHDOG=1"] * 2

@@ -88,7 +88,9 @@ def test_a_withdrawal_recalls_and_replaces_what_was_published(school: School, sa
     ), due
     listed = school.json("recall")
     assert [(f["channel"], f["path"], f["person"]) for f in listed["files"]] == [
-        ("school", "trip/IMG_1.jpg", "P1"), ("personal", "trip/IMG_1.jpg", "P1")]  # fmt: skip
+        ("school", "trip/IMG_1.jpg", "P1"),
+        ("personal", "trip/IMG_1.jpg", "P1"),
+    ]
     assert listed["applied"] == [] and school.published() == sorted(before)  # a list changes nothing
     assert [f["path"] for f in school.json("recall", "P2")["files"]] == ["trip/IMG_1.jpg"] * 2
 
@@ -121,8 +123,11 @@ def test_a_grant_uncovers_nothing_that_was_published_until_staff_ask(school: Sch
     school.json("recall", "P1", "--apply")
     school.json("process")
     assert shown(school, item["id"], "personal") == {"P1"}
-    reasons = {v["person"]: v["reason"] for v in school.json("item", "show", str(item["id"]))["verdicts"]
-               if v["channel"] == "personal"}  # fmt: skip
+    reasons = {
+        v["person"]: v["reason"]
+        for v in school.json("item", "show", str(item["id"]))["verdicts"]
+        if v["channel"] == "personal"
+    }
     assert reasons["P2"] == "covered_before"
     school.json("item", "redo", str(item["id"]), "--by", "A. de Boer")
     school.json("process")
@@ -143,7 +148,10 @@ def test_a_file_that_somebody_changed_is_left_alone_and_becomes_a_task(school: S
     taken.rename(school.home / "taken.jpg")
     told = school.run("publication", "check", "--json", ok=False)
     assert told.returncode == 1 and json.loads(told.stdout) == {
-        "foreign": ["school/by hand.jpg"], "changed": ["school/trip/IMG_1.jpg"], "missing": ["personal/trip/IMG_1.jpg"]}
+        "foreign": ["school/by hand.jpg"],
+        "changed": ["school/trip/IMG_1.jpg"],
+        "missing": ["personal/trip/IMG_1.jpg"],
+    }
     assert "The publish folder does not hold what was decided" in school.run("alarms", "check", ok=False).stdout
     laid.unlink()
     (school.home / "taken.jpg").rename(taken)

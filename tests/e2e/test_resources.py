@@ -34,10 +34,16 @@ def mount(place: Path, *options: str) -> None:
 @pytest.fixture
 def school(tmp_path: Path, weights: Path) -> Iterator[School]:
     """Every role of the disk, and the inbox, on a small file system of its own; work/ and publish/ share one."""
-    s = Quick(tmp_path / "s", {
-        "BEELDWACHT_FOLDERS__WORK": "covered/work", "BEELDWACHT_FOLDERS__PUBLISH": "covered/publish",
-        "BEELDWACHT_WORK__KEEP_FREE_MIB": "0", "BEELDWACHT_WORK__SLOTS": "1",
-    }, matching=False)  # fmt: skip
+    s = Quick(
+        tmp_path / "s",
+        {
+            "BEELDWACHT_FOLDERS__WORK": "covered/work",
+            "BEELDWACHT_FOLDERS__PUBLISH": "covered/publish",
+            "BEELDWACHT_WORK__KEEP_FREE_MIB": "0",
+            "BEELDWACHT_WORK__SLOTS": "1",
+        },
+        matching=False,
+    )
     mounted = []
     try:
         for role in (*ROLES, "inbox"):
@@ -92,8 +98,12 @@ def test_full_read_only_and_unmounted_disks_keep_files_back_and_lose_none(school
     drop(school, samples, 1, broken=True)
     all_is_well(school, 1)
     number = 1
-    for role, words in (("vault", "nearly full"), ("covered", "No space left"), ("log", "No space left"),
-                        ("data", "its disk full")):  # fmt: skip
+    for role, words in (
+        ("vault", "nearly full"),
+        ("covered", "No space left"),
+        ("log", "No space left"),
+        ("data", "its disk full"),
+    ):
         if role == "data":  # nothing is left of the write-ahead log that could be written once more
             with sqlite3.connect(school.home / "data" / "beeldwacht.db") as db:
                 db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -211,8 +221,13 @@ def test_a_clock_that_jumps_loses_nothing_and_breaks_no_log(tmp_path: Path, weig
     clock = tmp_path / "clock"
     clock.write_text("+0")
     school = School(tmp_path / "s", {"BEELDWACHT_WORK__SLOTS": "1"}, matching=False)
-    school.env |= {"LD_PRELOAD": str(library), "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_NO_CACHE": "1",
-                   "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}  # fmt: skip
+    school.env |= {
+        "LD_PRELOAD": str(library),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "NO_FAKE_STAT": "1",
+    }
     school.start()
     for number, jump in enumerate(("+0", "-2d", "+400d", "-1d", "+0")):
         clock.write_text(jump)

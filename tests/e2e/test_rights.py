@@ -23,12 +23,21 @@ from tests.support.school import School
 def school(tmp_path_factory: pytest.TempPathFactory, weights: Path, samples: Path) -> School:
     s = Quick(tmp_path_factory.mktemp("rights") / "s")
     s.register(
-        [{"person_id": "P1"}, {"person_id": "P2"}, {"person_id": "P3", "matching": "no"},
-         {"person_id": "P4", "form": ""}, {"person_id": "P5"}],
-        {"P1": [samples / "obama.jpg", samples / "obama2.jpg", samples / "biden.jpg"],  # a photo of somebody else
-         "P2": [samples / "astronaut.png"], "P3": [samples / "biden.jpg"], "P4": [samples / "biden.jpg"],
-         "P5": [samples / "obama3.jpg"]},
-    )  # fmt: skip
+        [
+            {"person_id": "P1"},
+            {"person_id": "P2"},
+            {"person_id": "P3", "matching": "no"},
+            {"person_id": "P4", "form": ""},
+            {"person_id": "P5"},
+        ],
+        {
+            "P1": [samples / "obama.jpg", samples / "obama2.jpg", samples / "biden.jpg"],  # a photo of somebody else
+            "P2": [samples / "astronaut.png"],
+            "P3": [samples / "biden.jpg"],
+            "P4": [samples / "biden.jpg"],
+            "P5": [samples / "obama3.jpg"],
+        },
+    )
     return s
 
 

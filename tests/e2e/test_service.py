@@ -88,8 +88,11 @@ def test_engines_that_turn_blind_keep_every_file_back_and_people_are_told(
     shutil.copytree(weights / "known", own / "known")
     for name in ("centerface.onnx", "yunet.onnx"):
         shutil.copyfile(weights / name, own / name)
-    school = School(tmp_path / "s", {"BEELDWACHT_FOLDERS__WEIGHTS": str(own),
-                                     "BEELDWACHT_DETECTION__PROVE_MINUTES": "0.01"}, matching=False)  # fmt: skip
+    school = School(
+        tmp_path / "s",
+        {"BEELDWACHT_FOLDERS__WEIGHTS": str(own), "BEELDWACHT_DETECTION__PROVE_MINUTES": "0.01"},
+        matching=False,
+    )
     school.start()
     try:
         settled(lambda: "stopped" not in {c.alarm for c in wrong(school)})

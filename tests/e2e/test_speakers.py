@@ -22,9 +22,13 @@ def school(tmp_path: Path, weights: Path, speech: Path) -> School:
     """E1 may be heard everywhere, E2 on the school's own channel only, E3 nowhere."""
     school = Quick(tmp_path / "school", matching=False)
     school.register(
-        [person("E1"), {**person("E2"), "sound_personal": "no"},
-         {**person("E3"), "sound_school": "no", "sound_personal": "no"}], {},
-    )  # fmt: skip
+        [
+            person("E1"),
+            {**person("E2"), "sound_personal": "no"},
+            {**person("E3"), "sound_school": "no", "sound_personal": "no"},
+        ],
+        {},
+    )
     event = school.inbox / "feest"
     event.mkdir()
     with wave.open(str(speech)) as file:

@@ -56,7 +56,9 @@ def attempts(request: dict[str, Any], options: dict[str, Any]) -> dict[str, Call
         found[f"add beside {name}"] = lambda path=path: (path.parent / "planted").write_bytes(b"x")
         found[f"cat {name}"] = lambda path=path: _run("cat", str(path))
         found[f"link to {name} in own folder"] = lambda path=path: (
-            (out / "way").symlink_to(path), (out / "way").read_bytes())  # fmt: skip
+            (out / "way").symlink_to(path),
+            (out / "way").read_bytes(),
+        )
     found |= {
         "write what it was given": lambda: Path(request["path"]).open("r+b").close(),
         "add to what it was given": lambda: (exchange / "in" / "x").write_bytes(b"x"),
@@ -89,13 +91,14 @@ def attempts(request: dict[str, Any], options: dict[str, Any]) -> dict[str, Call
         "a Unix socket": lambda: socket.socket(socket.AF_UNIX).connect(request["unix"]),
         "an abstract Unix socket": lambda: socket.socket(socket.AF_UNIX).connect("\0" + request["abstract"]),
         "names of hosts": lambda: socket.getaddrinfo("localhost.example", 80),
-        "the network by a program": lambda: _run(sys.executable, "-I", "-c",
-                                                 f"import socket; socket.create_connection(('127.0.0.1', "
-                                                 f"{request['tcp']}), 2)"),
-        "variables": lambda: _none_left(set(os.environ) - {"LC_ALL", "LC_CTYPE", "OMP_NUM_THREADS",
-                                                           "OPENBLAS_NUM_THREADS"}),
+        "the network by a program": lambda: _run(
+            sys.executable, "-I", "-c", f"import socket; socket.create_connection(('127.0.0.1', {request['tcp']}), 2)"
+        ),
+        "variables": lambda: _none_left(
+            set(os.environ) - {"LC_ALL", "LC_CTYPE", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"}
+        ),
         "descriptors": lambda: _none_left(_foreign_descriptors()),
-    }  # fmt: skip
+    }
     # What it may: without this the attempts above would prove nothing.
     found |= {
         "allowed: read what it was given": lambda: Path(request["path"]).read_bytes()[:5],

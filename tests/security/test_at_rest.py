@@ -27,11 +27,14 @@ CONFIGURED = {
     "BEELDWACHT_OIDC_SECRET": OIDC,
     "BEELDWACHT_ALARMS__WEBHOOK": f"http://127.0.0.1:1/{ADDRESS}",
     "BEELDWACHT_ALARMS__WEBHOOK_TOKEN_FILE": "keys/webhook.token",
-    "BEELDWACHT_ALARMS__MAIL_TO": '["board@school.example"]', "BEELDWACHT_ALARMS__SMTP_PORT": "1",
-    "BEELDWACHT_ALARMS__SMTP_USER": "beeldwacht", "BEELDWACHT_ALARMS__SMTP_PASSWORD_FILE": "keys/smtp.password",
-    "BEELDWACHT_ALARMS__EVERY_SECONDS": "1", "BEELDWACHT_ALARMS__DISK_MIB": "1000000000",
+    "BEELDWACHT_ALARMS__MAIL_TO": '["board@school.example"]',
+    "BEELDWACHT_ALARMS__SMTP_PORT": "1",
+    "BEELDWACHT_ALARMS__SMTP_USER": "beeldwacht",
+    "BEELDWACHT_ALARMS__SMTP_PASSWORD_FILE": "keys/smtp.password",
+    "BEELDWACHT_ALARMS__EVERY_SECONDS": "1",
+    "BEELDWACHT_ALARMS__DISK_MIB": "1000000000",
     "BEELDWACHT_METRICS__TOKEN_FILE": "keys/metrics.token",
-}  # fmt: skip
+}
 
 
 class Watched(School):
@@ -101,8 +104,11 @@ def school(tmp_path_factory: pytest.TempPathFactory, weights: Path, samples: Pat
         assert done.returncode == 1, failing
         said += done.stdout + done.stderr
     del one.env["BEELDWACHT_DATABASE__URL"]
-    for failing in (["item", "show", "999"], ["person", "export", "P1", "--to", "/proc/nowhere"],
-                    ["restore", "/nowhere", "--to", nowhere, "--no-removals"]):  # fmt: skip
+    for failing in (
+        ["item", "show", "999"],
+        ["person", "export", "P1", "--to", "/proc/nowhere"],
+        ["restore", "/nowhere", "--to", nowhere, "--no-removals"],
+    ):
         done = one.run(*failing, ok=False)
         said += done.stdout + done.stderr
     one.said = said.encode() + (one.home / "service.err").read_bytes() + (one.home / "service.out").read_bytes()
@@ -133,8 +139,16 @@ def test_no_secret_and_no_name_stands_in_a_log_or_on_a_screen(school: Watched) -
 def test_no_name_of_a_file_or_event_stands_in_the_log_and_each_entry_leads_to_it(school: Watched) -> None:
     entries = school.log()
     kinds = {e["kind"] for e in entries}
-    assert kinds >= {"item.arrived", "item.duplicate", "item.decided", "item.published", "item.rejected",
-                     "inbox.refused", "item.recalled", "item.removed"}  # fmt: skip
+    assert kinds >= {
+        "item.arrived",
+        "item.duplicate",
+        "item.decided",
+        "item.published",
+        "item.rejected",
+        "inbox.refused",
+        "item.recalled",
+        "item.removed",
+    }
     assert VISITOR not in str(entries)
     item = next(e["item"] for e in entries if e["kind"] == "item.duplicate")
     assert school.json("item", "show", str(item))["name"] == f"{VISITOR} 1.jpg"

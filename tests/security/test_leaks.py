@@ -1,7 +1,7 @@
 """Secret marks in every place of every format, through the real service: nothing of them is in what is published.
 
-tests/integration/reader/test_photo_carriers.py does the same for each carrier of a photo alone. Here tools that others wrote
-put the marks in (exiftool, ffmpeg, Pillow), and tools that others wrote look for them (exiftool, ffprobe, mat2).
+tests/integration/reader/test_photo_carriers.py does the same for each carrier of a photo alone. Here tools that others
+wrote put the marks in (exiftool, ffmpeg, Pillow), and tools that others wrote look for them (exiftool, ffprobe, mat2).
 """
 
 from __future__ import annotations
@@ -29,13 +29,36 @@ WORD = SECRET.decode()
 PHOTOS = ("jpg", "png", "gif", "webp", "tif", "heic", "avif")
 FILMS = {"mp4": "libx264", "mov": "libx264", "mkv": "libx264", "webm": "libvpx", "avi": "mpeg4"}
 SOUNDS = {"mp3": "libmp3lame", "m4a": "aac", "ogg": "libvorbis", "flac": "flac", "wav": "pcm_s16le"}
-EXIFTOOL_TAGS = ("Artist", "ImageDescription", "UserComment", "XMP:Creator", "XMP:Subject", "XMP-dc:Description",
-                 "IPTC:Caption-Abstract", "IPTC:By-line", "Comment", "GPSAreaInformation", "XMP:Location",
-                 "PNG:Author")  # fmt: skip
+EXIFTOOL_TAGS = (
+    "Artist",
+    "ImageDescription",
+    "UserComment",
+    "XMP:Creator",
+    "XMP:Subject",
+    "XMP-dc:Description",
+    "IPTC:Caption-Abstract",
+    "IPTC:By-line",
+    "Comment",
+    "GPSAreaInformation",
+    "XMP:Location",
+    "PNG:Author",
+)
 MAGENTA = (250, 0, 250)  # the other picture: thumbnails, covers, second tracks
 ALLOWED_TAGS = {"major_brand", "minor_version", "compatible_brands", "language", "handler_name", "vendor_id", "encoder"}
-WRITTEN = {"isom", "iso2", "isomiso2avc1mp41", "512", "und", "VideoHandler", "SoundHandler", "[0][0][0][0]",
-           "M4A ", "M4A isomiso2", "isomiso2mp41", "Lavc libx264"}  # fmt: skip
+WRITTEN = {
+    "isom",
+    "iso2",
+    "isomiso2avc1mp41",
+    "512",
+    "und",
+    "VideoHandler",
+    "SoundHandler",
+    "[0][0][0][0]",
+    "M4A ",
+    "M4A isomiso2",
+    "isomiso2mp41",
+    "Lavc libx264",
+}
 """What the MP4 writer puts into these tags, whatever came in."""
 
 
@@ -64,12 +87,31 @@ def films(folder: Path, work: Path, other: Path) -> None:
     chapters, words = work / "chapters.txt", work / "words.srt"
     chapters.write_text(f";FFMETADATA1\ntitle={WORD}\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=500\ntitle={WORD}\n")
     words.write_text(f"1\n00:00:00,000 --> 00:00:00,500\n{WORD}\n")
-    marks = [x for tag in ("title", "artist", "comment", "location", "description", "copyright", "make")
-             for x in ("-metadata", f"{tag}={WORD}")]  # fmt: skip
+    marks = [
+        x
+        for tag in ("title", "artist", "comment", "location", "description", "copyright", "make")
+        for x in ("-metadata", f"{tag}={WORD}")
+    ]
     for extension, codec in FILMS.items():
         path, more = folder / f"film-{extension}.{extension}", ["-map", "0:v", "-map", "1:a"]
-        inputs = ["-f", "lavfi", "-i", "testsrc2=s=160x120:r=10:d=1", "-f", "lavfi", "-i", "sine=d=1",
-                  "-f", "lavfi", "-i", "color=magenta:s=160x120:r=10:d=1", "-i", chapters, "-i", words]  # fmt: skip
+        inputs = [
+            "-f",
+            "lavfi",
+            "-i",
+            "testsrc2=s=160x120:r=10:d=1",
+            "-f",
+            "lavfi",
+            "-i",
+            "sine=d=1",
+            "-f",
+            "lavfi",
+            "-i",
+            "color=magenta:s=160x120:r=10:d=1",
+            "-i",
+            chapters,
+            "-i",
+            words,
+        ]
         if extension != "webm":
             more += ["-map", "2:v", "-map", "1:a"]
         if extension != "avi":
@@ -78,8 +120,22 @@ def films(folder: Path, work: Path, other: Path) -> None:
             more += ["-attach", words, "-metadata:s:t", "mimetype=text/plain"]
         if codec == "libx264":
             more += ["-bsf:v", f"h264_metadata=sei_user_data=086f3693-b7b3-4f2c-9653-21492feee5b8+{WORD}"]
-        ffmpeg(*inputs, *more, "-map_metadata", "3", "-map_chapters", "3", *marks, "-metadata:s:v", f"title={WORD}",
-               "-metadata:s:a", f"handler_name={WORD}", "-c:v", codec, path)  # fmt: skip
+        ffmpeg(
+            *inputs,
+            *more,
+            "-map_metadata",
+            "3",
+            "-map_chapters",
+            "3",
+            *marks,
+            "-metadata:s:v",
+            f"title={WORD}",
+            "-metadata:s:a",
+            f"handler_name={WORD}",
+            "-c:v",
+            codec,
+            path,
+        )
         if extension in ("mp4", "mov"):
             extra = b"".join(
                 struct.pack(">I4s", 8 + len(SECRET) * 2, kind) + SECRET * 2 for kind in (b"free", b"udta", b"uuid")
@@ -164,8 +220,11 @@ def _by_exiftool(path: Path) -> list[str]:
     allowed = {"SourceFile", "File", "ExifTool", "Composite", "JFIF", "PNG", "ICC_Profile", "QuickTime"}
     groups = {key.split(":")[0] for key in said}
     # It shows the time 0 of an MP4 as a date of zeros.
-    dated = [k for k, v in said.items() if "Date" in k and not k.startswith("File:") and "0000:00:00" not in str(v)
-             and not k.startswith("ICC_Profile:")]  # fmt: skip
+    dated = [
+        k
+        for k, v in said.items()
+        if "Date" in k and not k.startswith("File:") and "0000:00:00" not in str(v) and not k.startswith("ICC_Profile:")
+    ]
     return [f"exiftool {g}" for g in groups - allowed] + [f"exiftool {k}" for k in dated]
 
 

@@ -95,6 +95,11 @@ def test_the_wheel_built_twice_has_the_same_bytes_and_is_whole(tmp_path: Path) -
     assert one.read_bytes() == another.read_bytes()
     with zipfile.ZipFile(one) as wheel:
         inside = set(wheel.namelist())
-    wanted = {"models/downloads/weights.toml", "models/downloads/known.toml", "pipeline/reader/main.py", "pipeline/console/static/console.js"}
+    wanted = {
+        "models/downloads/weights.toml",
+        "models/downloads/known.toml",
+        "pipeline/reader/main.py",
+        "pipeline/console/static/console.js",
+    }
     assert wanted <= inside
     assert not [n for n in inside if n.endswith((".onnx", ".dat", ".jpg", ".png", ".pyc"))]

@@ -154,8 +154,9 @@ def person(pid: str) -> dict[str, str]:
     }
 
 
-def until(true: Callable[[], object], what: Callable[[], object] = lambda: "it did not happen in time",
-          seconds: float = 60) -> None:  # fmt: skip
+def until(
+    true: Callable[[], object], what: Callable[[], object] = lambda: "it did not happen in time", seconds: float = 60
+) -> None:
     """Wait for something; `what` says what there is instead when it takes too long."""
     end = time.monotonic() + seconds
     while not true():

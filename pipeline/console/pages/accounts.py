@@ -46,5 +46,12 @@ def change(c: Call) -> Response:
 
 
 def _list(c: Call, code: str = "", of: str = "", problem: str = "", status: int = 200) -> Response:
-    return c.page("accounts.html", status, accounts=c.console.store.accounts.all(), roles=list(AccountRole), code=code,
-                  of=of, problem=problem)  # fmt: skip
+    return c.page(
+        "accounts.html",
+        status,
+        accounts=c.console.store.accounts.all(),
+        roles=list(AccountRole),
+        code=code,
+        of=of,
+        problem=problem,
+    )

@@ -32,11 +32,30 @@ _FIELDS = ("person", "item", "file", "event", "reason", "actor", "kind", "since"
 _LOGGED = frozenset({"item", "reason", "actor", "kind", "since", "until"})
 """What was asked for that can be no name of a person, file or event. People go into the index of the entry, by id."""
 KINDS = (
-    "item.arrived", "item.decided", "item.held", "item.published", "item.rejected", "item.failed", "item.named",
-    "item.unnamed", "item.marked", "item.approved", "item.recalled", "item.removed", "original.viewed",
-    "original.deleted", "incident.closed", "register.loaded", "register.held", "register.enrolled", "person.exported",
-    "person.erased", "account.signed_in", "account.blocked", "service.restored",
-)  # fmt: skip
+    "item.arrived",
+    "item.decided",
+    "item.held",
+    "item.published",
+    "item.rejected",
+    "item.failed",
+    "item.named",
+    "item.unnamed",
+    "item.marked",
+    "item.approved",
+    "item.recalled",
+    "item.removed",
+    "original.viewed",
+    "original.deleted",
+    "incident.closed",
+    "register.loaded",
+    "register.held",
+    "register.enrolled",
+    "person.exported",
+    "person.erased",
+    "account.signed_in",
+    "account.blocked",
+    "service.restored",
+)
 
 
 def search(c: Call) -> Response:
@@ -48,11 +67,18 @@ def search(c: Call) -> Response:
     views = c.console.store.read_models
     names, events = ([], []) if c.partial else (views.actors(), views.event_names())
     return c.page(
-        "audit_rows.html" if c.partial else "audit.html", rows=[_row(c, e) for e in found[:PAGE]], asked=asked,
-        more=more, problem=problem, link=urlencode({k: v for k, v in asked.items() if v}),
-        reasons=[*map(str, Reason), *map(str, HoldReason)], kinds=KINDS, actors=names, events=events,
+        "audit_rows.html" if c.partial else "audit.html",
+        rows=[_row(c, e) for e in found[:PAGE]],
+        asked=asked,
+        more=more,
+        problem=problem,
+        link=urlencode({k: v for k, v in asked.items() if v}),
+        reasons=[*map(str, Reason), *map(str, HoldReason)],
+        kinds=KINDS,
+        actors=names,
+        events=events,
         last=c.console.store.journal.last_seq(),
-    )  # fmt: skip
+    )
 
 
 def entry(c: Call) -> Response:
@@ -70,8 +96,13 @@ def item(c: Call) -> Response:
     store = c.console.store
     entries = store.read_models.search(Search(item=found.id), 500)
     out = [r for r in store.items.renditions(found.id) if r.state is State.PUBLISHED]
-    return c.page("audit_item.html", item=found, rows=[_row(c, e) for e in entries], renditions=out,
-                  size=None if found.format.startswith("film") else store.read_models.size(found.id))  # fmt: skip
+    return c.page(
+        "audit_item.html",
+        item=found,
+        rows=[_row(c, e) for e in entries],
+        renditions=out,
+        size=None if found.format.startswith("film") else store.read_models.size(found.id),
+    )
 
 
 def verify(c: Call) -> Response:
@@ -121,8 +152,10 @@ def look(c: Call) -> Response:
     asked = whole(c.query.get("verdict", ""))
     wanted = open_[:1] if asked is None else [asked]
     decided = c.console.store.read_models.decided([v for v in wanted if v in found.marks])
-    shown = [(d, sentence(d.facts, c.language, c.console.store.register), list(evidence(d.facts, c.language)))
-             for d in decided]  # fmt: skip
+    shown = [
+        (d, sentence(d.facts, c.language, c.console.store.register), list(evidence(d.facts, c.language)))
+        for d in decided
+    ]
     return c.page("spot_check.html", check=found, rate=_rate(found.counts), shown=shown, left=len(open_))
 
 
@@ -148,8 +181,9 @@ def _wanted(c: Call) -> tuple[Search, str]:
     """What the form asks for, and what is wrong with it."""
     q = {k: " ".join(c.query.get(k, "").split())[:200] for k in (*_FIELDS, "before")}
     try:
-        since, until = (datetime.combine(date.fromisoformat(q[k]), time(), UTC) if q[k] else None
-                        for k in ("since", "until"))  # fmt: skip
+        since, until = (
+            datetime.combine(date.fromisoformat(q[k]), time(), UTC) if q[k] else None for k in ("since", "until")
+        )
     except ValueError:
         return Search(), c._("A date looks like 2026-11-01.")
     numbers = {k: whole(q[k]) for k in ("item", "before")}
@@ -158,8 +192,18 @@ def _wanted(c: Call) -> tuple[Search, str]:
     people = _people(c, q["person"]) if q["person"] else ()
     if q["person"] and not people:
         return Search(), c._("Nobody in the register has this name or id.")
-    return Search(people, numbers["item"], q["file"], q["event"], q["reason"], q["actor"], q["kind"], since,
-                  until + timedelta(days=1) if until else None, numbers["before"]), ""  # fmt: skip
+    return Search(
+        people,
+        numbers["item"],
+        q["file"],
+        q["event"],
+        q["reason"],
+        q["actor"],
+        q["kind"],
+        since,
+        until + timedelta(days=1) if until else None,
+        numbers["before"],
+    ), ""
 
 
 def _people(c: Call, text: str) -> tuple[str, ...]:
@@ -178,10 +222,15 @@ def _row(c: Call, e: Entry) -> dict[str, Any]:
         head, *rest = sentences(e, c.language)
         return {"entry": e, "head": head, "lines": rest, "decided": []}
     decided = [
-        {"shown": v["shown"], "text": sentence(v | {"channel": channel}, c.language, c.console.store.register),
-         "face": v["face"], "evidence": list(evidence(v, c.language))}
-        for channel, own in body["verdicts"].items() for v in own
-    ]  # fmt: skip
+        {
+            "shown": v["shown"],
+            "text": sentence(v | {"channel": channel}, c.language, c.console.store.register),
+            "face": v["face"],
+            "evidence": list(evidence(v, c.language)),
+        }
+        for channel, own in body["verdicts"].items()
+        for v in own
+    ]
     failed = [line for ch, own in body["checks"].items() for line in [*check_lines(ch, own, c.language)][1:]]
     heard = [sound_line(plan, ch, c.language) for ch, plan in body.get("sound", {}).items()]
     checks = sum(len(own) for own in body["checks"].values())
@@ -216,10 +265,16 @@ def _json(_: Call, entries: list[Entry]) -> tuple[bytes, str]:
 def _pdf(c: Call, entries: list[Entry]) -> tuple[bytes, str]:
     title = c._("Log of decisions: {school}").format(school=c.console.app.settings.school)
     intro = c._("{n} entries, taken on {day} by {who}. The last entry's hash is {hash}.").format(
-        n=len(entries), day=c.console.clock().date().isoformat(), who=c.account.name,
+        n=len(entries),
+        day=c.console.clock().date().isoformat(),
+        who=c.account.name,
         hash=entries[-1].hash if entries else "-",
-    )  # fmt: skip
-    context = [(f"{e.seq}  {e.at[:19]}Z  {e.kind}  {e.actor}" + (f"  item {e.item_id}" if e.item_id else ""),
-              [r["head"], *r["lines"], *(d["text"] for d in r["decided"])])
-             for e, r in ((e, _row(c, e)) for e in entries)]  # fmt: skip
+    )
+    context = [
+        (
+            f"{e.seq}  {e.at[:19]}Z  {e.kind}  {e.actor}" + (f"  item {e.item_id}" if e.item_id else ""),
+            [r["head"], *r["lines"], *(d["text"] for d in r["decided"])],
+        )
+        for e, r in ((e, _row(c, e)) for e in entries)
+    ]
     return pdf(title, intro, context, c.language), "application/pdf"

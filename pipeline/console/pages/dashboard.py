@@ -39,16 +39,24 @@ def _facts(c: Call) -> dict[str, Any]:
     working = store.items.all(ids=status["service"].get("working", []))
     today = _today(c)
     return {
-        "came": sum(today["item.arrived"].values()), "went": sum(today["item.published"].values()),
-        "health": status, "held": store.read_models.held().most_common(), "working": working,
-        "quarantine": len(quarantine), "disk": {"free": disk.free, "total": disk.total, "low": disk.free < 1 << 30},
-        "register": {"last": versions[-1] if versions else None, "reading": reading,
-                     "age": (c.console.clock().date() - date.fromisoformat(versions[-1].loaded_at[:10])).days
-                     if versions else None},
+        "came": sum(today["item.arrived"].values()),
+        "went": sum(today["item.published"].values()),
+        "health": status,
+        "held": store.read_models.held().most_common(),
+        "working": working,
+        "quarantine": len(quarantine),
+        "disk": {"free": disk.free, "total": disk.total, "low": disk.free < 1 << 30},
+        "register": {
+            "last": versions[-1] if versions else None,
+            "reading": reading,
+            "age": (c.console.clock().date() - date.fromisoformat(versions[-1].loaded_at[:10])).days
+            if versions
+            else None,
+        },
         "incidents": store.review.incidents(open_only=True),
         "tasks": store.recall.places(open_only=True) if c.has(OFFICER) else [],
         "now": c.console.clock(),
-    }  # fmt: skip
+    }
 
 
 def _charts(c: Call) -> list[dict[str, Any]]:
@@ -62,10 +70,20 @@ def _charts(c: Call) -> list[dict[str, Any]]:
     for kind, name in names.items():
         counts = [found[kind].get(d, 0) for d in days]
         top = max(*counts, 1)
-        bars = [{"x": n * 6, "h": round(_HEIGHT * v / top, 1), "y": round(_HEIGHT - _HEIGHT * v / top, 1), "n": v,
-                 "day": d} for n, (d, v) in enumerate(zip(days, counts, strict=True))]  # fmt: skip
-        charts.append({"name": name, "bars": bars, "total": sum(counts), "top": max(counts), "height": _HEIGHT,
-                       "width": _DAYS * 6})  # fmt: skip
+        bars = [
+            {"x": n * 6, "h": round(_HEIGHT * v / top, 1), "y": round(_HEIGHT - _HEIGHT * v / top, 1), "n": v, "day": d}
+            for n, (d, v) in enumerate(zip(days, counts, strict=True))
+        ]
+        charts.append(
+            {
+                "name": name,
+                "bars": bars,
+                "total": sum(counts),
+                "top": max(counts),
+                "height": _HEIGHT,
+                "width": _DAYS * 6,
+            }
+        )
     return charts
 
 

@@ -109,5 +109,3 @@ def seconds_of(text: str, otherwise: float) -> float:
     except ValueError:
         return otherwise
     return found if 0 <= found < math.inf else otherwise
-
-

@@ -32,17 +32,22 @@ def gallery(c: Call) -> Response:
     before = whole(c.query.get("before", ""))
     found = c.console.store.read_models.published(channel, event, before, limit=PAGE + 1)
     return c.page(
-        "gallery_files.html" if c.partial else "gallery.html", files=found[:PAGE], channel=channel, event=event,
-        more=found[PAGE - 1].rendition.id if len(found) > PAGE else None, channels=channels,
+        "gallery_files.html" if c.partial else "gallery.html",
+        files=found[:PAGE],
+        channel=channel,
+        event=event,
+        more=found[PAGE - 1].rendition.id if len(found) > PAGE else None,
+        channels=channels,
         events=c.console.store.read_models.events() if not c.partial else [],
-    )  # fmt: skip
+    )
 
 
 def one(c: Call) -> Response:
     """One published file: where it went, and what can be done with it."""
     found = _file(c)
-    places = [p for p in c.console.store.recall.places(item_id=found.item_id)
-              if p.channel in {"", found.rendition.channel}]  # fmt: skip
+    places = [
+        p for p in c.console.store.recall.places(item_id=found.item_id) if p.channel in {"", found.rendition.channel}
+    ]
     return c.page("gallery_one.html", file=found, places=places, problem="")
 
 
@@ -75,16 +80,22 @@ def together(c: Call) -> Response:
         raise BeeldwachtError(c._("No file was chosen."), c._("Tick some, then download them."))
     folders = {f.rendition.path.split("/")[0] for f in files}  # as published: without the names of people
     name = f"{folders.pop()}.zip" if len(folders) == 1 else "beeldwacht.zip"
-    return StreamingResponse(_zipped(c, files), media_type="application/zip",
-                             headers={"content-disposition": _attached(name)})  # fmt: skip
+    return StreamingResponse(
+        _zipped(c, files), media_type="application/zip", headers={"content-disposition": _attached(name)}
+    )
 
 
 def place(c: Call) -> Response:
     """Note where a file was used, so that a recall reaches it there."""
     found, where = _file(c), " ".join(c.form.get("where", "").split())
     if not where:
-        return c.page("gallery_one.html", 400, file=found, problem=c._("Say where it was used."),
-                      places=c.console.store.recall.places(item_id=found.item_id))  # fmt: skip
+        return c.page(
+            "gallery_one.html",
+            400,
+            file=found,
+            problem=c._("Say where it was used."),
+            places=c.console.store.recall.places(item_id=found.item_id),
+        )
     r = found.rendition
     c.console.store.recall.note_place(c.console.clock(), c.account.actor, r.item_id, r.channel, r.sha256, where[:500])
     c.console.app.write_log_files()
@@ -102,8 +113,12 @@ def report(c: Call) -> Response:
 def withdrawn(c: Call) -> Response:
     """What was withdrawn of late, what is to be taken down where, and incidents."""
     store = c.console.store
-    return c.page("withdrawn.html", files=store.read_models.withdrawn(c.console.clock() - timedelta(days=60)),
-                  tasks=store.recall.places(open_only=True), incidents=store.review.incidents())  # fmt: skip
+    return c.page(
+        "withdrawn.html",
+        files=store.read_models.withdrawn(c.console.clock() - timedelta(days=60)),
+        tasks=store.recall.places(open_only=True),
+        incidents=store.review.incidents(),
+    )
 
 
 def done(c: Call) -> Response:
@@ -197,5 +212,6 @@ def _attached(name: str) -> str:
 
 
 def _gone(found: Published) -> BeeldwachtError:
-    return BeeldwachtError(f"{found.rendition.path} is not in the publish folder as it was published.",
-                           "Tell the privacy officer.")  # fmt: skip
+    return BeeldwachtError(
+        f"{found.rendition.path} is not in the publish folder as it was published.", "Tell the privacy officer."
+    )

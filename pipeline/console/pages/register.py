@@ -35,28 +35,42 @@ def people(c: Call) -> Response:
     register = store.register.current()
     wanted, group = " ".join(c.query.get("q", "").split()).casefold(), c.query.get("group", "")
     found = sorted(
-        (p for p in register.people.values()
-         if (wanted in p.name.casefold() or wanted == p.person_id.casefold()) and (not group or group in p.groups)),
+        (
+            p
+            for p in register.people.values()
+            if (wanted in p.name.casefold() or wanted == p.person_id.casefold()) and (not group or group in p.groups)
+        ),
         key=lambda p: p.name.casefold(),
-    )  # fmt: skip
+    )
     start = whole(c.query.get("from", "")) or 0
     groups = sorted({g for p in register.people.values() for g in p.groups})
     channels = c.console.app.settings.channels
     rows = [(p, _summary(c, register, p)) for p in found[start : start + _PAGE]]
     reading = store.items.heartbeat(HEARTBEAT)
     values: dict[str, Any] = {
-        "rows": rows, "wanted": c.query.get("q", ""), "group": group, "count": len(found), "channels": channels,
+        "rows": rows,
+        "wanted": c.query.get("q", ""),
+        "group": group,
+        "count": len(found),
+        "channels": channels,
         "next": start + _PAGE if start + _PAGE < len(found) else None,
-    }  # fmt: skip
+    }
     if c.partial:
         return c.page("register_rows.html", **values)
     return c.page(
-        "register.html", **values, groups=groups, versions=store.register.versions()[-10:][::-1],
-        held=reading[1]["facts"] if reading else {}, read_at=reading[1].get("read_at") if reading else None,
+        "register.html",
+        **values,
+        groups=groups,
+        versions=store.register.versions()[-10:][::-1],
+        held=reading[1]["facts"] if reading else {},
+        read_at=reading[1].get("read_at") if reading else None,
         refused=reading[1]["facts"].get("why") if reading and reading[1]["kind"] == "register.refused" else "",
-        source=c.console.app.settings.register.source, alike=store.templates.lookalikes(),
-        names={p.person_id: p.name for p in register.people.values()}, outcome=None, calibrated=_calibrated(c),
-    )  # fmt: skip
+        source=c.console.app.settings.register.source,
+        alike=store.templates.lookalikes(),
+        names={p.person_id: p.name for p in register.people.values()},
+        outcome=None,
+        calibrated=_calibrated(c),
+    )
 
 
 def _calibrated(c: Call) -> dict[str, Any] | None:
@@ -76,8 +90,14 @@ def sync(c: Call) -> Response:
     register = c.console.store.register.current()
     concerned = due(c.console.store.recall.showing(), register, c.console.clock().date())
     wanted = outcome.settled.wanted if mode == "dry" else outcome.settled.applied
-    return c.page("register_synced.html", outcome=outcome, dry=mode == "dry", diff=wanted.summary(), due=concerned,
-                  names={p.person_id: p.name for p in register.people.values()})  # fmt: skip
+    return c.page(
+        "register_synced.html",
+        outcome=outcome,
+        dry=mode == "dry",
+        diff=wanted.summary(),
+        due=concerned,
+        names={p.person_id: p.name for p in register.people.values()},
+    )
 
 
 def notices_(c: Call) -> Response:
@@ -91,8 +111,9 @@ def notices_(c: Call) -> Response:
     if c.query.get("as") == "csv":
         app.store.journal.note(c.console.clock(), "register.notices_taken", c.account.actor, {"notices": len(found)})
         headers = {"content-disposition": 'attachment; filename="notices.csv"'}
-        return Response(as_csv(found, register).encode("utf-8-sig"), media_type="text/csv; charset=utf-8",
-                        headers=headers)  # fmt: skip
+        return Response(
+            as_csv(found, register).encode("utf-8-sig"), media_type="text/csv; charset=utf-8", headers=headers
+        )
     return c.page("notices.html", notices=found, names={p.person_id: p.name for p in register.people.values()})
 
 
@@ -107,8 +128,9 @@ def export(c: Call) -> Response:
     folder = Path(tempfile.mkdtemp(prefix="export-", dir=c.console.app.settings.path("data")))
     media_client = MediaClient(replace(media_options(context), embedders=()))
     try:
-        facts = person_rights.export(person_id, folder, context, media_client, c.console.app.register_folder(), c.language,
-                              c.account.actor)  # fmt: skip
+        facts = person_rights.export(
+            person_id, folder, context, media_client, c.console.app.register_folder(), c.language, c.account.actor
+        )
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -116,14 +138,24 @@ def export(c: Call) -> Response:
         media_client.close()
     c.console.app.write_log_files()
     path = Path(facts["zip"])
-    return FileResponse(path, media_type="application/zip", filename=path.name,
-                        background=BackgroundTask(shutil.rmtree, folder, ignore_errors=True))  # fmt: skip
+    return FileResponse(
+        path,
+        media_type="application/zip",
+        filename=path.name,
+        background=BackgroundTask(shutil.rmtree, folder, ignore_errors=True),
+    )
 
 
 def erase(c: Call) -> Response:
     """Erase a person, with the name typed as the register has it, and show the receipt (GDPR art. 17)."""
-    receipt = person_rights.erase(c.request.path_params["person"], c.form.get("confirm", ""), c.console.context,
-                           c.console.app.register_folder(), False, c.account.actor)  # fmt: skip
+    receipt = person_rights.erase(
+        c.request.path_params["person"],
+        c.form.get("confirm", ""),
+        c.console.context,
+        c.console.app.register_folder(),
+        False,
+        c.account.actor,
+    )
     c.console.app.write_log_files()
     return c.page("erased.html", receipt=receipt)
 
@@ -155,14 +187,25 @@ def _person(c: Call, problem: str = "", status: int = 200) -> Response:
         raise NotFound
     appearances = store.rights.appearances(person_id)
     return c.page(
-        "person.html", status, person_id=person_id, person=found, problem=problem, history=history,
-        media=[Medium.PHOTO, Medium.FILM, Medium.SOUND], channels=c.console.app.settings.channels,
-        cells=_cells(c, register, person_id), matching=_matching(c, register, person_id) if found else None,
-        sixteen=turns_sixteen(found) if found else None, appearances=appearances[-100:][::-1],
-        count=len(appearances), templates=[t for t in store.templates.all() if t.person_id == person_id],
-        alike=store.templates.lookalikes(person_id), visible=[s for s in store.recall.showing(person_id) if s.visible],
-        names={p.person_id: p.name for p in register.people.values()}, on=on,
-    )  # fmt: skip
+        "person.html",
+        status,
+        person_id=person_id,
+        person=found,
+        problem=problem,
+        history=history,
+        media=[Medium.PHOTO, Medium.FILM, Medium.SOUND],
+        channels=c.console.app.settings.channels,
+        cells=_cells(c, register, person_id),
+        matching=_matching(c, register, person_id) if found else None,
+        sixteen=turns_sixteen(found) if found else None,
+        appearances=appearances[-100:][::-1],
+        count=len(appearances),
+        templates=[t for t in store.templates.all() if t.person_id == person_id],
+        alike=store.templates.lookalikes(person_id),
+        visible=[s for s in store.recall.showing(person_id) if s.visible],
+        names={p.person_id: p.name for p in register.people.values()},
+        on=on,
+    )
 
 
 def _cells(c: Call, register: Register, person_id: str) -> dict[tuple[str, str], dict[str, Any]]:
@@ -173,9 +216,11 @@ def _cells(c: Call, register: Register, person_id: str) -> dict[tuple[str, str],
             permission = may_in(register, person_id, medium, channel, on)
             cell = register.consents.get((person_id, medium, channel))
             cells[str(medium), channel] = {
-                "allowed": permission.allowed, "why": explain(permission.reason, c.language),
-                "article": permission.article, "statements": list(spread([cell])) if cell else [],
-            }  # fmt: skip
+                "allowed": permission.allowed,
+                "why": explain(permission.reason, c.language),
+                "article": permission.article,
+                "statements": list(spread([cell])) if cell else [],
+            }
     return cells
 
 
@@ -187,5 +232,3 @@ def _matching(c: Call, register: Register, person_id: str) -> dict[str, Any]:
 def _summary(c: Call, register: Register, p: Person) -> list[bool]:
     on = c.console.clock().date()
     return [may_in(register, p.person_id, Medium.PHOTO, ch, on).allowed for ch in c.console.app.settings.channels]
-
-

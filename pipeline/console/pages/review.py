@@ -51,8 +51,13 @@ def queue(c: Call) -> Response:
     views = c.console.store.read_models
     after = _int(c.query.get("after", "0"))
     items = views.waiting(doubts, after)
-    return c.page("queue.html", items=items, doubts=doubts, counts=(views.count_waiting(), views.count_waiting(True)),
-                  more=items[-1].id if len(items) == 50 else None)  # fmt: skip
+    return c.page(
+        "queue.html",
+        items=items,
+        doubts=doubts,
+        counts=(views.count_waiting(), views.count_waiting(True)),
+        more=items[-1].id if len(items) == 50 else None,
+    )
 
 
 def item(c: Call) -> Response:
@@ -94,8 +99,7 @@ def people(c: Call) -> Response:
         (p, [(ch, may_in(register, p.person_id, medium, ch, on)) for ch in channels])
         for p in (hits[:_MOST_FOUND] if len(wanted) >= 2 else [])
     ]
-    return c.page("review_people.html", rows=rows, face=face, more=len(hits) > _MOST_FOUND,
-                  wanted=wanted)  # fmt: skip
+    return c.page("review_people.html", rows=rows, face=face, more=len(hits) > _MOST_FOUND, wanted=wanted)
 
 
 def act(c: Call) -> Response:
@@ -105,8 +109,15 @@ def act(c: Call) -> Response:
     try:
         done = _act(c, number, c.form.get("act", ""))
     except Conflict:
-        return _item(c, number, 409, c._("Somebody else did something with this item while you looked at it. "
-                                         "Nothing of yours was kept: look again, then decide."))  # fmt: skip
+        return _item(
+            c,
+            number,
+            409,
+            c._(
+                "Somebody else did something with this item while you looked at it. "
+                "Nothing of yours was kept: look again, then decide."
+            ),
+        )
     except BeeldwachtError as e:
         return _item(c, number, 409, c.say(e))
     c.console.app.write_log_files()
@@ -125,8 +136,7 @@ def alike(c: Call) -> Response:
     others = c.console.store.read_models.of_event(found.event.name, MOST_ITEMS)
     left = c.console.memory.look(c.token, found, others)
     hits = [] if left else c.console.memory.alike(c.token, found, face, others, settings.matching.rules)
-    return c.page("review_alike.html", item=found, face=face, found=hits, left=left, off=False,
-                  version=version)  # fmt: skip
+    return c.page("review_alike.html", item=found, face=face, found=hits, left=left, off=False, version=version)
 
 
 def together(c: Call) -> Response:
@@ -175,12 +185,15 @@ def _act(c: Call, number: int, what: str) -> str:
     elif verb == "unmark":
         actions.uncover(context, number, _int(rest), by, why, seen)
     elif verb in {"approve", "reject", "retry"}:
-        {"approve": actions.approve, "reject": actions.reject, "retry": actions.retry}[verb](context, number, by, why, seen)
+        {"approve": actions.approve, "reject": actions.reject, "retry": actions.retry}[verb](
+            context, number, by, why, seen
+        )
     else:
         raise Refused(400, c._("This is not known."))
     return {
-        "approve": c._("Approved: it is decided and checked again, then published."), "reject": c._("Refused."),
-    }.get(verb, c._("Noted. The file is decided again."))  # fmt: skip
+        "approve": c._("Approved: it is decided and checked again, then published."),
+        "reject": c._("Refused."),
+    }.get(verb, c._("Noted. The file is decided again."))
 
 
 def _who(c: Call, typed: str) -> str:
@@ -193,8 +206,9 @@ def _who(c: Call, typed: str) -> str:
         return found[0]
     if found:
         raise BeeldwachtError(f"Several people are called {text}: {', '.join(sorted(found))}.", "Type the id.")
-    raise BeeldwachtError(f"Nobody in the register has the name or id {text or '-'}.",
-                          "Type it as the register has it.")  # fmt: skip
+    raise BeeldwachtError(
+        f"Nobody in the register has the name or id {text or '-'}.", "Type it as the register has it."
+    )
 
 
 def _published(c: Call, number: int) -> bool:
@@ -229,12 +243,25 @@ def _item(c: Call, number: int, status: int = 200, problem: str = "") -> Respons
     size = size if size and all(size) else None  # a sound recording has none
     said = store.hand_names.speakers(number) if board else None
     return c.page(
-        "review.html", status, item=found, problem=problem, faces=_faces(rows, c),
-        size=size, marks=store.review.marks(number), names=names, seen=store.review.version(number), before=before,
-        after=after, why=c.form.get("why", ""), approvable=_approvable(found),
+        "review.html",
+        status,
+        item=found,
+        problem=problem,
+        faces=_faces(rows, c),
+        size=size,
+        marks=store.review.marks(number),
+        names=names,
+        seen=store.review.version(number),
+        before=before,
+        after=after,
+        why=c.form.get("why", ""),
+        approvable=_approvable(found),
         moving=found.state in {State.QUEUED, State.WORKING, State.READY},
-        renditions=published, film=film, source=source_of(c, number, board, published), speakers=said,
-    )  # fmt: skip
+        renditions=published,
+        film=film,
+        source=source_of(c, number, board, published),
+        speakers=said,
+    )
 
 
 def _measured(c: Call, found: Item) -> tuple[int, int] | None:
@@ -256,18 +283,20 @@ def _faces(rows: Sequence[JsonObject], c: Call) -> list[FaceView]:
         by_face.setdefault(int(row["face"]), []).append(row)
     return [
         FaceView(
-            number, box_in(own[0]["box"]), any(r["shown"] for r in own),
+            number,
+            box_in(own[0]["box"]),
+            any(r["shown"] for r in own),
             tuple(sentence(r, c.language, c.console.store.register) for r in own),
-            tuple(dict.fromkeys(x for r in own for x in evidence(r, c.language))), str(own[0].get("person") or ""),
-            str(own[0].get("candidate") or ""), str(own[0].get("named_by") or ""),
+            tuple(dict.fromkeys(x for r in own for x in evidence(r, c.language))),
+            str(own[0].get("person") or ""),
+            str(own[0].get("candidate") or ""),
+            str(own[0].get("named_by") or ""),
         )
         for number, own in sorted(by_face.items())
-    ]  # fmt: skip
+    ]
 
 
-def _jpeg(
-    c: Call, found: Item, box: Box | None = None, longest: int = 1600, second: float = FILM_SECOND
-) -> Response:
+def _jpeg(c: Call, found: Item, box: Box | None = None, longest: int = 1600, second: float = FILM_SECOND) -> Response:
     try:
         moment = second if found.format.startswith("film") else None
         seen = c.console.previews.original(found, box, longest, moment)

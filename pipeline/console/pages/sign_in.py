@@ -30,8 +30,14 @@ ASSETS = Path(__file__).parent.parent / "assets.toml"
 FETCHED = FOLDER / "console"
 """Where what is fetched for the pages is kept, beside the weights."""
 _YEAR = 365 * 86400
-_FILES = {"console.css": _STATIC, "console.js": _STATIC, "film.js": _STATIC, "upload.js": _STATIC, "icon.svg": _STATIC,
-          "htmx.min.js": FETCHED}  # fmt: skip
+_FILES = {
+    "console.css": _STATIC,
+    "console.js": _STATIC,
+    "film.js": _STATIC,
+    "upload.js": _STATIC,
+    "icon.svg": _STATIC,
+    "htmx.min.js": FETCHED,
+}
 
 
 def static(c: Call) -> Response:
@@ -50,8 +56,12 @@ def missing(c: Call) -> Response:
 
 def home(c: Call) -> Response:
     """The page that matters most to who signs in."""
-    for role, path in ((OFFICER, "/review"), (ADMINISTRATOR, "/today"), (COMMUNICATOR, "/gallery"),
-                       (UPLOADER, "/upload")):  # fmt: skip
+    for role, path in (
+        (OFFICER, "/review"),
+        (ADMINISTRATOR, "/today"),
+        (COMMUNICATOR, "/gallery"),
+        (UPLOADER, "/upload"),
+    ):
         if c.has(role):
             return RedirectResponse(path, 303)
     return c.page("message.html", title=c._("Nothing to do"), text=c._("Your account has no role yet."))
@@ -144,16 +154,26 @@ def language(c: Call) -> Response:
 
 
 def _form(c: Call, problem: str = "", status: int = 200) -> Response:
-    return c.page("login.html", status, problem=problem, name=c.form.get("name", ""),
-                  next=c.form.get("next") or c.query.get("next", "/"),
-                  outside=bool(c.console.app.settings.console.oidc.issuer))  # fmt: skip
+    return c.page(
+        "login.html",
+        status,
+        problem=problem,
+        name=c.form.get("name", ""),
+        next=c.form.get("next") or c.query.get("next", "/"),
+        outside=bool(c.console.app.settings.console.oidc.issuer),
+    )
 
 
 def _welcome(c: Call, code: str, problem: str = "", status: int = 200) -> Response:
     found = c.console.auth.invited(code) if code else None
-    return c.page("welcome.html", status, problem=problem, code=code,
-                  name=found.name if isinstance(found, Account) else c.form.get("name", ""),
-                  known=isinstance(found, Account))  # fmt: skip
+    return c.page(
+        "welcome.html",
+        status,
+        problem=problem,
+        code=code,
+        name=found.name if isinstance(found, Account) else c.form.get("name", ""),
+        known=isinstance(found, Account),
+    )
 
 
 def _sentence(c: Call, e: SignInError) -> str:

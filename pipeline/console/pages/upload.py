@@ -33,8 +33,16 @@ def upload(c: Call) -> Response:
     register = c.console.store.register.current()
     groups = sorted({g for p in register.people.values() for g in p.groups})
     events = [name for name in _events(c) if not _described(c, name).problem]
-    return c.page("upload.html", groups=groups, events=events, kinds=KINDS, piece=PIECE, mine=_mine(c),
-                  most=c.console.app.settings.work.max_file_mib, today=c.console.clock().date())  # fmt: skip
+    return c.page(
+        "upload.html",
+        groups=groups,
+        events=events,
+        kinds=KINDS,
+        piece=PIECE,
+        mine=_mine(c),
+        most=c.console.app.settings.work.max_file_mib,
+        today=c.console.clock().date(),
+    )
 
 
 def mine(c: Call) -> Response:
@@ -129,8 +137,14 @@ def _event(c: Call) -> str:
     if not title or kind not in KINDS:
         raise Refused(400, c._("Say what the occasion was, and of which kind."))
     name = file_names.safe(f"{day.isoformat()} {title}", file_names.UNSORTED)
-    facts = {"title": title, "date": day.isoformat(), "kind": kind, "groups": groups, "uploader": c.account.name,
-             "permission": permission}  # fmt: skip
+    facts = {
+        "title": title,
+        "date": day.isoformat(),
+        "kind": kind,
+        "groups": groups,
+        "uploader": c.account.name,
+        "permission": permission,
+    }
     # JSON's strings and lists are TOML's too; anything that is not, the parse below refuses.
     text = "".join(f"{k} = {json.dumps(v, ensure_ascii=True)}\n" for k, v in facts.items() if v)
     if problem := event_file.parse(name, text).problem:
@@ -145,8 +159,11 @@ def _mine(c: Call) -> list[dict[str, object]]:
     for one in c.console.store.uploads.of(c.account.id):
         item = c.console.store.read_models.by_hash(one.sha256) if one.sha256 else None
         where = "arriving" if not one.done_at else str(item.state) if item else "waiting"
-        found.append({
-            "upload": one, "state": where,
-            "reasons": item.reasons if item and item.state is not State.PUBLISHED else (),
-        })  # fmt: skip
+        found.append(
+            {
+                "upload": one,
+                "state": where,
+                "reasons": item.reasons if item and item.state is not State.PUBLISHED else (),
+            }
+        )
     return found

@@ -57,10 +57,19 @@ def probe_animation(path: Path, family: str, limits: FilmLimits) -> FilmFacts:
     duration, upright = sum(shown) / 1000, (width, height)
     small = max(upright) <= 1024 and min(upright) <= 576
     return FilmFacts(
-        family, width + width % 2, height + height % 2, _rate(shown, limits.rate), duration, False,
-        video_codec=family, video_stream=0, video_end=duration, upright=upright,
-        matrix="smpte170m" if small else "bt709", notes=(f"an animation of {len(shown)} pictures, played once",),
-    )  # fmt: skip
+        family,
+        width + width % 2,
+        height + height % 2,
+        _rate(shown, limits.rate),
+        duration,
+        False,
+        video_codec=family,
+        video_stream=0,
+        video_end=duration,
+        upright=upright,
+        matrix="smpte170m" if small else "bt709",
+        notes=(f"an animation of {len(shown)} pictures, played once",),
+    )
 
 
 def read_animation(path: Path, facts: FilmFacts, only: Collection[int] | None) -> Iterator[tuple[int, Frame]]:

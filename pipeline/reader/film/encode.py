@@ -202,19 +202,59 @@ class FilmWriter:
         facts, matrix, threads = self._facts, self._facts.matrix, str(self._tools.threads)
         command = [self._tools.ffmpeg, "-nostdin", "-hide_banner", "-v", "error", "-xerror", "-y"]
         if facts.width:
-            command += ["-f", "rawvideo", "-pixel_format", "yuv420p", "-video_size", f"{facts.width}x{facts.height}",
-                        "-framerate", str(facts.rate), "-protocol_whitelist", "pipe", "-i", "pipe:0"]  # fmt: skip
+            command += [
+                "-f",
+                "rawvideo",
+                "-pixel_format",
+                "yuv420p",
+                "-video_size",
+                f"{facts.width}x{facts.height}",
+                "-framerate",
+                str(facts.rate),
+                "-protocol_whitelist",
+                "pipe",
+                "-i",
+                "pipe:0",
+            ]
         if sound_fd >= 0:
             layout = "mono" if facts.sound_channels == 1 else "stereo"
-            command += ["-f", "s16le", "-sample_rate", str(facts.sound_rate), "-ch_layout", layout,
-                        "-protocol_whitelist", "pipe", "-i", f"pipe:{sound_fd}"]  # fmt: skip
+            command += [
+                "-f",
+                "s16le",
+                "-sample_rate",
+                str(facts.sound_rate),
+                "-ch_layout",
+                layout,
+                "-protocol_whitelist",
+                "pipe",
+                "-i",
+                f"pipe:{sound_fd}",
+            ]
         if facts.width:
             command += [
-                "-map", "0:v:0", "-c:v", "libx264", "-preset", "veryfast", "-crf", str(self._crf), "-threads", threads,
-                "-x264-params", X264, "-pix_fmt", "yuv420p", "-fps_mode", "passthrough",
-                "-vf", f"setparams=range=limited:colorspace={matrix}:color_primaries={matrix}:color_trc={matrix}",
-                "-bsf:v", _ONLY_PICTURE, "-flags:v", "+bitexact",
-            ]  # fmt: skip
+                "-map",
+                "0:v:0",
+                "-c:v",
+                "libx264",
+                "-preset",
+                "veryfast",
+                "-crf",
+                str(self._crf),
+                "-threads",
+                threads,
+                "-x264-params",
+                X264,
+                "-pix_fmt",
+                "yuv420p",
+                "-fps_mode",
+                "passthrough",
+                "-vf",
+                f"setparams=range=limited:colorspace={matrix}:color_primaries={matrix}:color_trc={matrix}",
+                "-bsf:v",
+                _ONLY_PICTURE,
+                "-flags:v",
+                "+bitexact",
+            ]
         if sound_fd >= 0:
             command += [
                 "-map",
@@ -227,9 +267,19 @@ class FilmWriter:
                 "+bitexact",
             ]
         return [
-            *command, "-map_metadata", "-1", "-map_chapters", "-1", "-fflags", "+bitexact", "-movflags", "+faststart",
-            "-f", "mp4" if facts.width else "ipod", f"file:{self._path}",
-        ]  # fmt: skip
+            *command,
+            "-map_metadata",
+            "-1",
+            "-map_chapters",
+            "-1",
+            "-fflags",
+            "+bitexact",
+            "-movflags",
+            "+faststart",
+            "-f",
+            "mp4" if facts.width else "ipod",
+            f"file:{self._path}",
+        ]
 
 
 def _not_written(detail: str) -> WriteFailed:

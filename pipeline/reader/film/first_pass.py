@@ -1,8 +1,9 @@
 """The first pass over a film: every frame is looked at, in order, in constant memory. Runs in the child only.
 
-A fast detector sees every frame, at several scales; the second look (pipeline.reader.film.second_look) is at those frames that
-`pipeline.redaction.tracker` asks for: one a second, every cut, and wherever something is unsure. Frames are looked at side by side,
-one thread each, and told to the tracker in order; so are the second looks at whole frames, which are known beforehand.
+A fast detector sees every frame, at several scales; the second look (pipeline.reader.film.second_look) is at those
+frames that `pipeline.redaction.tracker` asks for: one a second, every cut, and wherever something is unsure. Frames
+are looked at side by side, one thread each, and told to the tracker in order; so are the second looks at whole frames,
+which are known beforehand.
 """
 
 from __future__ import annotations

@@ -22,10 +22,13 @@ _SHORT_SECONDS = 0.5  # frames may be this much fewer than the packets promised
 _LONG_SECONDS = 1.0  # ... or more
 
 _TO_SDR = (  # white of a film in high dynamic range is at 203 cd/m2 (ITU-R BT.2408)
-    "setparams=colorspace=bt2020nc:color_primaries=bt2020", "zscale=t=linear:npl=203", "format=gbrpf32le",
-    "zscale=p=bt709", "tonemap=tonemap=mobius:desat=0",
+    "setparams=colorspace=bt2020nc:color_primaries=bt2020",
+    "zscale=t=linear:npl=203",
+    "format=gbrpf32le",
+    "zscale=p=bt709",
+    "tonemap=tonemap=mobius:desat=0",
     "zscale=t=bt709:m=bt709:r=limited",
-)  # fmt: skip
+)
 
 
 def read_frames(
@@ -75,11 +78,38 @@ def read_frames(
 def _command(path: Path, facts: FilmFacts, tools: Tools) -> list[str]:
     threads = str(tools.threads)
     command = [
-        tools.ffmpeg, "-nostdin", "-hide_banner", "-v", "error", "-xerror", "-filter_threads", threads,
-        "-threads", threads, "-max_pixels", str(_most_pixels(facts)), *input_options(facts.family),
-        "-i", f"file:{path}", "-map", f"0:{facts.video_stream}", "-an", "-sn", "-dn", "-vf", ",".join(filters(facts)),
-        "-r", str(facts.rate), "-fps_mode", "cfr", "-c:v", "rawvideo", "-f", "rawvideo", "pipe:1",
-    ]  # fmt: skip
+        tools.ffmpeg,
+        "-nostdin",
+        "-hide_banner",
+        "-v",
+        "error",
+        "-xerror",
+        "-filter_threads",
+        threads,
+        "-threads",
+        threads,
+        "-max_pixels",
+        str(_most_pixels(facts)),
+        *input_options(facts.family),
+        "-i",
+        f"file:{path}",
+        "-map",
+        f"0:{facts.video_stream}",
+        "-an",
+        "-sn",
+        "-dn",
+        "-vf",
+        ",".join(filters(facts)),
+        "-r",
+        str(facts.rate),
+        "-fps_mode",
+        "cfr",
+        "-c:v",
+        "rawvideo",
+        "-f",
+        "rawvideo",
+        "pipe:1",
+    ]
     if facts.sound_stream >= 0:
         # Some containers have no beginning of their own: the earliest track that is read makes it. Both readers (this
         # one and that of the sound) read both tracks, so that both count from the same moment.

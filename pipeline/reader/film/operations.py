@@ -111,10 +111,17 @@ class FilmOperations:
         path, target, facts = Path(request["path"]), Path(request["target"]), facts_in(request["facts"])
         covers, muted = covers_in(request["covers"]), stretches_in(request["muted"])
         written_frames, same = render_and_compare.render(
-            path, facts, covers, Style(request["style"]), int(request["seed"]), target, self._tools,
-            self._sound(path, facts, muted), int(request["fingerprint"]),
+            path,
+            facts,
+            covers,
+            Style(request["style"]),
+            int(request["seed"]),
+            target,
+            self._tools,
+            self._sound(path, facts, muted),
+            int(request["fingerprint"]),
             self._progress("render", facts.expected_frames),
-        )  # fmt: skip
+        )
         result = probe(target, self._limits, self._tools)
         found: list[JsonObject] = []
         shown: dict[int, list[Box]] = {}
@@ -132,11 +139,21 @@ class FilmOperations:
             *scan_film(target),
             same,
             *render_and_compare.compare(
-                path, target, facts, result, written_frames, covers, frozenset(request["watched"]), self._detectors,
-                self._threads, self._tools, self._progress("check", facts.expected_frames), seen,
+                path,
+                target,
+                facts,
+                result,
+                written_frames,
+                covers,
+                frozenset(request["watched"]),
+                self._detectors,
+                self._threads,
+                self._tools,
+                self._progress("check", facts.expected_frames),
+                seen,
             ),
             *(sound.check_sound(path, target, facts, result, muted, self._tools) if facts.sound else ()),
-        ]  # fmt: skip
+        ]
         return {"checks": [check_out(c) for c in checks], "frames": written_frames, "found": found}
 
     def recording(self, request: JsonObject) -> JsonObject:

@@ -1,8 +1,8 @@
 """The sound of a film as samples, one piece after the other, from the film's beginning. Runs in the child only.
 
-Like the frames (pipeline.reader.film.frames): ffmpeg decodes into a pipe, memory does not grow with the film, and the same
-film gives the same samples every time. Sound that begins late has silence before it, and gaps are silent, so that it
-stays in step with the picture. More than two channels are mixed down to two here, before anything else is done.
+Like the frames (pipeline.reader.film.frames): ffmpeg decodes into a pipe, memory does not grow with the film, and the
+same film gives the same samples every time. Sound that begins late has silence before it, and gaps are silent, so that
+it stays in step with the picture. More than two channels are mixed down to two here, before anything else is done.
 """
 
 from __future__ import annotations
@@ -80,11 +80,36 @@ def levels(path: Path, facts: FilmFacts, tools: Tools) -> tuple[NDArray[np.float
 
 def _command(path: Path, facts: FilmFacts, tools: Tools, rate: int, channels: int) -> list[str]:
     command = [
-        tools.ffmpeg, "-nostdin", "-hide_banner", "-v", "error", "-xerror", "-threads", "1",
-        *input_options(facts.family), "-i", f"file:{path}",
-        "-map", f"0:{facts.sound_stream}", "-vn", "-sn", "-dn", "-af", _IN_STEP, "-ac", str(channels), "-ar", str(rate),
-        "-c:a", "pcm_s16le", "-f", "s16le", "pipe:1",
-    ]  # fmt: skip
-    if facts.video_stream >= 0 and facts.width:  # see pipeline.reader.film.frames: both readers count from the same moment
+        tools.ffmpeg,
+        "-nostdin",
+        "-hide_banner",
+        "-v",
+        "error",
+        "-xerror",
+        "-threads",
+        "1",
+        *input_options(facts.family),
+        "-i",
+        f"file:{path}",
+        "-map",
+        f"0:{facts.sound_stream}",
+        "-vn",
+        "-sn",
+        "-dn",
+        "-af",
+        _IN_STEP,
+        "-ac",
+        str(channels),
+        "-ar",
+        str(rate),
+        "-c:a",
+        "pcm_s16le",
+        "-f",
+        "s16le",
+        "pipe:1",
+    ]
+    if (
+        facts.video_stream >= 0 and facts.width
+    ):  # see pipeline.reader.film.frames: both readers count from the same moment
         command += ["-map", f"0:{facts.video_stream}", "-c:v", "copy", "-f", "null", "-"]
     return command

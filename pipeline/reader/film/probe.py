@@ -1,8 +1,8 @@
 """What a film is, before anything of it is decoded: ffprobe's description, judged by an allow-list.
 
-Nothing of the description is believed further than it is checked: the demuxer is ours (pipeline.reader.film.demuxers), codecs
-are on a list, sizes and durations are limited, and every packet of the picture is walked once, which finds films that
-are cut off and tells when each frame is shown.
+Nothing of the description is believed further than it is checked: the demuxer is ours (pipeline.reader.film.demuxers),
+codecs are on a list, sizes and durations are limited, and every packet of the picture is walked once, which finds
+films that are cut off and tells when each frame is shown.
 """
 
 from __future__ import annotations
@@ -35,14 +35,59 @@ from pipeline.reader.media_errors import (
 )
 
 VIDEO_CODECS = (
-    "h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mpeg1video", "mpeg2video", "msmpeg4v2", "msmpeg4v3", "wmv1", "wmv2",
-    "wmv3", "vc1", "mjpeg", "h263", "h263p", "flv1", "theora", "dvvideo", "prores",
-)  # fmt: skip
+    "h264",
+    "hevc",
+    "vp8",
+    "vp9",
+    "av1",
+    "mpeg4",
+    "mpeg1video",
+    "mpeg2video",
+    "msmpeg4v2",
+    "msmpeg4v3",
+    "wmv1",
+    "wmv2",
+    "wmv3",
+    "vc1",
+    "mjpeg",
+    "h263",
+    "h263p",
+    "flv1",
+    "theora",
+    "dvvideo",
+    "prores",
+)
 SOUND_CODECS = (
-    "aac", "mp3", "mp2", "ac3", "eac3", "opus", "vorbis", "flac", "alac", "amr_nb", "amr_wb", "wmav1", "wmav2",
-    "wmapro", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_s32be", "pcm_f32le", "pcm_f32be",
-    "pcm_u8", "pcm_s8", "pcm_alaw", "pcm_mulaw", "adpcm_ima_wav", "adpcm_ms", "adpcm_ima_qt",
-)  # fmt: skip
+    "aac",
+    "mp3",
+    "mp2",
+    "ac3",
+    "eac3",
+    "opus",
+    "vorbis",
+    "flac",
+    "alac",
+    "amr_nb",
+    "amr_wb",
+    "wmav1",
+    "wmav2",
+    "wmapro",
+    "pcm_s16le",
+    "pcm_s16be",
+    "pcm_s24le",
+    "pcm_s24be",
+    "pcm_s32le",
+    "pcm_s32be",
+    "pcm_f32le",
+    "pcm_f32be",
+    "pcm_u8",
+    "pcm_s8",
+    "pcm_alaw",
+    "pcm_mulaw",
+    "adpcm_ima_wav",
+    "adpcm_ms",
+    "adpcm_ima_qt",
+)
 
 MAX_SIDE = 16_000
 """H.264 as we write it has no more than 16384 pixels on a side."""
@@ -209,9 +254,14 @@ def _walk(
     path: Path, family: str, index: int, limits: FilmLimits, tools: Tools
 ) -> tuple[NDArray[np.float64], dict[int, float]]:
     """When each packet of one track is shown (seconds, sorted; none if not told), and when every track ends."""
-    command = [*_ffprobe(family, limits, tools), "-show_entries",
-               "packet=stream_index,pts_time,dts_time,duration_time,flags", "-of", "compact=p=0",
-               f"file:{path}"]  # fmt: skip
+    command = [
+        *_ffprobe(family, limits, tools),
+        "-show_entries",
+        "packet=stream_index,pts_time,dts_time,duration_time,flags",
+        "-of",
+        "compact=p=0",
+        f"file:{path}",
+    ]
     times, decoded = array("d"), array("d")
     ends, lags = dict[int, float](), dict[int, float]()
     left = int(limits.seconds * _MAX_PACKETS_PER_SECOND)
@@ -267,18 +317,28 @@ def _with_video(
     matrix = "bt709" if hdr else _matrix(video, width, height)
     return replace(
         facts,
-        width=width, height=height, rate=rate, hdr=hdr, matrix=matrix, notes=tuple(notes),
-        video_codec=str(video["codec_name"]), video_stream=int(video["index"]), video_end=end,
-        upright=upright, interlaced=video.get("field_order") in ("tt", "bb", "tb", "bt"),
-    )  # fmt: skip
+        width=width,
+        height=height,
+        rate=rate,
+        hdr=hdr,
+        matrix=matrix,
+        notes=tuple(notes),
+        video_codec=str(video["codec_name"]),
+        video_stream=int(video["index"]),
+        video_end=end,
+        upright=upright,
+        interlaced=video.get("field_order") in ("tt", "bb", "tb", "bt"),
+    )
 
 
 def _with_sound(facts: FilmFacts, sound: JsonObject, ends: dict[int, float]) -> FilmFacts:
     return replace(
         facts,
-        sound_codec=str(sound["codec_name"]), sound_stream=int(sound["index"]),
-        sound_channels=1 if _whole(sound.get("channels")) == 1 else 2, sound_end=ends.get(int(sound["index"]), 0.0),
-    )  # fmt: skip
+        sound_codec=str(sound["codec_name"]),
+        sound_stream=int(sound["index"]),
+        sound_channels=1 if _whole(sound.get("channels")) == 1 else 2,
+        sound_end=ends.get(int(sound["index"]), 0.0),
+    )
 
 
 def upright_size(video: JsonObject, notes: list[str]) -> tuple[int, int]:

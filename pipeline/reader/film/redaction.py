@@ -29,8 +29,8 @@ _GREY = np.array((126, 128, 128), np.uint8).reshape(1, 1, 3)
 _DARK, _LIGHT = 16, 240
 _LEAST_CELL = 12
 _NOISE, _NOISE_COLOUR = 24.0, 8.0
-"""Half of what pipeline.redaction.pixels has: a mosaic that stays while the face moves on resembles some frame of it by chance,
-and the stronger it is the more often, which the check of the written film takes for an open face."""
+"""Half of what `redaction.pixels` has: a mosaic that stays while the face moves on resembles some frame of it by
+chance, and the stronger it is the more often, which the check of the written film takes for an open face."""
 
 
 class Painter:
@@ -184,9 +184,7 @@ _STEADY = 40.0
 """Mean difference of a block outside the covers, in levels of 255, that no encoder of ours makes."""
 
 
-def uncovered(
-    before: Frame, after: Frame, covers: Iterable[Rows], limit: float = LIKENESS_PUBLISHED
-) -> list[Rows]:
+def uncovered(before: Frame, after: Frame, covers: Iterable[Rows], limit: float = LIKENESS_PUBLISHED) -> list[Rows]:
     """The covered places of a frame whose fine structure is still, or nearly, that of the original.
 
     A place without texture has nothing to show. Where hardly anything changed, half the limit is too much.
@@ -210,8 +208,9 @@ def strayed(before: Frame, after: Frame, covers: Iterable[Rows]) -> float:
     first, second = planes(before)[0], planes(after)[0]
     height, width = first.shape
     size = (max(1, width // _BLOCK), max(1, height // _BLOCK))
-    apart = cv2.resize(cv2.absdiff(np.ascontiguousarray(first), np.ascontiguousarray(second)), size,
-                       interpolation=cv2.INTER_AREA)  # fmt: skip
+    apart = cv2.resize(
+        cv2.absdiff(np.ascontiguousarray(first), np.ascontiguousarray(second)), size, interpolation=cv2.INTER_AREA
+    )
     for box in covers:
         edge = edge_of(box) + _BLOCK
         left, top = max(0, box[0] - edge) * size[0] // width, max(0, box[1] - edge) * size[1] // height

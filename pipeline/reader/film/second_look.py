@@ -1,6 +1,7 @@
 """The second look at a frame of a film: the slower detectors, and the fast one at people who lie or are upside down.
 
-It is made once a second at the whole frame, and in between where the first look is in doubt (pipeline.redaction.tracker).
+It is made once a second at the whole frame, and in between where the first look is in doubt
+(pipeline.redaction.tracker).
 """
 
 from __future__ import annotations

@@ -27,34 +27,93 @@ from pipeline.rules.verdicts import may_in
 
 ON = date(2026, 11, 1)
 USERS = [
-    {"sourcedId": "s1", "status": "active", "givenName": "Zoë", "familyName": "de Wit", "username": "zwit",
-     "identifier": "1001", "agents": ["g1", "g2", "t1"], "role": "student"},
-    {"sourcedId": "s2", "status": "active", "givenName": "Tom", "familyName": "Bos", "username": "tbos",
-     "identifier": "1002", "agents": [], "role": "student"},
-    {"sourcedId": "s3", "status": "tobedeleted", "givenName": "Ex", "familyName": "Leerling", "username": "ex",
-     "identifier": "1003", "agents": [], "role": "student"},
-    {"sourcedId": "g1", "status": "active", "givenName": "Ans", "familyName": "de Wit", "username": "g1",
-     "identifier": "9001", "agents": [], "role": "parent"},
-    {"sourcedId": "g2", "status": "active", "givenName": "Bo", "familyName": "Bos", "username": "g2",
-     "identifier": "9002", "agents": [], "role": "guardian"},
-    {"sourcedId": "t1", "status": "active", "givenName": "Juf", "familyName": "Jo", "username": "jo",
-     "identifier": "5001", "agents": [], "role": "teacher"},
-]  # fmt: skip
+    {
+        "sourcedId": "s1",
+        "status": "active",
+        "givenName": "Zoë",
+        "familyName": "de Wit",
+        "username": "zwit",
+        "identifier": "1001",
+        "agents": ["g1", "g2", "t1"],
+        "role": "student",
+    },
+    {
+        "sourcedId": "s2",
+        "status": "active",
+        "givenName": "Tom",
+        "familyName": "Bos",
+        "username": "tbos",
+        "identifier": "1002",
+        "agents": [],
+        "role": "student",
+    },
+    {
+        "sourcedId": "s3",
+        "status": "tobedeleted",
+        "givenName": "Ex",
+        "familyName": "Leerling",
+        "username": "ex",
+        "identifier": "1003",
+        "agents": [],
+        "role": "student",
+    },
+    {
+        "sourcedId": "g1",
+        "status": "active",
+        "givenName": "Ans",
+        "familyName": "de Wit",
+        "username": "g1",
+        "identifier": "9001",
+        "agents": [],
+        "role": "parent",
+    },
+    {
+        "sourcedId": "g2",
+        "status": "active",
+        "givenName": "Bo",
+        "familyName": "Bos",
+        "username": "g2",
+        "identifier": "9002",
+        "agents": [],
+        "role": "guardian",
+    },
+    {
+        "sourcedId": "t1",
+        "status": "active",
+        "givenName": "Juf",
+        "familyName": "Jo",
+        "username": "jo",
+        "identifier": "5001",
+        "agents": [],
+        "role": "teacher",
+    },
+]
 CLASSES = [{"sourcedId": "c1", "status": "active", "title": "Groep 3", "classCode": "3A"}]
 ENROLMENTS = [
     {"sourcedId": "e1", "status": "active", "user": "s1", "class": "c1", "beginDate": "2026-08-01", "endDate": ""},
     {"sourcedId": "e2", "status": "active", "user": "s2", "class": "c1", "beginDate": "", "endDate": ""},
-]  # fmt: skip
-BORN = [{"sourcedId": "s1", "status": "active", "birthDate": "2016-03-05"},
-        {"sourcedId": "s2", "status": "active", "birthDate": "2016-04-05"}]  # fmt: skip
+]
+BORN = [
+    {"sourcedId": "s1", "status": "active", "birthDate": "2016-03-05"},
+    {"sourcedId": "s2", "status": "active", "birthDate": "2016-04-05"},
+]
 SHEET = (
-    ("person_id", "guardian_id", "signed_by", "signed_on", "form", "matching", "photo_school", "valid_until",
-     "withdrawn_on"),
+    (
+        "person_id",
+        "guardian_id",
+        "signed_by",
+        "signed_on",
+        "form",
+        "matching",
+        "photo_school",
+        "valid_until",
+        "withdrawn_on",
+    ),
     ("1001", "9001", "parent", "2026-09-01", "f.pdf", "ja", "ja", "", ""),
     ("1001", "9002", "guardian", "2026-09-01", "f.pdf", "ja", "ja", "", ""),
     ("1002", "5001", "parent", "2026-09-01", "f.pdf", "ja", "ja", "", ""),
     ("7777", "", "parent", "2026-09-01", "f.pdf", "ja", "ja", "", ""),
-)  # fmt: skip
+)
 
 
 def sheet(folder: Path, rows: tuple[tuple[str, ...], ...] = SHEET) -> Spec:
@@ -73,16 +132,30 @@ def text(rows: list[dict[str, Any]]) -> str:
 
 
 def files(**change: str) -> dict[str, str]:
-    users = [{k: v for k, v in u.items() if k not in {"agents", "role"}} | {"agentSourcedIds": ",".join(u["agents"])}
-             for u in USERS]  # fmt: skip
-    roles = [{"sourcedId": f"r{n}", "status": "active", "userSourcedId": u["sourcedId"], "roleType": "primary",
-              "role": u["role"]} for n, u in enumerate(USERS)]  # fmt: skip
+    users = [
+        {k: v for k, v in u.items() if k not in {"agents", "role"}} | {"agentSourcedIds": ",".join(u["agents"])}
+        for u in USERS
+    ]
+    roles = [
+        {
+            "sourcedId": f"r{n}",
+            "status": "active",
+            "userSourcedId": u["sourcedId"],
+            "roleType": "primary",
+            "role": u["role"],
+        }
+        for n, u in enumerate(USERS)
+    ]
     enrolments = [{**e, "userSourcedId": e["user"], "classSourcedId": e["class"]} for e in ENROLMENTS]
     return {
         "manifest.csv": "propertyName,value\nmanifest.version,1.0\noneroster.version,1.2\nfile.users,bulk\n",
-        "users.csv": text(users), "roles.csv": text(roles), "classes.csv": text(CLASSES),
-        "enrollments.csv": text(enrolments), "demographics.csv": text(BORN), **change,
-    }  # fmt: skip
+        "users.csv": text(users),
+        "roles.csv": text(roles),
+        "classes.csv": text(CLASSES),
+        "enrollments.csv": text(enrolments),
+        "demographics.csv": text(BORN),
+        **change,
+    }
 
 
 def pack(folder: Path, content: dict[str, str]) -> Spec:
@@ -137,8 +210,15 @@ class Service(BaseHTTPRequestHandler):
         self.answer(200, {kind: page}, {} if self.mode in {"uncounted", "stuck"} else {"X-Total-Count": str(total)})
 
     def records(self) -> dict[str, list[dict[str, Any]]]:
-        users = [{**u, "role": None, "roles": [{"roleType": "primary", "role": u["role"], "org": {"sourcedId": "o1"}}],
-                  "agents": [{"sourcedId": a, "type": "user"} for a in u["agents"]]} for u in USERS]  # fmt: skip
+        users = [
+            {
+                **u,
+                "role": None,
+                "roles": [{"roleType": "primary", "role": u["role"], "org": {"sourcedId": "o1"}}],
+                "agents": [{"sourcedId": a, "type": "user"} for a in u["agents"]],
+            }
+            for u in USERS
+        ]
         enrolments = [{**e, "user": {"sourcedId": e["user"]}, "class": {"sourcedId": e["class"]}} for e in ENROLMENTS]
         return {"users": users, "classes": CLASSES, "enrollments": enrolments, "demographics": BORN}
 
@@ -169,8 +249,15 @@ def url() -> Iterator[str]:
 
 def rest(folder: Path, url: str, word: str = "geheim", **more: Any) -> Spec:
     (folder / "secret").write_text(word + "\n")
-    options = {"url": f"{url}/ims/oneroster/rostering/v1p2", "token_url": f"{url}/token", "client_id": "beeldwacht",
-               "client_secret_file": "secret", "person_id": "identifier", "page_size": 2, **more}  # fmt: skip
+    options = {
+        "url": f"{url}/ims/oneroster/rostering/v1p2",
+        "token_url": f"{url}/token",
+        "client_id": "beeldwacht",
+        "client_secret_file": "secret",
+        "person_id": "identifier",
+        "page_size": 2,
+        **more,
+    }
     return Spec("oneroster_rest", options, root=folder, sheet=sheet(folder))
 
 
@@ -193,8 +280,11 @@ def test_people_guardians_classes_and_their_consents(spec: Spec) -> None:
     assert set(register.people) == {"1001", "1002", "9001", "9002", "5001"}
     zoe = register.people["1001"]
     assert (zoe.name, zoe.role, zoe.birth_date, zoe.guardians) == (
-        "Zoë de Wit", Role.PUPIL, date(2016, 3, 5), ("9001", "9002"),
-    )  # fmt: skip
+        "Zoë de Wit",
+        Role.PUPIL,
+        date(2016, 3, 5),
+        ("9001", "9002"),
+    )
     assert (zoe.groups, zoe.periods) == (("3A",), (Period("3A", date(2026, 8, 1), None),))
     assert register.people["9001"].role is Role.GUARDIAN
     assert register.people["5001"].role is Role.EMPLOYEE

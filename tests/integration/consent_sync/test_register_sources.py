@@ -196,9 +196,11 @@ def test_a_real_postgresql_database(postgres: str, folder: Path) -> None:
 
 def test_urls_that_lead_nowhere(folder: Path) -> None:
     for url, message in (
-        ("no url", "SQLAlchemy"), ("sqlite:///gone.db", "no such database"), ("klingon://x/y", "driver"),
+        ("no url", "SQLAlchemy"),
+        ("sqlite:///gone.db", "no such database"),
+        ("klingon://x/y", "driver"),
         ("postgresql+psycopg://u:hunter2@127.0.0.1:1/x", "refused"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(RegisterError, match=message) as caught:
             load_spec(Spec("sql", {"url": url, "query": QUERY}, root=folder), on=ON)
         assert "hunter2" not in str(caught.value)

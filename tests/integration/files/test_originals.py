@@ -94,7 +94,7 @@ def test_every_change_to_a_sealed_file_is_found(data: st.DataObject) -> None:
     elif kind == "drop":
         del file[body : body + part]
     elif kind == "repeat":
-        file[body : body] = file[body : body + part]
+        file[body:body] = file[body : body + part]
     else:
         sha256 = hashlib.sha256(b"another").hexdigest()
     with pytest.raises((EnvelopeError, KeyUnknown)):

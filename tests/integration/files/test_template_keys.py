@@ -75,11 +75,18 @@ def test_what_is_sealed_can_be_opened_and_shows_nothing() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"person_id": "P2"}, {"engine": "dlib"}, {"weights_sha256": "c" * 64}, {"portrait_sha256": "d" * 64},
-        {"dated": date(2026, 9, 2)}, {"key_id": "0" * 16}, {"nonce": b"0" * 12}, {"sealed": b"x" * 528},
-        {"sealed": b""}, {"nonce": b""},
+        {"person_id": "P2"},
+        {"engine": "dlib"},
+        {"weights_sha256": "c" * 64},
+        {"portrait_sha256": "d" * 64},
+        {"dated": date(2026, 9, 2)},
+        {"key_id": "0" * 16},
+        {"nonce": b"0" * 12},
+        {"sealed": b"x" * 528},
+        {"sealed": b""},
+        {"nonce": b""},
     ],
-)  # fmt: skip
+)
 def test_a_row_that_was_moved_or_changed_does_not_open(change: dict[str, object]) -> None:
     k = key()
     sealed = template_keys.seal(template(), WEIGHTS["sface"], k)

@@ -97,8 +97,11 @@ def test_old_files_are_compressed_and_read_like_the_others(log: Log) -> None:
     files = LogFiles(log.folder, 1000)
     assert files.compress("2026-11-03") == 4 and files.compress("2026-11-03") == 0
     assert [n for n in log.names() if n.endswith(".gz")] == [
-        "2026-11-01.1.jsonl.gz", "2026-11-01.jsonl.gz", "2026-11-02.1.jsonl.gz", "2026-11-02.jsonl.gz",
-    ]  # fmt: skip
+        "2026-11-01.1.jsonl.gz",
+        "2026-11-01.jsonl.gz",
+        "2026-11-02.1.jsonl.gz",
+        "2026-11-02.jsonl.gz",
+    ]
     assert log.seqs() == list(range(1, 29)) and log.flaws() == []
     assert files.compress("2027-01-01") == 3  # never the newest: it is still written
     log.note(START + timedelta(days=3))

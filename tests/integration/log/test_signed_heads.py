@@ -103,12 +103,14 @@ def flip(entries: list[Entry], dice: random.Random, below: int) -> list[Entry]:
     n = dice.randrange(below)
     e = entries[n]
     body = json.loads(e.body) | {"n": dice.randrange(1000, 2000)}
-    changed = dice.choice([
-        chain.seal(e.seq, e.at, e.kind, "somebody", e.item_id, e.body, e.previous),
-        chain.seal(e.seq, e.at, "item.held", e.actor, e.item_id, e.body, e.previous),
-        chain.seal(e.seq, e.at, e.kind, e.actor, 99, e.body, e.previous),
-        chain.seal(e.seq, e.at, e.kind, e.actor, e.item_id, chain.canonical(body), e.previous),
-    ])  # fmt: skip
+    changed = dice.choice(
+        [
+            chain.seal(e.seq, e.at, e.kind, "somebody", e.item_id, e.body, e.previous),
+            chain.seal(e.seq, e.at, "item.held", e.actor, e.item_id, e.body, e.previous),
+            chain.seal(e.seq, e.at, e.kind, e.actor, 99, e.body, e.previous),
+            chain.seal(e.seq, e.at, e.kind, e.actor, e.item_id, chain.canonical(body), e.previous),
+        ]
+    )
     return [*entries[:n], changed, *entries[n + 1 :]]
 
 
@@ -155,8 +157,14 @@ def test_without_computing_the_chain_anew_the_very_entry_is_named(whole: Path, t
     entries = entries_of(site.home)
     for _ in range(ROUNDS):
         forged = attack(entries, dice, ENTRIES - 1)
-        moved = [Entry(n, *(getattr(e, f) for f in ("at", "kind", "actor", "item_id", "body", "previous", "hash")))
-                 for n, e in enumerate(forged, 1)] if attack is swap else forged  # fmt: skip
+        moved = (
+            [
+                Entry(n, *(getattr(e, f) for f in ("at", "kind", "actor", "item_id", "body", "previous", "hash")))
+                for n, e in enumerate(forged, 1)
+            ]
+            if attack is swap
+            else forged
+        )
         forge(site.home, moved)
         first = next(n for n, e in enumerate(moved, 1) if e != entries[n - 1])
         assert any(f.seq in {first, first + 1} for f in site.verify().flaws)
@@ -210,9 +218,7 @@ def test_heads_that_were_changed_dropped_moved_or_signed_by_another_are_found(wh
 
 
 @pytest.mark.parametrize("claim", ["their own key", "the key of the log"])
-def test_heads_made_anew_as_a_whole_are_told_by_their_signatures_alone(
-    whole: Path, tmp_path: Path, claim: str
-) -> None:
+def test_heads_made_anew_as_a_whole_are_told_by_their_signatures_alone(whole: Path, tmp_path: Path, claim: str) -> None:
     """Somebody without the key changes an entry, computes the chain anew, and makes and links every head anew."""
     shutil.copytree(whole, tmp_path / "site")
     site = Site(tmp_path / "site")

@@ -85,8 +85,12 @@ def test_who_has_an_old_key_can_neither_sign_on_nor_end_the_log_before_its_excha
     assert lay([*all_heads, _signed(after, stolen)]) == {"signature"}
     first = next(n for n, h in enumerate(all_heads) if h.kind == EXCHANGED)
     assert "signature" in lay(all_heads[:first])
-    last = replace(after, seq=all_heads[first - 1].seq, hash=all_heads[first - 1].hash,
-                   previous=signed_heads.link(all_heads[first - 1]))  # fmt: skip
+    last = replace(
+        after,
+        seq=all_heads[first - 1].seq,
+        hash=all_heads[first - 1].hash,
+        previous=signed_heads.link(all_heads[first - 1]),
+    )
     assert "signature" in lay([*all_heads[:first], _signed(last, stolen)])
     anew = _signed(replace(all_heads[first], at="2026-11-01T00:00:00+00:00"), stolen)
     assert "heads" in lay([*all_heads[:first], anew, *all_heads[first + 1 :]])

@@ -107,9 +107,13 @@ def test_the_smallest_faces_in_twelve_megapixels(detectors: tuple[Detector, ...]
     unit = group.shape[1] / float(np.median([d.box.width for d in upright]))
     points = []
     for pixels, light, left, top in (
-        (8, 1.0, 5, 5), (8, 1.0, 1019, 850), (9, 1.0, 1700, 1010),
-        (12, 0.15, 3000, 2003), (12, 0.15, 5, 2850), (9, 1.0, 3870, 2920),
-    ):  # fmt: skip
+        (8, 1.0, 5, 5),
+        (8, 1.0, 1019, 850),
+        (9, 1.0, 1700, 1010),
+        (12, 0.15, 3000, 2003),
+        (12, 0.15, 5, 2850),
+        (9, 1.0, 3870, 2920),
+    ):
         small = (reduced(group, round(pixels * unit)) * light).astype(np.uint8)
         canvas[top : top + small.shape[0], left : left + small.shape[1]] = small
         scale = small.shape[1] / group.shape[1]
@@ -117,9 +121,7 @@ def test_the_smallest_faces_in_twelve_megapixels(detectors: tuple[Detector, ...]
     assert covered(find_faces(canvas, detectors), points) == len(points) == 36
 
 
-def test_people_in_the_dark_are_found_like_those_in_the_light(
-    detectors: tuple[Detector, ...], samples: Path
-) -> None:
+def test_people_in_the_dark_are_found_like_those_in_the_light(detectors: tuple[Detector, ...], samples: Path) -> None:
     """A light stage beside a dark hall, where people have faces of 12 pixels and a twenty-fifth of the light."""
     group = photo(samples / "t1.jpg")
     upright = people(find_faces(group, detectors))
@@ -342,7 +344,7 @@ def looks(box: Box, *engines: str) -> list[Candidate]:
         (Box(145, 85, 231, 193), 0.85, ("yunet", "centerface", "yunet"), 2),  # between them, by 85 % on both
         (Box(110, 81, 186, 191), 0.85, ("yunet", "centerface", "yunet"), 2),  # the same face, a little higher
     ],
-)  # fmt: skip
+)
 def test_what_one_look_takes_for_a_face_where_others_are_certain_is_nobody_else(
     phantom: Box, score: float, engines: tuple[str, ...], faces: int
 ) -> None:

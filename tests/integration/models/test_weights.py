@@ -170,9 +170,10 @@ def test_the_samples_are_photographs(samples: Path) -> None:
 def test_sface_without_prelu_is_the_network_that_was_published(tmp_path: Path, weights: Path, samples: Path) -> None:
     """The same vectors of a real face, in less time; to another hash only because the nodes have other names."""
     published = replace(
-        files.item("sface"), prepare="dequantise dynamic-batch",
+        files.item("sface"),
+        prepare="dequantise dynamic-batch",
         sha256="ca55b22f18e70b4611f8de0e9207007f8a1ae413dca1e118969e1603d749194c",
-    )  # fmt: skip
+    )
     files.fetch(write(tmp_path / "weights.toml", [published]), tmp_path)
     assert b"PRelu" in (tmp_path / "sface.onnx").read_bytes()
     assert b"PRelu" not in (weights / "sface.onnx").read_bytes()

@@ -84,10 +84,21 @@ class MailServer:
             s.bind(("127.0.0.1", 0))
             self.port = int(s.getsockname()[1])
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "aiosmtpd", "-n", "-l", f"127.0.0.1:{self.port}", *options,
-             "-c", "aiosmtpd.handlers.Mailbox", str(self.folder)],
-            stdout=subprocess.DEVNULL, stderr=(folder / "smtp.err").open("w"),
-        )  # fmt: skip
+            [
+                sys.executable,
+                "-m",
+                "aiosmtpd",
+                "-n",
+                "-l",
+                f"127.0.0.1:{self.port}",
+                *options,
+                "-c",
+                "aiosmtpd.handlers.Mailbox",
+                str(self.folder),
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=(folder / "smtp.err").open("w"),
+        )
         end = time.monotonic() + 20
         while time.monotonic() < end:
             try:
@@ -147,8 +158,13 @@ def test_told_once_then_seldom_then_that_it_is_over(installation: Installation, 
         installation.alive(NOW + minutes * MINUTE)
         installation.watchman().round(NOW + minutes * MINUTE)  # each time a new one, as after a restart
     assert receiver.states() == [("held", "raised"), ("held", "still")]
-    assert receiver.got[0]["alarms"][0] == {"alarm": "held", "state": "raised", "since": NOW.isoformat(), "count": 1,
-                                            "items": [1]}  # fmt: skip
+    assert receiver.got[0]["alarms"][0] == {
+        "alarm": "held",
+        "state": "raised",
+        "since": NOW.isoformat(),
+        "count": 1,
+        "items": [1],
+    }
     assert receiver.tokens == ["Bearer the token"] * 2
     item = installation.store.items.get(1)
     assert item
@@ -165,8 +181,9 @@ def test_a_place_that_is_away_gets_it_later_and_the_other_gets_it_once(
     tmp_path: Path, receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = MailServer(tmp_path)
-    one = Installation(tmp_path, webhook=receiver.address, mail_to=["head@school.example", "it@school.example"],
-                       smtp_port=server.port)  # fmt: skip
+    one = Installation(
+        tmp_path, webhook=receiver.address, mail_to=["head@school.example", "it@school.example"], smtp_port=server.port
+    )
     one.flaws = 3
     receiver.status = 500
     try:

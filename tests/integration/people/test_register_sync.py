@@ -75,8 +75,19 @@ def test_nothing_new_makes_no_version_and_no_entry(follower: Follower) -> None:
 
 
 def test_grants_beyond_the_brake_wait_for_a_name_that_is_logged(follower: Follower) -> None:
-    nobody = [row(n, photo_school="no", photo_personal="no", film_school="no", film_personal="no", sound_school="no",
-                  sound_personal="no", matching="no") for n in range(5)]  # fmt: skip
+    nobody = [
+        row(
+            n,
+            photo_school="no",
+            photo_personal="no",
+            film_school="no",
+            film_personal="no",
+            sound_school="no",
+            sound_personal="no",
+            matching="no",
+        )
+        for n in range(5)
+    ]
     follower.sync(*nobody)
     stopped = follower.sync(*(row(n) for n in range(5)))
     assert stopped.stopped
@@ -170,8 +181,16 @@ def test_any_past_day_can_be_asked_for(follower: Follower) -> None:
 
 def test_two_guardians_arrive_in_the_database_and_come_back(follower: Follower) -> None:
     kid = {"role": "pupil", "birth_date": "2016-03-05", "signed_by": "parent", "guardians": "P8;P9"}
-    extra = {"guardians": "", "guardian_id": "", "form_version": "3", "form_language": "nl", "protected": "",
-             "left_on": "", "sixteen_on": "", "reminded_on": ""}  # fmt: skip
+    extra = {
+        "guardians": "",
+        "guardian_id": "",
+        "form_version": "3",
+        "form_language": "nl",
+        "protected": "",
+        "left_on": "",
+        "sixteen_on": "",
+        "reminded_on": "",
+    }
     rows = [row(1) | extra | kid | {"guardian_id": g, "form": f"forms/{g}.pdf"} for g in ("P8", "P9")]
     rows[1]["photo_school"] = "no"
     rows.append(row(2) | extra | {"protected": "ja", "group": "1A [2026-08-01..2027-07-31]; koor"})

@@ -88,12 +88,16 @@ def test_a_face_that_looks_at_the_camera_is_used(yaw: float, roll: float) -> Non
 @pytest.mark.parametrize(
     ("points", "sharpness", "why"),
     [
-        (turned(45), 300, Refusal.TURNED_AWAY), (turned(-60), 300, Refusal.TURNED_AWAY),
-        (turned(0, 40), 300, Refusal.TILTED), (turned(0, 180), 300, Refusal.TILTED),
-        (((50, 50),) * 5, 300, Refusal.TURNED_AWAY), (((math.nan, 1),) * 5, 300, Refusal.TURNED_AWAY),
-        (FRONT, 39, Refusal.BLURRED), (FRONT, math.nan, Refusal.BLURRED),
+        (turned(45), 300, Refusal.TURNED_AWAY),
+        (turned(-60), 300, Refusal.TURNED_AWAY),
+        (turned(0, 40), 300, Refusal.TILTED),
+        (turned(0, 180), 300, Refusal.TILTED),
+        (((50, 50),) * 5, 300, Refusal.TURNED_AWAY),
+        (((math.nan, 1),) * 5, 300, Refusal.TURNED_AWAY),
+        (FRONT, 39, Refusal.BLURRED),
+        (FRONT, math.nan, Refusal.BLURRED),
     ],
-)  # fmt: skip
+)
 def test_a_refused_face_says_why(points: Landmarks, sharpness: float, why: Refusal) -> None:
     refusal = look(points, sharpness)
     assert isinstance(refusal, PortraitRefusal) and refusal.reason is why and "give" in refusal.sentence + "give"
@@ -114,9 +118,15 @@ def test_pass_photos_of_the_administration_are_refused(tmp_path: Path, marker: s
 
 @pytest.mark.parametrize(
     ("text", "refused"),
-    [(b'purpose = "administration"', True), (b'purpose = "Administration "', True), (b"purpose = ", True),
-     (b"\xff", True), (b'purpose = "matching"', False), (b"", False)],
-)  # fmt: skip
+    [
+        (b'purpose = "administration"', True),
+        (b'purpose = "Administration "', True),
+        (b"purpose = ", True),
+        (b"\xff", True),
+        (b'purpose = "matching"', False),
+        (b"", False),
+    ],
+)
 def test_a_source_file_says_what_portraits_are_for(tmp_path: Path, text: bytes, refused: bool) -> None:
     (tmp_path / "source.toml").write_bytes(text)
     assert bool(pass_photos(tmp_path)) is refused

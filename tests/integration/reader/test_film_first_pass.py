@@ -104,8 +104,13 @@ def test_a_photo_goes_through_a_frame_and_back(group: RgbImage) -> None:
 
 def test_two_scenes_are_two_shots(samples: Path, group: RgbImage) -> None:
     height, width = group.shape[:2]
-    scenes = [group, *(np.asarray(Image.open(samples / name).convert("RGB").resize((width, height)))
-                       for name in ("obama.jpg", "biden.jpg", "astronaut.png"))]  # fmt: skip
+    scenes = [
+        group,
+        *(
+            np.asarray(Image.open(samples / name).convert("RGB").resize((width, height)))
+            for name in ("obama.jpg", "biden.jpg", "astronaut.png")
+        ),
+    ]
     small = [thumbnail(i420(s)) for s in scenes]
     for i, one in enumerate(small):
         for j, two in enumerate(small):

@@ -69,9 +69,15 @@ FORMATS = {
     "silent.mp4": (*H264, "-an"),
 }
 SOUNDS = {
-    "sound.mp3": (), "sound.wav": (), "sound.m4a": (), "sound.ogg": ("-c:a", "libvorbis"), "sound.flac": (),
-    "sound.aac": (), "sound.opus": (), "sound.wma": ("-f", "asf"),
-}  # fmt: skip
+    "sound.mp3": (),
+    "sound.wav": (),
+    "sound.m4a": (),
+    "sound.ogg": ("-c:a", "libvorbis"),
+    "sound.flac": (),
+    "sound.aac": (),
+    "sound.opus": (),
+    "sound.wma": ("-f", "asf"),
+}
 
 
 @pytest.mark.parametrize("name", FORMATS)

@@ -61,9 +61,7 @@ def samples(path: Path, facts: FilmFacts | None = None, rate: int = 48000) -> ND
     return np.concatenate(list(read_sound(path, facts, tools(), rate, facts.sound_channels)))
 
 
-def checked(
-    path: Path, target: Path, muted: Sequence[Stretch], facts: FilmFacts | None = None
-) -> dict[str, Check]:  # fmt: skip
+def checked(path: Path, target: Path, muted: Sequence[Stretch], facts: FilmFacts | None = None) -> dict[str, Check]:
     facts, written = facts or probe(path, LIMITS, tools()), probe(target, LIMITS, tools())
     return {c.name: c for c in check_sound(path, target, facts, written, muted, tools())}
 
@@ -161,10 +159,16 @@ def test_a_recording_loses_its_voice_and_nothing_else(talk: Path, tmp_path: Path
     assert within([Stretch(4.5, 8.0)], muted)
 
 
-@pytest.mark.parametrize("options", [
-    ["-c:a", "libmp3lame", "a.mp3"], ["-c:a", "aac", "a.m4a"], ["-c:a", "libopus", "a.ogg"], ["-c:a", "flac", "a.flac"],
-    ["-c:a", "pcm_s16le", "-af", "pan=5.1|FL=c0|FR=c0|FC=c0|LFE=c0|BL=c0|BR=c0", "a.wav"],
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["-c:a", "libmp3lame", "a.mp3"],
+        ["-c:a", "aac", "a.m4a"],
+        ["-c:a", "libopus", "a.ogg"],
+        ["-c:a", "flac", "a.flac"],
+        ["-c:a", "pcm_s16le", "-af", "pan=5.1|FL=c0|FR=c0|FC=c0|LFE=c0|BL=c0|BR=c0", "a.wav"],
+    ],
+)
 def test_every_kind_of_recording(options: list[str], speech: Path, tmp_path: Path) -> None:
     source, target = tmp_path / options[-1], tmp_path / "out.m4a"
     ffmpeg("-t", "3", "-i", speech, "-metadata", "title=Kim Kind", *options[:-1], source)
@@ -180,8 +184,23 @@ def test_every_kind_of_recording(options: list[str], speech: Path, tmp_path: Pat
 def test_the_sound_of_a_film_stays_in_step_when_it_begins_late(tmp_path: Path) -> None:
     source, target = tmp_path / "late.mp4", tmp_path / "out.mp4"
     picture = "color=red:s=64x48:r=25:d=4"
-    ffmpeg("-f", "lavfi", "-i", picture, "-itsoffset", "1.3", "-f", "lavfi", "-i", f"{SWELLING},atrim=duration=2.5",
-           "-c:v", "libx264", "-c:a", "aac", source)  # fmt: skip
+    ffmpeg(
+        "-f",
+        "lavfi",
+        "-i",
+        picture,
+        "-itsoffset",
+        "1.3",
+        "-f",
+        "lavfi",
+        "-i",
+        f"{SWELLING},atrim=duration=2.5",
+        "-c:v",
+        "libx264",
+        "-c:a",
+        "aac",
+        source,
+    )
     facts = probe(source, LIMITS, tools())
     loud = np.abs(samples(source, facts)[:, 0].astype(int)) > 2000
     assert abs(np.argmax(loud) / 48000 - 1.3) < 0.1

@@ -293,9 +293,15 @@ def test_what_players_accept_is_still_refused(film: Path, tmp_path: Path) -> Non
         "two": ["-map", "0:v", "-map", "0:v", "-map", "0:a", "-movflags", "+faststart"],
         "pieces": ["-map", "0", "-movflags", "+frag_keyframe+empty_moov"],
         "late": ["-map", "0"],
-        "messages": ["-map", "0", "-movflags", "+faststart", "-bsf:v",
-                     "h264_metadata=sei_user_data=086f3693-b7b3-4f2c-9653-21492feee5b8+Anna"],
-    }  # fmt: skip
+        "messages": [
+            "-map",
+            "0",
+            "-movflags",
+            "+faststart",
+            "-bsf:v",
+            "h264_metadata=sei_user_data=086f3693-b7b3-4f2c-9653-21492feee5b8+Anna",
+        ],
+    }
     for name, options in ways.items():
         ffmpeg("-i", film, *options, "-c", "copy", "-fflags", "+bitexact", tmp_path / f"{name}.mp4")
         assert not all(c.passed for c in scan_film(tmp_path / f"{name}.mp4")), name

@@ -60,8 +60,17 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def written(film: FilmReader, look: FirstPass, target: Path) -> Written:
-    return film.written(look, (), (Stretch(0.1, 0.2),), style="mosaic", seed=1, target=str(target), embed=False,
-                        watched=[0, look.frames - 1], shown=[])  # fmt: skip
+    return film.written(
+        look,
+        (),
+        (Stretch(0.1, 0.2),),
+        style="mosaic",
+        seed=1,
+        target=str(target),
+        embed=False,
+        watched=[0, look.frames - 1],
+        shown=[],
+    )
 
 
 def everything(media_client: MediaClient, path: Path, target: Path) -> Written:
@@ -78,8 +87,16 @@ def test_true_answers_are_read(heard: Heard, small: Path, tmp_path: Path) -> Non
     assert {"same_frames", "every_cover_in_every_frame", "sound_muted"} <= {c.name for c in result.checks}
 
 
-FACE = {"index": 0, "box": [1, 2, 30, 40], "score": 0.9, "landmarks": None, "engines": ["yunet"], "sharpness": 1.0,
-        "embeddings": {}, "agreed": [1, 2, 30, 39]}  # fmt: skip
+FACE = {
+    "index": 0,
+    "box": [1, 2, 30, 40],
+    "score": 0.9,
+    "landmarks": None,
+    "engines": ["yunet"],
+    "sharpness": 1.0,
+    "embeddings": {},
+    "agreed": [1, 2, 30, 39],
+}
 LIES: list[tuple[str, Alter]] = [
     ("film_facts", lambda x: {}),
     ("film_facts", lambda x: x | {"rate": [25, 0]}),

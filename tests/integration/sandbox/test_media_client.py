@@ -48,7 +48,9 @@ def pid(media_client: MediaClient) -> int:
 def test_a_photo_is_analysed_covered_and_checked(media_client: MediaClient, samples: Path, tmp_path: Path) -> None:
     analysis = media_client.analyse(samples / "obama2.jpg", embed=True)
     assert len(analysis.faces) == 1 and abs(np.linalg.norm(analysis.faces[0].embeddings["sface"]) - 1) < 1e-3
-    product = media_client.produce(region_planning.plan_regions(analysis, frozenset()), Style.MOSAIC, 1, tmp_path / "o", (), embed=True)
+    product = media_client.produce(
+        region_planning.plan_regions(analysis, frozenset()), Style.MOSAIC, 1, tmp_path / "o", (), embed=True
+    )
     assert all(c.passed for c in product.checks) and product.extension == "jpg"
     assert Image.open(tmp_path / "o").size == (analysis.width, analysis.height)
 
@@ -67,7 +69,9 @@ def crowd(samples: Path, folder: Path) -> Path:
     return folder / "crowd.jpg"
 
 
-def test_the_look_at_the_result_sees_a_face_that_the_plan_forgot(media_client: MediaClient, samples: Path, tmp_path: Path) -> None:
+def test_the_look_at_the_result_sees_a_face_that_the_plan_forgot(
+    media_client: MediaClient, samples: Path, tmp_path: Path
+) -> None:
     analysis = media_client.analyse(crowd(samples, tmp_path), embed=False)
     large, small = sorted(analysis.faces, key=lambda f: -f.detection.box.size)
     regions = [r for r in region_planning.plan_regions(analysis, frozenset()) if r.face == large.index]
@@ -118,7 +122,9 @@ def test_a_mosaic_that_resembles_what_it_covers_by_chance_becomes_flat_and_holds
     levels = np.clip(120 + 5 * smooth / smooth.std(), 0, 255).astype(np.uint8)
     Image.fromarray(np.repeat(levels[..., None], 3, axis=2)).save(tmp_path / "faint.jpg", quality=90)
     places = [Box(x, y, x + 16, y + 22) for y in range(20, 840, 60) for x in range(20, 1140, 60)]
-    regions = [region_planning.region_of(Detection(box, 0.9, None, ("yunet",)), 1200, 900, i) for i, box in enumerate(places)]
+    regions = [
+        region_planning.region_of(Detection(box, 0.9, None, ("yunet",)), 1200, 900, i) for i, box in enumerate(places)
+    ]
     pixels = photo_codec.decode(tmp_path / "faint.jpg", 10**7).pixels
 
     def alike(seed: int) -> frozenset[int]:
@@ -159,12 +165,16 @@ def test_a_child_that_is_killed_is_named_and_replaced(media_client: MediaClient,
     assert media_client.analyse(samples / "biden.jpg", embed=False).faces
 
 
-def test_a_child_that_calls_its_engines_unfit_over_a_file_is_blamed_for_the_file(media_client: MediaClient, samples: Path) -> None:
+def test_a_child_that_calls_its_engines_unfit_over_a_file_is_blamed_for_the_file(
+    media_client: MediaClient, samples: Path
+) -> None:
     """A reader that was taken over says so: else its file would wait, be taken up first again, and stop the others."""
     os.kill(pid(media_client), signal.SIGKILL)
     error = {"error": {"reason": "engine_error", "message": "blind"}}
     lying = f"import sys; sys.stdin.readline(); print({json.dumps(json.dumps(error))}, flush=True)"
-    media_client._talk._process = subprocess.Popen([sys.executable, "-c", lying], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    media_client._talk._process = subprocess.Popen(
+        [sys.executable, "-c", lying], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
     with pytest.raises(ChildDied) as e:
         media_client.analyse(samples / "biden.jpg", embed=False)
     assert not isinstance(e.value, EnginesUnfit) and not media_client.unfit
@@ -179,7 +189,11 @@ def test_what_one_reader_finds_of_its_engines_makes_the_others_prove_theirs(
     shutil.copyfile(weights / "yunet.onnx", tmp_path / "yunet.onnx")
     options = replace(options, weights=tmp_path, embedders=())
     doubt = Doubt()
-    often, seldom, resting = MediaClient(replace(options, prove_seconds=0.0), doubt), MediaClient(options, doubt), MediaClient(options, doubt)
+    often, seldom, resting = (
+        MediaClient(replace(options, prove_seconds=0.0), doubt),
+        MediaClient(options, doubt),
+        MediaClient(options, doubt),
+    )
     try:
         for media_client in (often, seldom):
             media_client.start()
@@ -238,11 +252,14 @@ def test_a_large_photo_full_of_faces_has_more_time_once_it_is_open(
 @pytest.mark.parametrize(
     ("says", "error"),
     [
-        ('{"opened": 1e30}', ChildTimeout), ('{"opened": -1e30}', ChildTimeout),
-        ('{"opened": 500000}\n{"opened": 1000000}', ChildDied), ('{"opened": "much"}', ChildDied),
-        ('{"opened": NaN}', ChildDied), ('{"opened": Infinity}', ChildDied),
+        ('{"opened": 1e30}', ChildTimeout),
+        ('{"opened": -1e30}', ChildTimeout),
+        ('{"opened": 500000}\n{"opened": 1000000}', ChildDied),
+        ('{"opened": "much"}', ChildDied),
+        ('{"opened": NaN}', ChildDied),
+        ('{"opened": Infinity}', ChildDied),
     ],
-)  # fmt: skip
+)
 def test_a_child_that_lies_about_what_it_opened_does_not_get_time_without_end(
     options: MediaOptions, samples: Path, says: str, error: type[ChildError]
 ) -> None:
@@ -330,7 +347,9 @@ def test_weights_that_were_changed_do_not_load(options: MediaOptions, weights: P
         MediaClient(replace(options, weights=tmp_path, embedders=())).start()
 
 
-def test_a_preview_is_small_upright_and_nothing_but_pixels(media_client: MediaClient, samples: Path, tmp_path: Path) -> None:
+def test_a_preview_is_small_upright_and_nothing_but_pixels(
+    media_client: MediaClient, samples: Path, tmp_path: Path
+) -> None:
     photo = Image.open(samples / "obama2.jpg").convert("RGB")
     exif = Image.Exif()
     exif[274], exif[270] = 6, "secret words"

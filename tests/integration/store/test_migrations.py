@@ -63,8 +63,11 @@ def test_a_first_schema_with_a_register_in_it(tmp_path: Path) -> None:
     assert register.version == 1
     person, row = register.people["P1"], register.consents["P1", Medium.PHOTO, "school"]
     assert (person.name, person.role, person.groups, person.birth_date) == (
-        "Kim", Role.PUPIL, ("1A",), date(2016, 3, 5),
-    )  # fmt: skip
+        "Kim",
+        Role.PUPIL,
+        ("1A",),
+        date(2016, 3, 5),
+    )
     assert (row.answer, row.signed_by, row.form_sha256) == (Answer.YES, Signer.PARENT, "abcd")
     assert may_in(register, "P1", Medium.PHOTO, "school", ON).allowed
 
@@ -74,14 +77,19 @@ def test_the_index_of_reasons_is_filled_from_the_log_of_before(tmp_path: Path) -
     engine = open_engine(url)
     body = '{"verdicts":{"school":[{"reason":"refused"},{"reason":"consent"}]}}'
     with engine.connect().execution_options(write=True) as tx, tx.begin():
-        for seq, kind, text_ in ((1, "item.decided", body), (2, "item.held", '{"reasons":["distance_lesson"]}'),
-                                 (3, "item.arrived", "{}")):  # fmt: skip
+        for seq, kind, text_ in (
+            (1, "item.decided", body),
+            (2, "item.held", '{"reasons":["distance_lesson"]}'),
+            (3, "item.arrived", "{}"),
+        ):
             tx.execute(
                 text("INSERT INTO log VALUES (:s, '2026-11-01', :k, 'service', 1, :b, 'a', 'b')"),
                 {"s": seq, "k": kind, "b": text_},
             )
     engine.dispose()
     store = Store(url)
-    found = {r: [e.seq for e in store.read_models.search(Search(reason=r))] for r in ("refused", "distance_lesson", "silent")}
+    found = {
+        r: [e.seq for e in store.read_models.search(Search(reason=r))] for r in ("refused", "distance_lesson", "silent")
+    }
     store.close()
     assert found == {"refused": [1], "distance_lesson": [2], "silent": []}

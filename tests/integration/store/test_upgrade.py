@@ -29,20 +29,33 @@ from pipeline.store.tables import HEAD, open_engine
 ROWS = 4
 _CONFIG = Config()
 _CONFIG.set_main_option("script_location", str(Path(pipeline.store.tables.__file__).parent / "migrations"))
-EARLIER = sorted(
-    r.revision for r in ScriptDirectory.from_config(_CONFIG).walk_revisions() if r.revision != HEAD
-)
+EARLIER = sorted(r.revision for r in ScriptDirectory.from_config(_CONFIG).walk_revisions() if r.revision != HEAD)
 KNOWN: dict[str, list[Any]] = {
-    "state": ["published", "held", "queued", "failed"], "role": ["pupil", "guardian", "employee", "pupil"],
-    "medium": ["photo", "film", "sound", "photo"], "channel": ["school", "personal", "school", "school"],
-    "answer": ["yes", "no", "yes", "yes"], "signed_by": ["parent"] * ROWS, "reason": ["consent", "refused"] * 2,
-    "evidence": ["ok"] * ROWS, "groups": ['["1A"]'] * ROWS, "periods": ["[]"] * ROWS, "reasons": ['["lesson"]'] * ROWS,
-    "notes": ["[]"] * ROWS, "facts": ["{}"] * ROWS, "box": ["[0,0,9,9]"] * ROWS, "roles": ['["officer"]'] * ROWS,
-    "event_facts": [to_json(event_out(Event(f"trip {n}"))) for n in range(ROWS)], "body": ["{}"] * ROWS,
-    "from_version": [1] * ROWS, "until_version": [None] * ROWS, "withdrawn_on": [None] * ROWS,
-    "person_id": [f"P{n}" for n in range(ROWS)], "pupil_id": [f"P{n}" for n in range(ROWS)],
-    "lease_owner": [None] * ROWS, "lease_until": [None] * ROWS,
-}  # fmt: skip
+    "state": ["published", "held", "queued", "failed"],
+    "role": ["pupil", "guardian", "employee", "pupil"],
+    "medium": ["photo", "film", "sound", "photo"],
+    "channel": ["school", "personal", "school", "school"],
+    "answer": ["yes", "no", "yes", "yes"],
+    "signed_by": ["parent"] * ROWS,
+    "reason": ["consent", "refused"] * 2,
+    "evidence": ["ok"] * ROWS,
+    "groups": ['["1A"]'] * ROWS,
+    "periods": ["[]"] * ROWS,
+    "reasons": ['["lesson"]'] * ROWS,
+    "notes": ["[]"] * ROWS,
+    "facts": ["{}"] * ROWS,
+    "box": ["[0,0,9,9]"] * ROWS,
+    "roles": ['["officer"]'] * ROWS,
+    "event_facts": [to_json(event_out(Event(f"trip {n}"))) for n in range(ROWS)],
+    "body": ["{}"] * ROWS,
+    "from_version": [1] * ROWS,
+    "until_version": [None] * ROWS,
+    "withdrawn_on": [None] * ROWS,
+    "person_id": [f"P{n}" for n in range(ROWS)],
+    "pupil_id": [f"P{n}" for n in range(ROWS)],
+    "lease_owner": [None] * ROWS,
+    "lease_until": [None] * ROWS,
+}
 """Values with a meaning, by name of the column; the others are made up from their type."""
 
 
@@ -63,11 +76,29 @@ def fill(engine: Engine) -> dict[str, list[dict[str, Any]]]:
                 tx.execute(table.insert(), [row(table, n) for n in range(ROWS)])
         previous = chain.GENESIS
         for n in range(ROWS):
-            e = chain.seal(n + 1, f"2026-11-0{n + 1}T12:00:00.000000+00:00", "item.arrived", "me", n + 1,
-                           chain.canonical({"n": n}), previous)  # fmt: skip
-            tx.execute(metadata.tables["log"].insert().values(
-                seq=e.seq, at=e.at, kind=e.kind, actor=e.actor, item_id=e.item_id, body=e.body, previous=e.previous,
-                hash=e.hash))  # fmt: skip
+            e = chain.seal(
+                n + 1,
+                f"2026-11-0{n + 1}T12:00:00.000000+00:00",
+                "item.arrived",
+                "me",
+                n + 1,
+                chain.canonical({"n": n}),
+                previous,
+            )
+            tx.execute(
+                metadata.tables["log"]
+                .insert()
+                .values(
+                    seq=e.seq,
+                    at=e.at,
+                    kind=e.kind,
+                    actor=e.actor,
+                    item_id=e.item_id,
+                    body=e.body,
+                    previous=e.previous,
+                    hash=e.hash,
+                )
+            )
             previous = e.hash
     return rows(engine, metadata)
 
@@ -97,8 +128,9 @@ def rows(engine: Engine, metadata: MetaData) -> dict[str, list[dict[str, Any]]]:
     with engine.connect() as tx:
         return {
             t.name: sorted((dict(r._mapping) for r in tx.execute(select(t))), key=str)
-            for t in metadata.sorted_tables if t.name != "alembic_version"
-        }  # fmt: skip
+            for t in metadata.sorted_tables
+            if t.name != "alembic_version"
+        }
 
 
 def columns(engine: Engine) -> MetaData:
@@ -174,8 +206,14 @@ def test_a_database_of_a_newer_version_is_refused_and_not_touched(tmp_path: Path
     before = rows(engine, columns(engine))
     engine.dispose()
     for arguments in (("run",), ("log", "verify")):
-        done = subprocess.run([sys.executable, "-m", "pipeline.cli", *arguments], cwd=tmp_path, capture_output=True,
-                              text=True, check=False, timeout=60)  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline.cli", *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
         assert done.returncode == 1 and "made by a newer version (schema 9999)" in done.stderr
         assert "Traceback" not in done.stderr
     assert rows(open_engine(f"sqlite:///{file}"), columns(create_engine(f"sqlite:///{file}"))) == before

@@ -61,11 +61,11 @@ def look(*faces: Face) -> PortraitRefusal | Face:
     [
         ((face(0, 110),), 0),
         ((face(0, 48),), 0),
-        ((face(0, 30), face(1, 110)), 1),          # a passer-by, below 48 pixels
-        ((face(0, 60), face(1, 200)), 1),          # a passer-by, below a third
+        ((face(0, 30), face(1, 110)), 1),  # a passer-by, below 48 pixels
+        ((face(0, 60), face(1, 200)), 1),  # a passer-by, below a third
         ((face(0, 110), face(1, 100, score=0.3)), 0),  # a pattern that a detector took for a face
     ],
-)  # fmt: skip
+)
 def test_exactly_one_usable_face(faces: tuple[Face, ...], used: int) -> None:
     assert look(*faces) is faces[used]
 

@@ -16,10 +16,21 @@ COLUMNS = columns_of(["photo_school", "photo_personal"])
 
 def parsed(person_id: str, number: int = 2, **change: str) -> ParsedRow:
     record = {
-        "person_id": person_id, "name": "Same Name", "role": "employee", "group": "", "birth_date": "1980-01-01",
-        "signed_by": "self", "signed_on": "2026-09-01", "valid_until": "", "withdrawn_on": "", "form": "f.pdf",
-        "matching": "yes", "photo_school": "yes", "photo_personal": "no", **change,
-    }  # fmt: skip
+        "person_id": person_id,
+        "name": "Same Name",
+        "role": "employee",
+        "group": "",
+        "birth_date": "1980-01-01",
+        "signed_by": "self",
+        "signed_on": "2026-09-01",
+        "valid_until": "",
+        "withdrawn_on": "",
+        "form": "f.pdf",
+        "matching": "yes",
+        "photo_school": "yes",
+        "photo_personal": "no",
+        **change,
+    }
     row = parse_row(number, record, COLUMNS, ON)
     return replace(row, consents=tuple(replace(c, form_sha256="ab" * 32) for c in row.consents))
 
@@ -68,11 +79,20 @@ def test_every_kind_of_change() -> None:
     assert change.people_changed == ("P1",)
     assert change.grants == ("P1/photo/personal", "P5/matching", "P5/photo/school")
     assert change.withdrawals == (
-        "P2/matching", "P2/photo/school", "P3/matching", "P3/photo/school", "P6/matching", "P6/photo/school",
-    )  # fmt: skip
+        "P2/matching",
+        "P2/photo/school",
+        "P3/matching",
+        "P3/photo/school",
+        "P6/matching",
+        "P6/photo/school",
+    )
     assert change.changed_consents == (
-        "P2/photo/personal", "P4/matching", "P4/photo/personal", "P4/photo/school", "P6/photo/personal",
-    )  # fmt: skip
+        "P2/photo/personal",
+        "P4/matching",
+        "P4/photo/personal",
+        "P4/photo/school",
+        "P6/photo/personal",
+    )
     assert not change.empty
 
 
@@ -94,9 +114,13 @@ def test_a_lost_form_is_a_withdrawal() -> None:
 def test_the_summary_names_nobody() -> None:
     summary = diff(register(), register(parsed("P1"), parsed("P2")), ON).summary()
     assert summary["counts"] == {
-        "people_added": 2, "people_removed": 0, "people_changed": 0, "grants": 4, "withdrawals": 0,
+        "people_added": 2,
+        "people_removed": 0,
+        "people_changed": 0,
+        "grants": 4,
+        "withdrawals": 0,
         "changed_consents": 0,
-    }  # fmt: skip
+    }
     assert summary["people_added"] == ["P1", "P2"]
     assert "people_removed" not in summary
     assert "Same Name" not in str(summary)

@@ -49,8 +49,11 @@ def test_the_example_of_an_export_works(tmp_path: Path) -> None:
     read = load_spec(spec, on=date(2026, 11, 1))
     assert read.problems == ()
     register = read.register(1)
-    shown = {(p, c) for p, m, c in register.consents if m is Medium.PHOTO
-             and may_in(register, p, m, c, date(2026, 11, 1)).allowed}  # fmt: skip
+    shown = {
+        (p, c)
+        for p, m, c in register.consents
+        if m is Medium.PHOTO and may_in(register, p, m, c, date(2026, 11, 1)).allowed
+    }
     assert shown == {("1001", "website"), ("1001", "ouderapp"), ("1002", "ouderapp")}
 
 

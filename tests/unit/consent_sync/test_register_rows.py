@@ -15,10 +15,22 @@ ON = date(2026, 11, 1)
 NAMES = ("photo_school", "photo_personal", "film_school", "sound_parent_portal")
 COLUMNS = columns_of(NAMES)
 GOOD = {
-    "person_id": "P0001", "name": "Kim Kind", "role": "pupil", "group": "1A", "birth_date": "2016-03-05",
-    "signed_by": "parent", "signed_on": "2026-09-01", "valid_until": "", "withdrawn_on": "", "form": "forms/P0001.pdf",
-    "matching": "yes", "photo_school": "yes", "photo_personal": "no", "film_school": "", "sound_parent_portal": "ja",
-}  # fmt: skip
+    "person_id": "P0001",
+    "name": "Kim Kind",
+    "role": "pupil",
+    "group": "1A",
+    "birth_date": "2016-03-05",
+    "signed_by": "parent",
+    "signed_on": "2026-09-01",
+    "valid_until": "",
+    "withdrawn_on": "",
+    "form": "forms/P0001.pdf",
+    "matching": "yes",
+    "photo_school": "yes",
+    "photo_personal": "no",
+    "film_school": "",
+    "sound_parent_portal": "ja",
+}
 
 
 def parse(**change: str) -> ParsedRow:
@@ -34,8 +46,10 @@ def test_a_whole_row() -> None:
     assert parsed.problems == ()
     assert parsed.person is not None
     assert (parsed.person.role, parsed.person.groups, parsed.person.birth_date) == (
-        Role.PUPIL, ("1A",), date(2016, 3, 5),
-    )  # fmt: skip
+        Role.PUPIL,
+        ("1A",),
+        date(2016, 3, 5),
+    )
     assert {(c.medium, c.channel): c.answer for c in parsed.consents} == {
         (Medium.MATCHING, ""): Answer.YES,
         (Medium.PHOTO, "school"): Answer.YES,

@@ -11,9 +11,22 @@ from pipeline.domain import file_names
 
 @pytest.mark.parametrize(
     "name",
-    ["a.jpg.part", "IMG.filepart", "x.crdownload", "x.tmp", "~$doc.jpg", ".syncthing.a.jpg.tmp", ".~lock.a#",
-     "a.jpg.ocTransferId123.part", "Thumbs.db", ".DS_Store", "._IMG_1.jpg", "event.toml", "README.md"],
-)  # fmt: skip
+    [
+        "a.jpg.part",
+        "IMG.filepart",
+        "x.crdownload",
+        "x.tmp",
+        "~$doc.jpg",
+        ".syncthing.a.jpg.tmp",
+        ".~lock.a#",
+        "a.jpg.ocTransferId123.part",
+        "Thumbs.db",
+        ".DS_Store",
+        "._IMG_1.jpg",
+        "event.toml",
+        "README.md",
+    ],
+)
 def test_unfinished_uploads_and_litter_are_left_alone(name: str) -> None:
     assert file_names.ignored(name)
 
@@ -42,10 +55,12 @@ def test_a_shown_name_can_be_stored_and_printed(raw: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("relative", "expected"),
-    [("IMG_1.jpg", ("unsorted", "", "IMG_1.jpg")),
-     ("sports/IMG_1.jpg", ("sports", "", "IMG_1.jpg")),
-     ("sports/a/b/IMG_1.jpg", ("sports", "a/b", "IMG_1.jpg"))],
-)  # fmt: skip
+    [
+        ("IMG_1.jpg", ("unsorted", "", "IMG_1.jpg")),
+        ("sports/IMG_1.jpg", ("sports", "", "IMG_1.jpg")),
+        ("sports/a/b/IMG_1.jpg", ("sports", "a/b", "IMG_1.jpg")),
+    ],
+)
 def test_the_first_folder_is_the_event(relative: str, expected: tuple[str, str, str]) -> None:
     assert file_names.split(relative) == expected
 

@@ -26,9 +26,26 @@ from pipeline.domain.film_json_forms import (
 )
 
 FILM = FilmFacts(
-    "mov", 1280, 720, Fraction(30000, 1001), 12.5, True, "hevc", "aac", 0, 2, 48000, 1, True, "smpte170m",
-    ("dropped: 1 data track",), video_end=12.4, interlaced=True, sound_end=12.3, upright=(1279, 719),
-)  # fmt: skip
+    "mov",
+    1280,
+    720,
+    Fraction(30000, 1001),
+    12.5,
+    True,
+    "hevc",
+    "aac",
+    0,
+    2,
+    48000,
+    1,
+    True,
+    "smpte170m",
+    ("dropped: 1 data track",),
+    video_end=12.4,
+    interlaced=True,
+    sound_end=12.3,
+    upright=(1279, 719),
+)
 RECORDING = FilmFacts("mp3", 0, 0, Fraction(0), 3.0, True, sound_codec="mp3", sound_stream=0, sound_end=3.0)
 
 
@@ -94,9 +111,17 @@ def tracks(draw: st.DrawFn, index: int = 0) -> Track:
     marks = np.array(draw(st.lists(number | st.just(math.nan), min_size=10 * n, max_size=10 * n)), np.float32)
     two = st.tuples(st.booleans(), st.booleans())
     return Track(
-        index, np.array(frames, np.int32), np.concatenate([low, low + size], axis=1), np.full(n, 0.5, np.float32),
-        marks.reshape(n, 5, 2), (0, 99), draw(two), draw(st.booleans()), draw(st.booleans()), draw(two),
-    )  # fmt: skip
+        index,
+        np.array(frames, np.int32),
+        np.concatenate([low, low + size], axis=1),
+        np.full(n, 0.5, np.float32),
+        marks.reshape(n, 5, 2),
+        (0, 99),
+        draw(two),
+        draw(st.booleans()),
+        draw(st.booleans()),
+        draw(two),
+    )
 
 
 def one() -> Track:
@@ -130,14 +155,23 @@ def row(values: Any, kind: str = "<f4") -> str:
 
 
 TRACK_CHANGES = {
-    "index": [1, -1, 0.5, None], "shot": [[4, 9], [0, 4], [0, 10], [-1, 9], [0], None, [0, float("inf")]],
+    "index": [1, -1, 0.5, None],
+    "shot": [[4, 9], [0, 4], [0, 10], [-1, 9], [0], None, [0, float("inf")]],
     "frames": [row([5, 3], "<i4"), row([3, 3], "<i4"), row([3], "<i4"), row([-1, 5], "<i4"), row([], "<i4"), "=", 7],
-    "boxes": [row([[math.nan] * 4] * 2), row([[math.inf] * 4] * 2), row([[1, 2, 3, 4]]), row([1, 2, 3]), "é", None,
-              row([[0, 0, 3e38, 3e38]] * 2), row([[30, 2, 1, 40]] * 2)],
+    "boxes": [
+        row([[math.nan] * 4] * 2),
+        row([[math.inf] * 4] * 2),
+        row([[1, 2, 3, 4]]),
+        row([1, 2, 3]),
+        "é",
+        None,
+        row([[0, 0, 3e38, 3e38]] * 2),
+        row([[30, 2, 1, 40]] * 2),
+    ],
     "scores": [row([1]), row([math.nan, 1]), row([])],
     "marks": [row([math.inf] * 20), row([0] * 10), row([0] * 19)],
     "fast": [None, [True], [True] * 3],
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("name", "wrong"), [(n, v) for n, values in TRACK_CHANGES.items() for v in values])
@@ -152,11 +186,21 @@ def test_a_track_that_makes_no_sense_is_refused(name: str, wrong: object) -> Non
 @pytest.mark.parametrize(
     "change",
     [
-        {"frames": 0}, {"frames": 5}, {"frames": 1 << 40}, {"frames": None}, {"frames": float("inf")},
-        {"cuts": [0]}, {"cuts": [10]}, {"cuts": [5, 4]}, {"cuts": [4, 4]}, {"cuts": ["x"]}, {"cuts": [float("inf")]},
-        {"tracks": None}, {"tracks": [[]]},
+        {"frames": 0},
+        {"frames": 5},
+        {"frames": 1 << 40},
+        {"frames": None},
+        {"frames": float("inf")},
+        {"cuts": [0]},
+        {"cuts": [10]},
+        {"cuts": [5, 4]},
+        {"cuts": [4, 4]},
+        {"cuts": ["x"]},
+        {"cuts": [float("inf")]},
+        {"tracks": None},
+        {"tracks": [[]]},
     ],
-)  # fmt: skip
+)
 def test_a_look_that_makes_no_sense_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(REFUSED):
         look_in(sent({**look_out(FirstPass(10, (), (one(),))), **change}))

@@ -10,20 +10,30 @@ from pipeline.intake.event_file import parse, read
 
 
 def test_a_complete_file() -> None:
-    event = parse("sports", 'title = "Sports"\ndate = 2026-06-12\nkind = "excursion"\ngroups = ["1A", "2B"]\n'
-                            'uploader = "J. Jansen"\npermission = ""\n')  # fmt: skip
+    event = parse(
+        "sports",
+        'title = "Sports"\ndate = 2026-06-12\nkind = "excursion"\ngroups = ["1A", "2B"]\n'
+        'uploader = "J. Jansen"\npermission = ""\n',
+    )
     assert event.problem == ""
     assert (event.title, event.date, event.groups) == ("Sports", date(2026, 6, 12), ("1A", "2B"))
 
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [("title = ", "not valid TOML"), ("groups = '1A'", "groups must be a list"), ("groups = [1]", "groups must"),
-     ("date = 'yesterday'", "date must be a day"), ("kind = 3", "kind must be text"),
-     ("clas = '1A'", "unknown key 'clas'"), ("title = " + "[" * 5000, "not valid TOML"),
-     ("a = " + "9" * 5000, "not valid TOML"), ('title = "a\\u0000b"', "title must be one line"),
-     ('groups = ["1A\\n"]', "groups must be")],
-)  # fmt: skip
+    [
+        ("title = ", "not valid TOML"),
+        ("groups = '1A'", "groups must be a list"),
+        ("groups = [1]", "groups must"),
+        ("date = 'yesterday'", "date must be a day"),
+        ("kind = 3", "kind must be text"),
+        ("clas = '1A'", "unknown key 'clas'"),
+        ("title = " + "[" * 5000, "not valid TOML"),
+        ("a = " + "9" * 5000, "not valid TOML"),
+        ('title = "a\\u0000b"', "title must be one line"),
+        ('groups = ["1A\\n"]', "groups must be"),
+    ],
+)
 def test_a_mistake_is_named(text: str, says: str) -> None:
     assert says in parse("e", text).problem
 

@@ -30,7 +30,9 @@ SEEN = [
 DENIED = Annotation(1, 1, AnnotationKind.NOT_PERSON, None, "P1", (), "why", "E1", "at")
 
 
-def body(by_hand: tuple[Annotation, ...] = (), before: dict[str, list[tuple[Box, str]]] | None = None) -> dict[str, Any]:
+def body(
+    by_hand: tuple[Annotation, ...] = (), before: dict[str, list[tuple[Box, str]]] | None = None
+) -> dict[str, Any]:
     """A decision as it stands in the log, after its way through JSON."""
     verdicts = {}
     for channel in ("school", "personal"):
@@ -38,11 +40,18 @@ def body(by_hand: tuple[Annotation, ...] = (), before: dict[str, list[tuple[Box,
         own = manual_marks.as_before(own, FACES, before.get(channel, ())) if before is not None else own
         own = manual_marks.reviewed(own, FACES, by_hand, (400, 300))
         verdicts[channel] = [
-            {"face": v.face, "box": [FACES[v.face].detection.box.left, 10.0, FACES[v.face].detection.box.right, 50.0],
-             "shown": v.shown, "reason": v.reason, "person": v.person_id, "article": v.article,
-             "consent_row": v.consent_row, **{k: x for k, x in asdict(v.sighting).items() if x and k != "reason"}}
+            {
+                "face": v.face,
+                "box": [FACES[v.face].detection.box.left, 10.0, FACES[v.face].detection.box.right, 50.0],
+                "shown": v.shown,
+                "reason": v.reason,
+                "person": v.person_id,
+                "article": v.article,
+                "consent_row": v.consent_row,
+                **{k: x for k, x in asdict(v.sighting).items() if x and k != "reason"},
+            }
             for v in own
-        ]  # fmt: skip
+        ]
     basis = inputs(NOW, Medium.PHOTO, by_hand, before, ["P1", "P2"])
     facts = {**asdict(EVENT), "date": None, "groups": []}
     basis |= {"event": facts}
@@ -73,18 +82,27 @@ def put(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     "change",
     [
-        put("verdicts/school/0/shown", False), put("verdicts/school/1/shown", True),
-        put("verdicts/school/1/reason", "consent"), put("verdicts/school/0/score", 8.4),
-        put("verdicts/school/0/threshold", 9.2), put("verdicts/school/0/runner_up", 7.0),
-        put("verdicts/school/0/person", "P2"), put("verdicts/school/0/consent_row", "P2/photo/school"),
-        put("verdicts/school/0/article", "A.4"), put("verdicts/school/2/named_by", ""), put("on", "2040-01-01"),
-        put("basis/rules", verdict_rules.RULES + 1), put("basis/grounds/P1", "0" * 64), put("basis/before", {}),
-        put("basis/register_rules/at_16", "carry"), put("basis/event/kind", "lesson"),
+        put("verdicts/school/0/shown", False),
+        put("verdicts/school/1/shown", True),
+        put("verdicts/school/1/reason", "consent"),
+        put("verdicts/school/0/score", 8.4),
+        put("verdicts/school/0/threshold", 9.2),
+        put("verdicts/school/0/runner_up", 7.0),
+        put("verdicts/school/0/person", "P2"),
+        put("verdicts/school/0/consent_row", "P2/photo/school"),
+        put("verdicts/school/0/article", "A.4"),
+        put("verdicts/school/2/named_by", ""),
+        put("on", "2040-01-01"),
+        put("basis/rules", verdict_rules.RULES + 1),
+        put("basis/grounds/P1", "0" * 64),
+        put("basis/before", {}),
+        put("basis/register_rules/at_16", "carry"),
+        put("basis/event/kind", "lesson"),
         put("held", ["protected_person"]),
         put("basis/by_hand", [{"kind": "not_person", "box": None, "person": "P1", "reasons": [], "span": None}]),
         put("sound", {"school": {"mode": "keep", "heard": [{"person": "P9", "allowed": True, "reason": "consent"}]}}),
     ],
-)  # fmt: skip
+)
 def test_a_record_that_was_altered_does_not_lead_there(change: Callable[[dict[str, Any]], None]) -> None:
     altered = copy.deepcopy(body())
     change(altered)
@@ -99,10 +117,12 @@ def alter(**more: Any) -> Register:
 @pytest.mark.parametrize(
     "now",
     [
-        alter(answer=Answer.NO), alter(form_sha256="1" * 64), alter(signed_on=ON),
+        alter(answer=Answer.NO),
+        alter(form_sha256="1" * 64),
+        alter(signed_on=ON),
         replace(NOW, people={k: p for k, p in NOW.people.items() if k != "P1"}),
         replace(NOW, people={**NOW.people, "P2": replace(TEEN, protected=True)}),
     ],
-)  # fmt: skip
+)
 def test_a_register_whose_past_was_altered_is_noticed(now: Register) -> None:
     assert replay(body(), now) != []

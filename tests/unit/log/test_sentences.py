@@ -23,25 +23,63 @@ from pipeline.rules.sound import SoundReason
 ROOT = Path(pipeline.__file__).parent
 SHA = "a" * 64
 FILES = [{"item": 3, "channel": "school", "path": "uitje/a.jpg", "sha256": SHA, "person": "P1", "medium": "sound"}]
-VERDICTS = [{"face": n, "box": [1, 2, 3, 4], "shown": r is Reason.CONSENT, "reason": str(r), "person": "P1",
-             "article": "A.5", "seconds": [0, 2.5], "named_by": "account:kim", "score": 7.0, "threshold": 6.0,
-             "runner_up": 1.0} for n, r in enumerate(Reason)]  # fmt: skip
+VERDICTS = [
+    {
+        "face": n,
+        "box": [1, 2, 3, 4],
+        "shown": r is Reason.CONSENT,
+        "reason": str(r),
+        "person": "P1",
+        "article": "A.5",
+        "seconds": [0, 2.5],
+        "named_by": "account:kim",
+        "score": 7.0,
+        "threshold": 6.0,
+        "runner_up": 1.0,
+    }
+    for n, r in enumerate(Reason)
+]
 DECIDED = {
-    "on": "2026-11-01", "register_version": 3, "format": "film (h264)", "size": [640, 360], "faces": 2,
-    "film": {"seconds": 3.2, "frames": 80}, "notes": ["odd size made even", "dropped: 2 data tracks"],
+    "on": "2026-11-01",
+    "register_version": 3,
+    "format": "film (h264)",
+    "size": [640, 360],
+    "faces": 2,
+    "film": {"seconds": 3.2, "frames": 80},
+    "notes": ["odd size made even", "dropped: 2 data tracks"],
     "verdicts": {"school": VERDICTS},
-    "sound": {f"k{n}": {"mode": m, "reason": str(r), "article": "A.5", "people": ["P1"], "muted": [[0, 1]]}
-              for n, r in enumerate(SoundReason) for m in ("keep", "mute_speech", "mute_all")},
+    "sound": {
+        f"k{n}": {"mode": m, "reason": str(r), "article": "A.5", "people": ["P1"], "muted": [[0, 1]]}
+        for n, r in enumerate(SoundReason)
+        for m in ("keep", "mute_speech", "mute_all")
+    },
     "checks": {"school": [{"name": n, "passed": False, "detail": "3 of 4 pixels"} for n in CHECKS]},
-}  # fmt: skip
-ENROLLED = {"version": 3, "enrolled": ["P1"], "not_enrolled": {"P2": "no_portrait", "P3": "refused",
-                                                               "P4": "no_usable_portrait", "P5": "no_key"},
-            "portraits_refused": [{"person": "P2", "why": "there are two faces in it"}], "problem": "the key is gone",
-            "alike": [{"first": "P1", "second": "P5", "score": 6.1}]}  # fmt: skip
-CALIBRATED = {"people": 9, "named wrongly": 0, "portraits compared as strangers": 9, "named rightly": 8, "pairs": [],
-              "portraits compared as guests": 9, "wrong shows per 1,000 photos": 0.1, "95 % interval": [0, 1]}
-RECALLED = {"why": "staff asked for it", "person": "P1", "replace": True, "places": 2,
-            "files": [*FILES, {"rendition": 4, "channel": "school", "sha256": SHA}]}  # as before, and as now
+}
+ENROLLED = {
+    "version": 3,
+    "enrolled": ["P1"],
+    "not_enrolled": {"P2": "no_portrait", "P3": "refused", "P4": "no_usable_portrait", "P5": "no_key"},
+    "portraits_refused": [{"person": "P2", "why": "there are two faces in it"}],
+    "problem": "the key is gone",
+    "alike": [{"first": "P1", "second": "P5", "score": 6.1}],
+}
+CALIBRATED = {
+    "people": 9,
+    "named wrongly": 0,
+    "portraits compared as strangers": 9,
+    "named rightly": 8,
+    "pairs": [],
+    "portraits compared as guests": 9,
+    "wrong shows per 1,000 photos": 0.1,
+    "95 % interval": [0, 1],
+}
+RECALLED = {
+    "why": "staff asked for it",
+    "person": "P1",
+    "replace": True,
+    "places": 2,
+    "files": [*FILES, {"rendition": 4, "channel": "school", "sha256": SHA}],
+}  # as before, and as now
 WHY = "op verzoek van een ouder"
 BODIES: dict[str, list[dict[str, Any]]] = {
     "item.decided": [DECIDED],
@@ -50,48 +88,83 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "inbox.refused": [{"mark": "1a2b3c4d", "why": "no regular file"}, {"source": "a.jpg", "why": "a link"}],
     "item.published": [{"renditions": [{"channel": "school", "sha256": SHA}]}],
     "item.held": [{"reasons": ["check_failed:region_covered", "lesson_without_permission"]}],
-    "item.rejected": [{"reasons": ["damaged"], "message": "The file is damaged."},
-                      {"reasons": ["refused_by_officer"], "message": WHY}],
+    "item.rejected": [
+        {"reasons": ["damaged"], "message": "The file is damaged."},
+        {"reasons": ["refused_by_officer"], "message": WHY},
+    ],
     "item.failed": [{"reasons": ["attempts_used_up"], "message": "3 attempts failed; the last one: x"}],
     "item.requeued": [{"why": "the name of a face changed"}, {"why": "the reader ended", "attempt": 2}, {"why": WHY}],
-    "item.interrupted": [{"times": 2}], "item.cancel_asked": [{"why": WHY}],
-    "register.loaded": [{"version": 3, "rows": 20, "diff": {"counts": {"granted": 2, "withdrawn": 1,
-                         "changed_consents": 4}}, "problems": [{"row": 3, "column": "x", "expected": "yes or no"}]}],
+    "item.interrupted": [{"times": 2}],
+    "item.cancel_asked": [{"why": WHY}],
+    "register.loaded": [
+        {
+            "version": 3,
+            "rows": 20,
+            "diff": {"counts": {"granted": 2, "withdrawn": 1, "changed_consents": 4}},
+            "problems": [{"row": 3, "column": "x", "expected": "yes or no"}],
+        }
+    ],
     "register.enrolled": [{"version": 3, "kept": 7}, ENROLLED],
-    "register.held": [{"waiting": {"P1": "brake", "P2": "row_unclear", "P3": "refusal_vanished",
-                                   "P4": "protection_vanished"}, "stopped": ["26 people would be shown more"]}],
-    "register.refused": [{"why": "the file is not a table"}], "register.notices_taken": [{"notices": 3}],
+    "register.held": [
+        {
+            "waiting": {"P1": "brake", "P2": "row_unclear", "P3": "refusal_vanished", "P4": "protection_vanished"},
+            "stopped": ["26 people would be shown more"],
+        }
+    ],
+    "register.refused": [{"why": "the file is not a table"}],
+    "register.notices_taken": [{"notices": 3}],
     "templates.deleted": [{"deleted": 2, "people": ["P1"]}],
     "templates.key_exchanged": [{"templates": 2, "after": "k2", "before": "k1"}],
     "templates.key_given_up": [{"templates": 2, "before": "k1"}],
     "log.key_exchanged": [{"after": "k2"}],
-    "vault.key_exchanged": [{"originals": 4, "after": "k2"}], "matching.calibrated": [CALIBRATED],
-    "item.named": [{"face": 1, "person": "P1", "why": WHY}], "item.unnamed": [{"face": 1, "people": ["P1"]}],
+    "vault.key_exchanged": [{"originals": 4, "after": "k2"}],
+    "matching.calibrated": [CALIBRATED],
+    "item.named": [{"face": 1, "person": "P1", "why": WHY}],
+    "item.unnamed": [{"face": 1, "people": ["P1"]}],
     "item.speakers": [{"people": [], "why": WHY}],
-    "item.marked": [{"mark": m, "person": "P1", "why": WHY, "box": [1, 2, 3, 4], "seconds": [1.0, 2.5]}
-                    for m in ("not_person", "cover", "region", "widen", "figure")],
+    "item.marked": [
+        {"mark": m, "person": "P1", "why": WHY, "box": [1, 2, 3, 4], "seconds": [1.0, 2.5]}
+        for m in ("not_person", "cover", "region", "widen", "figure")
+    ],
     "item.unmarked": [{"mark": 3, "why": WHY}],
     "item.approved": [{"reasons": ["lesson_without_permission"], "why": WHY}],
-    "original.viewed": [{}], "incident.closed": [{"incident": 3, "outcome": "opgelost"}],
-    **{f"account.{k}": [{"account": "kim", "roles": ["officer", "communicator"]}]
-       for k in ("added", "invited", "password", "roles", "locked", "unlocked")},
+    "original.viewed": [{}],
+    "incident.closed": [{"incident": 3, "outcome": "opgelost"}],
+    **{
+        f"account.{k}": [{"account": "kim", "roles": ["officer", "communicator"]}]
+        for k in ("added", "invited", "password", "roles", "locked", "unlocked")
+    },
     "account.signed_in": [{"how": "password"}, {"how": "one-time code"}],
     "account.blocked": [{"failures": 5, "key": "name:kim", "wait_seconds": 30}],
     "log.exported": [{"entries": 3, "as": "csv"}],
     "spot.drawn": [{"check": 1, "size": 3, "of_last": 9}],
     "spot.marked": [{"check": 1, "verdict": 3, "mark": m} for m in ("right", "wrong", "unclear")],
-    "upload.finished": [{"bytes": 9, "sha256": SHA}], "item.recalled": [RECALLED], "item.redone": [RECALLED],
-    "item.removed": [{"removed": 1, "changed": [{"rendition": 4, "channel": "school", "sha256": SHA}]},
-                     {"removed": 1, "changed": ["school/a.jpg"]}], "recall.due": [{"files": FILES}],
+    "upload.finished": [{"bytes": 9, "sha256": SHA}],
+    "item.recalled": [RECALLED],
+    "item.redone": [RECALLED],
+    "item.removed": [
+        {"removed": 1, "changed": [{"rendition": 4, "channel": "school", "sha256": SHA}]},
+        {"removed": 1, "changed": ["school/a.jpg"]},
+    ],
+    "recall.due": [{"files": FILES}],
     "person.erased": [{"person": "P1", "rows": {"people": 1, "names_by_hand": 2, "lookalikes": 1}, "files": 2}],
     "person.exported": [{"person": "P1", "pictures": 3, "forms": 1}],
-    "publication.noted": [{"note": 1, "channel": "school"}], "publication.done": [{"task": 1}],
-    "service.started": [{"matching": {"enabled": True}, "engines": {"yunet": SHA}}], "service.stopped": [{}],
+    "publication.noted": [{"note": 1, "channel": "school"}],
+    "publication.done": [{"task": 1}],
+    "service.started": [{"matching": {"enabled": True}, "engines": {"yunet": SHA}}],
+    "service.stopped": [{}],
     "original.deleted": [{"sha256": SHA, "bytes": 5, "why": "[retention] originals_days = 365"}],
     "service.backed_up": [{"files": 12, "entries": 340}],
-    "service.restored": [{"made_at": "2026-11-01T10:00:00+00:00", "erased_again": 1, "recalled_again": 2,
-                          "originals_deleted_again": 0, "missing": 0}],
-}  # fmt: skip
+    "service.restored": [
+        {
+            "made_at": "2026-11-01T10:00:00+00:00",
+            "erased_again": 1,
+            "recalled_again": 2,
+            "originals_deleted_again": 0,
+            "missing": 0,
+        }
+    ],
+}
 ENGLISH = re.compile(
     r"\b(the|and|with|by|not|for|are|has|have|been|were|this|that|which|who|whom|may|shown|shows|face|faces|file|"
     r"files|people|person|consent|register version|row|rows|covered|name|named|nobody|somebody|everyone|there|their|"

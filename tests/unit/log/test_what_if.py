@@ -11,11 +11,29 @@ from pipeline.rules.verdicts import HoldReason
 from tests.unit.rules.test_verdicts import CHILD, ON, TEEN, register
 
 NOW = register(CHILD, TEEN)
-NAMED = {"channel": "school", "face": 0, "shown": True, "reason": "consent", "person": "P1", "candidate": "P1",
-         "score": 9.0, "runner_up": 2.0, "threshold": 8.5, "margin": 2.5, "band": "child",
-         "engine_scores": {"sface": 0.7}}  # fmt: skip
-NEARLY = {**NAMED, "face": 1, "shown": False, "reason": "unknown_person", "person": None, "candidate": "P2",
-          "score": 8.0}  # fmt: skip
+NAMED = {
+    "channel": "school",
+    "face": 0,
+    "shown": True,
+    "reason": "consent",
+    "person": "P1",
+    "candidate": "P1",
+    "score": 9.0,
+    "runner_up": 2.0,
+    "threshold": 8.5,
+    "margin": 2.5,
+    "band": "child",
+    "engine_scores": {"sface": 0.7},
+}
+NEARLY = {
+    **NAMED,
+    "face": 1,
+    "shown": False,
+    "reason": "unknown_person",
+    "person": None,
+    "candidate": "P2",
+    "score": 8.0,
+}
 
 
 def past(*verdicts: dict[str, Any], **more: Any) -> list[Past]:

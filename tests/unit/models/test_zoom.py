@@ -18,9 +18,7 @@ def holds(part: Part, left: float, top: float, right: float, bottom: float) -> b
 
 
 @given(SIDES, SIDES, st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1)), max_size=40))
-def test_every_place_is_seen_with_its_surroundings(
-    width: int, height: int, shares: list[tuple[float, float]]
-) -> None:
+def test_every_place_is_seen_with_its_surroundings(width: int, height: int, shares: list[tuple[float, float]]) -> None:
     points = np.array([(x * (width - 1), y * (height - 1)) for x, y in shares], np.float32).reshape(-1, 2)
     found = parts_at(points, width, height)
     for x, y in points.tolist():
@@ -32,9 +30,10 @@ def test_every_place_is_seen_with_its_surroundings(
 
 
 @given(
-    SIDES, SIDES,
+    SIDES,
+    SIDES,
     st.lists(st.tuples(*[st.floats(-200, 3200)] * 2, st.floats(1, 900), st.floats(1, 900)), min_size=1, max_size=15),
-)  # fmt: skip
+)
 def test_every_box_lies_in_one_part_or_several(
     width: int, height: int, rows: list[tuple[float, float, float, float]]
 ) -> None:

@@ -114,10 +114,15 @@ def test_every_alarm_has_its_words_in_both_languages_and_a_remedy() -> None:
 def well() -> Facts:
     """An installation with nothing wrong."""
     return Facts(
-        NOW, {s: Queue(0, None) for s in State} | {State.QUEUED: Queue(2, NOW - HOUR)}, (0, ()),
-        Beat(NOW - timedelta(seconds=2), 0, True, False), RegisterFacts(3, NOW - DAY, True, NOW - HOUR, False, 0),
-        (Disk("vault", 9 << 30, 99 << 30),), LogFacts(10, NOW - HOUR, 0), Seconds(0, 0, ()),
-    )  # fmt: skip
+        NOW,
+        {s: Queue(0, None) for s in State} | {State.QUEUED: Queue(2, NOW - HOUR)},
+        (0, ()),
+        Beat(NOW - timedelta(seconds=2), 0, True, False),
+        RegisterFacts(3, NOW - DAY, True, NOW - HOUR, False, 0),
+        (Disk("vault", 9 << 30, 99 << 30),),
+        LogFacts(10, NOW - HOUR, 0),
+        Seconds(0, 0, ()),
+    )
 
 
 def test_nothing_wrong_is_no_condition() -> None:
@@ -137,20 +142,24 @@ REGISTER = well().register
         ({"beat": Beat(NOW, 0, True, True)}, Condition("folders", patience=10 * MINUTE)),
         ({"beat": Beat(NOW, 0, True, True, unfit=True)}, Condition("engines")),
         ({"beat": Beat(NOW, 0, True, False, broken_off=3)}, Condition("broken_off", 3)),
-        ({"queues": {s: Queue(0, None) for s in State} | {State.WORKING: Queue(1, NOW - 4 * HOUR)}},
-         Condition("stuck", 1)),
+        (
+            {"queues": {s: Queue(0, None) for s in State} | {State.WORKING: Queue(1, NOW - 4 * HOUR)}},
+            Condition("stuck", 1),
+        ),
         ({"register": replace(REGISTER, refused=True)}, Condition("register_refused")),
         ({"register": replace(REGISTER, waiting=4)}, Condition("register_waits", 4)),
         ({"register": replace(REGISTER, read=NOW - 3 * DAY)}, Condition("register_stale", 3, patience=10 * MINUTE)),
         ({"register": replace(REGISTER, read=None)}, Condition("register_stale", 0, patience=10 * MINUTE)),
-        ({"register": replace(REGISTER, followed=False, loaded=NOW - 46 * DAY)},
-         Condition("register_stale", 46, patience=10 * MINUTE)),
+        (
+            {"register": replace(REGISTER, followed=False, loaded=NOW - 46 * DAY)},
+            Condition("register_stale", 46, patience=10 * MINUTE),
+        ),
         ({"disks": (Disk("vault", 9 << 30, 99 << 30), Disk("log", 5 << 20, 9 << 20))}, Condition("disk", 5)),
         ({"log": LogFacts(10, NOW, 2)}, Condition("log", 2)),
         ({"strange": 3}, Condition("publish", 3)),
         ({"log": LogFacts(10, NOW, None)}, Condition("log_unread")),
     ],
-)  # fmt: skip
+)
 def test_each_thing_that_is_wrong_is_found_and_alone(change: dict[str, object], expected: Condition) -> None:
     facts = replace(well(), **change)  # type: ignore[arg-type]
     assert conditions(facts, LIMITS) == (expected,)

@@ -23,8 +23,9 @@ def pins(name: str) -> dict[str, frozenset[str]]:
     text = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", " ")
     return {
         line.split("--hash=")[0].strip(): frozenset(re.findall(r"--hash=(\S+)", line))
-        for line in text.splitlines() if "==" in line
-    }  # fmt: skip
+        for line in text.splitlines()
+        if "==" in line
+    }
 
 
 def package(pin: str) -> str:
@@ -45,9 +46,10 @@ def test_what_the_image_copies_is_there_and_is_let_through() -> None:
     ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     allowed = {line[1:] for line in ignored if line.startswith("!")}
     copied = [
-        name for line in re.findall(r"^COPY (?!--from)(.+)$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.M)
+        name
+        for line in re.findall(r"^COPY (?!--from)(.+)$", (ROOT / "Dockerfile").read_text(encoding="utf-8"), re.M)
         for name in line.split()[:-1]
-    ]  # fmt: skip
+    ]
     assert len(copied) > 8 and all((ROOT / name).exists() for name in copied)
     assert set(copied) == allowed and ignored[1] == "*" and "models/weights" in ignored
 
@@ -69,9 +71,25 @@ def test_the_profile_lets_readers_leave_the_network_and_nothing_touch_the_kernel
     profile = json.loads((DEPLOY / "seccomp.json").read_text(encoding="utf-8"))
     names = {n for rule in profile["syscalls"] for n in rule["names"]}
     assert profile["defaultAction"] == "SCMP_ACT_ERRNO" and {"unshare", "prctl", "seccomp"} <= names
-    assert not names & {"ptrace", "mount", "umount2", "pivot_root", "chroot", "bpf", "init_module", "kexec_load",
-                        "keyctl", "process_vm_readv", "process_vm_writev", "perf_event_open", "userfaultfd",
-                        "io_uring_setup", "reboot", "swapon", "setuid"}  # fmt: skip
+    assert not names & {
+        "ptrace",
+        "mount",
+        "umount2",
+        "pivot_root",
+        "chroot",
+        "bpf",
+        "init_module",
+        "kexec_load",
+        "keyctl",
+        "process_vm_readv",
+        "process_vm_writev",
+        "perf_event_open",
+        "userfaultfd",
+        "io_uring_setup",
+        "reboot",
+        "swapon",
+        "setuid",
+    }
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not installed")
@@ -81,8 +99,12 @@ def test_systemd_understands_the_units_and_finds_them_little_exposed() -> None:
     said = [line for line in done.stderr.splitlines() if "is not executable: No such file" not in line]
     assert [line for line in said if "beeldwacht" in line] == []
     for unit in (u for u in units if u.endswith(".service")):
-        done = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=25", unit],
-                              capture_output=True, text=True, check=False)  # fmt: skip
+        done = subprocess.run(
+            ["systemd-analyze", "security", "--offline=true", "--threshold=25", unit],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stdout[-300:]
 
 

@@ -30,7 +30,11 @@ def test_nothing_happens_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_process_dies_when_the_point_is_reached_so_often() -> None:
     script = "from pipeline.kill_points import reach\nfor n in range(5):\n print(n, flush=True)\n reach('vault.copied')"
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=Path(ROOT), env={kill_points.VARIABLE: "vault.copied:3"}, text=True,
-        capture_output=True, check=False,
-    )  # fmt: skip
+        [sys.executable, "-c", script],
+        cwd=Path(ROOT),
+        env={kill_points.VARIABLE: "vault.copied:3"},
+        text=True,
+        capture_output=True,
+        check=False,
+    )
     assert (done.returncode, done.stdout.split()) == (-signal.SIGKILL, ["0", "1", "2"])

@@ -263,9 +263,12 @@ def test_stricter_rules_never_add_a_name(
     def harder(rule: BandRule) -> BandRule:
         size = rule.smallest + smallest
         return replace(
-            rule, threshold=rule.threshold + threshold, margin=rule.margin + margin, smallest=size,
+            rule,
+            threshold=rule.threshold + threshold,
+            margin=rule.margin + margin,
+            smallest=size,
             small=rule.small + smallest,
-        )  # fmt: skip
+        )
 
     before = names(match(*scene, SETTINGS))
     strict = replace(SETTINGS, adult=harder(RULE), child=harder(SETTINGS.child))

@@ -81,8 +81,14 @@ def test_small_faces_and_large_ones_need_more_than_those_between() -> None:
     """Small ones say little; where a face is clear look-alikes score highest, and who is on the list far above."""
     adult = MatchSettings().adult
     assert [round(adult.threshold_at(size, 60), 3) for size in (28, 34, 40, 48, 72, 96, 400)] == [
-        6.35, 6.175, 6.0, 6.0, 6.15, 6.3, 6.3,
-    ]  # fmt: skip
+        6.35,
+        6.175,
+        6.0,
+        6.0,
+        6.15,
+        6.3,
+        6.3,
+    ]
 
 
 def test_children_are_held_to_the_stricter_rule() -> None:

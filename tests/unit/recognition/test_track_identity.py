@@ -27,9 +27,14 @@ def track(index: int, first: int, last: int, *, mixed: bool = False, box: Sequen
     frames = np.array(sorted({first, last}), np.int32)
     n = len(frames)
     return Track(
-        index, frames, np.array([box] * n, np.float32), np.full(n, 0.9, np.float32),
-        np.full((n, 5, 2), np.nan, np.float32), (0, 99), mixed=mixed,
-    )  # fmt: skip
+        index,
+        frames,
+        np.array([box] * n, np.float32),
+        np.full(n, 0.9, np.float32),
+        np.full((n, 5, 2), np.nan, np.float32),
+        (0, 99),
+        mixed=mixed,
+    )
 
 
 def look_of(*tracks: Track) -> FirstPass:
@@ -110,15 +115,19 @@ def test_one_person_in_two_tracks_at_once_is_in_neither(second: tuple[int, int],
 glances = st.one_of(
     st.builds(is_, st.sampled_from((ANN, BOB)), st.floats(7, 12), st.floats(10, 200), st.floats(0, 1)),
     st.builds(
-        not_, st.sampled_from((Reason.UNKNOWN_PERSON, Reason.AMBIGUOUS, Reason.TOO_SMALL, Reason.NOT_COMPARED)),
-        st.sampled_from((None, ANN, BOB)), st.floats(10, 200) | st.just(NAN), st.floats(0, 1) | st.just(NAN),
+        not_,
+        st.sampled_from((Reason.UNKNOWN_PERSON, Reason.AMBIGUOUS, Reason.TOO_SMALL, Reason.NOT_COMPARED)),
+        st.sampled_from((None, ANN, BOB)),
+        st.floats(10, 200) | st.just(NAN),
+        st.floats(0, 1) | st.just(NAN),
         st.floats(-3, 7) | st.just(NAN),
     ),
-)  # fmt: skip
+)
 
 
-@given(st.lists(st.tuples(st.integers(0, 90), st.integers(0, 9), st.booleans(), st.lists(glances, max_size=6)),
-                max_size=5))  # fmt: skip
+@given(
+    st.lists(st.tuples(st.integers(0, 90), st.integers(0, 9), st.booleans(), st.lists(glances, max_size=6)), max_size=5)
+)
 def test_a_name_is_agreed_on_and_nobody_is_there_twice(tracks: list) -> None:
     look = look_of(*(track(i, a, a + b, mixed=m) for i, (a, b, m, _) in enumerate(tracks)))
     found = identify(look, {i: own for i, (_, _, _, own) in enumerate(tracks)}, Reason.NOT_COMPARED)
@@ -149,8 +158,9 @@ def unit(*values: float) -> np.ndarray:
     return vector / np.linalg.norm(vector)
 
 
-GALLERY = [Template(p, f"{p}.jpg", e, v, date(2026, 1, 1)) for p, v in ((ANN, unit(1)), (BOB, unit(0, 1)))
-           for e in ENGINES]  # fmt: skip
+GALLERY = [
+    Template(p, f"{p}.jpg", e, v, date(2026, 1, 1)) for p, v in ((ANN, unit(1)), (BOB, unit(0, 1))) for e in ENGINES
+]
 
 
 def glance(vector: np.ndarray, size: float = 200.0) -> TrackSample:
@@ -228,8 +238,10 @@ def test_shown_again_is_only_who_was_shown_in_that_very_place() -> None:
     assert as_before(verdicts, faces, before, 0.98)[1].reason is Reason.COVERED_BEFORE
 
 
-@given(st.lists(st.booleans(), max_size=3), st.lists(st.tuples(st.sampled_from((0, 100, 101, NAN)),
-                                                             st.sampled_from((ANN, BOB))), max_size=4))  # fmt: skip
+@given(
+    st.lists(st.booleans(), max_size=3),
+    st.lists(st.tuples(st.sampled_from((0, 100, 101, NAN)), st.sampled_from((ANN, BOB))), max_size=4),
+)
 def test_what_was_published_covered_stays_covered(shown: list[bool], before: list[tuple[float, str]]) -> None:
     faces = [face(i, 100 * i) for i in range(len(shown))]
     verdicts = [verdict(i, ANN, yes) for i, yes in enumerate(shown)]

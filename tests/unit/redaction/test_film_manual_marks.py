@@ -92,27 +92,44 @@ def test_where_a_protected_person_may_be_every_hidden_face_is_covered_as_a_whole
     assert covers(let_go) == ()
 
 
-_spans = st.one_of(
-    st.none(), st.tuples(st.floats(0, 5), st.floats(0.01, 5)).map(lambda p: Stretch(p[0], p[0] + p[1]))
-)
+_spans = st.one_of(st.none(), st.tuples(st.floats(0, 5), st.floats(0.01, 5)).map(lambda p: Stretch(p[0], p[0] + p[1])))
 _boxes = st.one_of(
     st.sampled_from([f.detection.box for f in FACES]),
-    st.builds(lambda x, y, w, h: Box(x, y, x + w, y + h), st.floats(-50, 700), st.floats(-50, 400), st.floats(1, 300),
-              st.floats(1, 300)),
-)  # fmt: skip
+    st.builds(
+        lambda x, y, w, h: Box(x, y, x + w, y + h),
+        st.floats(-50, 700),
+        st.floats(-50, 400),
+        st.floats(1, 300),
+        st.floats(1, 300),
+    ),
+)
 _marks = st.lists(
     st.builds(
         lambda kind, box, person, span: Annotation(
-            1, 1, kind, None if kind is AnnotationKind.APPROVE else box, person, (str(HoldReason.PROTECTED_PERSON),), "why",
-            "officer", "2026-11-01", span,
+            1,
+            1,
+            kind,
+            None if kind is AnnotationKind.APPROVE else box,
+            person,
+            (str(HoldReason.PROTECTED_PERSON),),
+            "why",
+            "officer",
+            "2026-11-01",
+            span,
         ),
-        st.sampled_from(list(AnnotationKind)), _boxes, st.sampled_from(["P1", "P2", None]), _spans,
-    ), max_size=5,
-)  # fmt: skip
+        st.sampled_from(list(AnnotationKind)),
+        _boxes,
+        st.sampled_from(["P1", "P2", None]),
+        _spans,
+    ),
+    max_size=5,
+)
 
 
 @given(_marks, st.frozensets(st.sampled_from([0, 1])))
-def test_no_mark_shows_anybody_and_every_cover_lies_in_the_film(marks: list[Annotation], hidden: frozenset[int]) -> None:
+def test_no_mark_shows_anybody_and_every_cover_lies_in_the_film(
+    marks: list[Annotation], hidden: frozenset[int]
+) -> None:
     for old, new in zip(BOTH, film_manual_marks.reviewed(BOTH, FACES, SECONDS, marks, SIZE), strict=True):
         assert old.shown or not new.shown
         assert new.shown == (new.reason is Reason.CONSENT)

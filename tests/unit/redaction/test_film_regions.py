@@ -44,9 +44,13 @@ def track(
 ) -> Track:
     own = np.array(boxes or [(100, 80, 140, 130)] * len(frames), np.float32)
     values = {
-        "index": 0, "frames": np.array(frames, np.int32), "boxes": own, "marks": marks(own), "shot": shot,
+        "index": 0,
+        "frames": np.array(frames, np.int32),
+        "boxes": own,
+        "marks": marks(own),
+        "shot": shot,
         "scores": np.full(len(frames), 0.9, np.float32),
-    }  # fmt: skip
+    }
     return Track(**values | other)
 
 
@@ -70,9 +74,17 @@ def tracks(draw: st.DrawFn, shot: tuple[int, int] = (0, FRAMES - 1), least: int 
     scores = np.array(draw(st.lists(st.floats(0.25, 1, width=32), min_size=n, max_size=n)), np.float32)
     two = st.tuples(st.booleans(), st.booleans())
     return Track(
-        0, np.array(frames, np.int32), boxes, scores, np.ascontiguousarray(seen), shot, draw(two),
-        draw(st.booleans()), draw(st.booleans()), draw(two),
-    )  # fmt: skip
+        0,
+        np.array(frames, np.int32),
+        boxes,
+        scores,
+        np.ascontiguousarray(seen),
+        shot,
+        draw(two),
+        draw(st.booleans()),
+        draw(st.booleans()),
+        draw(two),
+    )
 
 
 @st.composite

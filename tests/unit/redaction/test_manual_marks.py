@@ -13,11 +13,16 @@ SIZE = (400, 300)
 _kinds = st.sampled_from(list(AnnotationKind))
 _boxes = st.builds(
     lambda x, y, w, h: Box(x, y, x + w, y + h),
-    st.floats(-50, 450), st.floats(-50, 350), st.floats(1, 200), st.floats(1, 200),
-)  # fmt: skip
+    st.floats(-50, 450),
+    st.floats(-50, 350),
+    st.floats(1, 200),
+    st.floats(1, 200),
+)
 
 
-def mark(kind: AnnotationKind, box: Box | None = None, person: str | None = None, reasons: tuple[str, ...] = ()) -> Annotation:
+def mark(
+    kind: AnnotationKind, box: Box | None = None, person: str | None = None, reasons: tuple[str, ...] = ()
+) -> Annotation:
     return Annotation(1, 1, kind, box, person, reasons, "why", "officer", "2026-11-01")
 
 
@@ -36,9 +41,12 @@ _marks = st.lists(
         lambda kind, box, person: mark(
             kind, None if kind is AnnotationKind.APPROVE else box, person, (str(HoldReason.PROTECTED_PERSON),)
         ),
-        _kinds, _boxes, st.sampled_from(["P1", "P2", None]),
-    ), max_size=6,
-)  # fmt: skip
+        _kinds,
+        _boxes,
+        st.sampled_from(["P1", "P2", None]),
+    ),
+    max_size=6,
+)
 
 
 @given(_marks, st.lists(st.tuples(_boxes, st.booleans(), st.sampled_from(["P1", "P2"])), max_size=5))
@@ -72,7 +80,10 @@ def test_a_denied_person_is_not_shown_by_likeness_but_may_be_named_by_hand() -> 
 
 def test_a_drawn_region_over_a_shown_face_covers_it_in_the_log_too() -> None:
     after = reviewed(
-        [verdict(0, True)], [face(0, Box(100, 100, 140, 150))], [mark(AnnotationKind.REGION, Box(90, 90, 150, 160))], SIZE
+        [verdict(0, True)],
+        [face(0, Box(100, 100, 140, 150))],
+        [mark(AnnotationKind.REGION, Box(90, 90, 150, 160))],
+        SIZE,
     )
     assert after[0].reason is Reason.COVERED_BY_HAND and not after[0].shown
 

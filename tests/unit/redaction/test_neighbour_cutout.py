@@ -77,8 +77,9 @@ def test_what_looks_agree_on_stays_covered_whatever_others_took_for_the_face(agr
 
 def test_a_face_that_the_frame_cuts_off_keeps_a_rectangle_and_no_more() -> None:
     agreed, shown = Box(-4, 100, 50, 180), Box(55, 105, 125, 195)
-    region = region_planning.region_beside(Detection(agreed.hull(Box(20, 100, 80, 170)), 0.9, None, (), agreed), [shown], WIDTH,
-                                HEIGHT)  # fmt: skip
+    region = region_planning.region_beside(
+        Detection(agreed.hull(Box(20, 100, 80, 170)), 0.9, None, (), agreed), [shown], WIDTH, HEIGHT
+    )
     found = open_pixels(neighbour_cutout.places([region], [shown], WIDTH, HEIGHT))
     assert not found[:, :50].any()
     assert found[150, 60:120].all()
@@ -98,11 +99,17 @@ def test_a_look_that_was_off_keeps_nothing_of_the_face_beside_it() -> None:
     shown, agreed = Box(60, 60, 140, 160), Box(150, 70, 220, 160)
     whole = Box(95, 70, 220, 160)
     open_before, open_now, by_others_only = (
-        open_pixels(neighbour_cutout.places([region_planning.region_beside(found, [shown], WIDTH, HEIGHT)], [shown], WIDTH, HEIGHT))
-        for found in (
-            Detection(whole, 0.9, None, ()), Detection(whole, 0.9, None, (), agreed), Detection(agreed, 0.9, None, ()),
+        open_pixels(
+            neighbour_cutout.places(
+                [region_planning.region_beside(found, [shown], WIDTH, HEIGHT)], [shown], WIDTH, HEIGHT
+            )
         )
-    )  # fmt: skip
+        for found in (
+            Detection(whole, 0.9, None, ()),
+            Detection(whole, 0.9, None, (), agreed),
+            Detection(agreed, 0.9, None, ()),
+        )
+    )
     assert not (open_before & ~open_now).any()
     assert open_now[110, 100:135].all() and not open_before[110, 100:135].any()
     assert not (open_now & ~by_others_only)[:, 145:].any(), "no more of the face than were it found by the others only"
@@ -144,7 +151,9 @@ def test_who_may_be_seen_stays_whole_beside_a_cover(style: Style, samples: Path)
     assert changed(result) < changed(covered) - 0.02
     core = np.s_[150:240, 251:319]  # the middle of the covered face, as it was
     assert np.array_equal(result[core], covered[core])
-    assert np.array_equal(neighbour_cutout.exchanged(result, covered, given_back), covered), "the proof sees whole covers"
+    assert np.array_equal(neighbour_cutout.exchanged(result, covered, given_back), covered), (
+        "the proof sees whole covers"
+    )
     assert all(check.passed for check in pixels.check_regions(image, covered, regions))
 
 

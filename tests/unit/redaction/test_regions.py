@@ -130,7 +130,9 @@ def test_a_box_that_is_no_number_covers_the_whole_photo() -> None:
         for place in range(4):
             values = [10.0, 10.0, 20.0, 20.0]
             values[place] = bad
-            assert region_planning.region_of(Detection(Box(*values), 0.9, None, ()), 300, 200).box == Box(0, 0, 300, 200)
+            assert region_planning.region_of(Detection(Box(*values), 0.9, None, ()), 300, 200).box == Box(
+                0, 0, 300, 200
+            )
 
 
 def test_a_box_inside_out_is_covered_all_the_same() -> None:

@@ -83,8 +83,10 @@ def test_portraits(folder: Path) -> None:
     assert [p.path.name for p in register.portraits["P1"]] == ["1.jpeg", "2.JPG", "3.png", "4.heic", "5.webp"]
     assert len({p.sha256 for p in register.portraits["P1"]}) == 5
     assert {p.expected.partition("but ")[2] for p in register.problems} == {
-        "the portrait is empty", "the portrait is not a file", "the path leads out of the register's folder",
-    }  # fmt: skip
+        "the portrait is empty",
+        "the portrait is not a file",
+        "the path leads out of the register's folder",
+    }
     assert set(register.portraits) == {"P1"}
 
 

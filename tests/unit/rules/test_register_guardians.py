@@ -44,8 +44,9 @@ def said(
     **more: Any,
 ) -> Consent:
     channel = "" if medium is Medium.MATCHING else "school"
-    row = Consent(f"P1/{medium}@{who}", "P1", medium, channel, answer, by, date(2025, 9, 1), "f", "ab", None, None,
-                  signer_id=who)  # fmt: skip
+    row = Consent(
+        f"P1/{medium}@{who}", "P1", medium, channel, answer, by, date(2025, 9, 1), "f", "ab", None, None, signer_id=who
+    )
     return replace(row, **more)
 
 
@@ -72,9 +73,14 @@ def test_one_yes_is_enough_and_one_no_is_a_no() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"form_sha256": None}, {"signed_on": None}, {"signed_on": date(2030, 1, 1)}, {"valid_until": date(2020, 1, 1)},
-     {"evidence": EvidenceState.CHANGED}],
-)  # fmt: skip
+    [
+        {"form_sha256": None},
+        {"signed_on": None},
+        {"signed_on": date(2030, 1, 1)},
+        {"valid_until": date(2020, 1, 1)},
+        {"evidence": EvidenceState.CHANGED},
+    ],
+)
 def test_a_no_needs_neither_form_nor_date_and_does_not_expire(change: dict[str, Any]) -> None:
     assert why(CHILD, YES, replace(NO, **change)) is Reason.GUARDIANS_DIFFER
 
@@ -182,13 +188,19 @@ HELD = (HoldReason.PROTECTED_PERSON,)
         (replace(HIDDEN, left_on=date(2026, 7, 1)), Event("e", date=date(2026, 8, 1)), False),
         (replace(HIDDEN, left_on=date(2026, 7, 1)), Event("e"), True),
         (replace(HIDDEN, left_on=date.min), Event("e", date=date(2026, 8, 1)), True),
-        (replace(HIDDEN, periods=(Period("1A", None, date(2026, 7, 31)),)),
-         Event("e", groups=("1A",), date=date(2026, 9, 1)), False),
+        (
+            replace(HIDDEN, periods=(Period("1A", None, date(2026, 7, 31)),)),
+            Event("e", groups=("1A",), date=date(2026, 9, 1)),
+            False,
+        ),
         (replace(HIDDEN, periods=(Period("1A", None, date(2026, 7, 31)),)), Event("e", groups=("1A",)), True),
-        (replace(HIDDEN, periods=(Period("1A", date(2026, 8, 1)),)),
-         Event("e", groups=("1A",), date=date(2026, 7, 1)), False),
+        (
+            replace(HIDDEN, periods=(Period("1A", date(2026, 8, 1)),)),
+            Event("e", groups=("1A",), date=date(2026, 7, 1)),
+            False,
+        ),
     ],
-)  # fmt: skip
+)
 def test_events_that_a_protected_person_may_attend_are_held(person: Person, event: Event, held: bool) -> None:
     assert hold_reasons(event, Register(1, {"P1": person}, {})) == (HELD if held else ())
 
@@ -202,8 +214,11 @@ def test_a_protected_parent_comes_to_the_events_of_the_children() -> None:
 
 
 def test_groups_with_dates() -> None:
-    moved = replace(CHILD, groups=("1A", "2A", "choir"),
-                    periods=(Period("1A", None, date(2026, 7, 31)), Period("2A", date(2026, 8, 1))))  # fmt: skip
+    moved = replace(
+        CHILD,
+        groups=("1A", "2A", "choir"),
+        periods=(Period("1A", None, date(2026, 7, 31)), Period("2A", date(2026, 8, 1))),
+    )
     register = Register(1, {"P1": moved}, {})
     for day, groups in ((date(2026, 7, 1), {"1A", "choir"}), (date(2026, 9, 1), {"2A", "choir"}), (None, {"choir"})):
         found = {g for g in ("1A", "2A", "choir") if candidates(register, Event("e", groups=(g,), date=day))}
@@ -222,21 +237,34 @@ births = st.one_of(st.integers(-3, 3).map(lambda n: date(2010, 2, 27) + timedelt
 def statements(draw: st.DrawFn, who: str) -> Consent:
     by = Signer.SELF if who == "self" else draw(st.sampled_from([Signer.PARENT, Signer.GUARDIAN]))
     return Consent(
-        f"P1/photo/school@{who}", "P1", Medium.PHOTO, "school",
+        f"P1/photo/school@{who}",
+        "P1",
+        Medium.PHOTO,
+        "school",
         draw(st.sampled_from([Answer.YES, Answer.YES, Answer.YES, Answer.SILENT, Answer.NO])),
-        draw(st.sampled_from([by, by, by, None])), draw(st.sampled_from([date(2026, 1, 1), ANCHOR, None])), "f",
-        draw(st.sampled_from(["ab", "ab", "ab", None])), draw(st.sampled_from([None, None, ANCHOR])),
-        draw(st.sampled_from([None, None, ANCHOR])), signer_id="" if who == "self" else who,
+        draw(st.sampled_from([by, by, by, None])),
+        draw(st.sampled_from([date(2026, 1, 1), ANCHOR, None])),
+        "f",
+        draw(st.sampled_from(["ab", "ab", "ab", None])),
+        draw(st.sampled_from([None, None, ANCHOR])),
+        draw(st.sampled_from([None, None, ANCHOR])),
+        signer_id="" if who == "self" else who,
         evidence=draw(st.sampled_from([EvidenceState.OK, EvidenceState.OK, *EvidenceState])),
-    )  # fmt: skip
+    )
 
 
 @st.composite
 def families(draw: st.DrawFn) -> Register:
-    person = Person("P1", "N", draw(st.sampled_from([Role.PUPIL, Role.PUPIL, Role.OTHER])), ("1A",), draw(births),
-                    guardians=draw(st.sampled_from([None, ("G1", "G2"), ("G1",)])),
-                    left_on=draw(st.sampled_from([None, None, ANCHOR])),
-                    protected=draw(st.sampled_from([False, False, False, True])))  # fmt: skip
+    person = Person(
+        "P1",
+        "N",
+        draw(st.sampled_from([Role.PUPIL, Role.PUPIL, Role.OTHER])),
+        ("1A",),
+        draw(births),
+        guardians=draw(st.sampled_from([None, ("G1", "G2"), ("G1",)])),
+        left_on=draw(st.sampled_from([None, None, ANCHOR])),
+        protected=draw(st.sampled_from([False, False, False, True])),
+    )
     if draw(st.booleans()):
         person = replace(person, birth_date=None, sixteen_on=turns_sixteen(person))
     who = draw(st.lists(st.sampled_from(["G1", "G2", "self"]), min_size=1, max_size=3, unique=True))

@@ -19,7 +19,9 @@ ANY_EVENT = Event("trip")
 
 def sighting(person: Person | None = CHILD, face: int = 0, **change: Any) -> MatchResult:
     pid = person.person_id if person else None
-    seen = MatchResult(face, pid, None, pid, 0.7, 0.2, 0.6, 0.1, 1e-5, "child", engine_scores={"sface": 0.7, "dlib": 0.6})
+    seen = MatchResult(
+        face, pid, None, pid, 0.7, 0.2, 0.6, 0.1, 1e-5, "child", engine_scores={"sface": 0.7, "dlib": 0.6}
+    )
     return replace(seen, **change)
 
 
@@ -111,8 +113,10 @@ def test_whoever_may_not_be_matched_is_not_shown_by_matching(change: dict[str, A
     changed = Register(14, people.people, {**people.consents, key: replace(people.consents[key], **change)})
     (verdict,) = judge([sighting()], changed, ANY_EVENT, "school", Medium.PHOTO, ON)
     assert (verdict.shown, verdict.reason, verdict.article) == (
-        False, Reason.NO_MATCHING_CONSENT, "GDPR art. 9(2)(a)",
-    )  # fmt: skip
+        False,
+        Reason.NO_MATCHING_CONSENT,
+        "GDPR art. 9(2)(a)",
+    )
 
 
 def test_consent_to_matching_is_no_publication() -> None:

@@ -91,9 +91,7 @@ events = st.builds(
     groups=st.lists(st.sampled_from(GROUPS), max_size=2).map(tuple),
     problem=st.sampled_from(["", "", "", "unreadable"]),
 )
-SIGHTINGS = tuple(
-    MatchResult(n, person_id, None, person_id, 0.9, 0.1, 0.5, 0.1) for n, person_id in enumerate(IDS)
-)  # fmt: skip
+SIGHTINGS = tuple(MatchResult(n, person_id, None, person_id, 0.9, 0.1, 0.5, 0.1) for n, person_id in enumerate(IDS))
 
 
 def shown(register: Register, event: Event, channel: str, on: date) -> set[str | None]:

@@ -53,8 +53,9 @@ def test_sound_stays_when_everyone_is_known_and_agreed() -> None:
     kept = plan(["P1", "E1"])
     assert (kept.mode, kept.reason, kept.article, kept.muted) == (SoundMode.KEEP, "all_agreed", "A.5", ())
     assert [(h.person_id, h.allowed, h.consent_row) for h in kept.heard] == [
-        ("E1", True, "E1/sound/school"), ("P1", True, "P1/sound/school"),
-    ]  # fmt: skip
+        ("E1", True, "E1/sound/school"),
+        ("P1", True, "P1/sound/school"),
+    ]
 
 
 def test_one_no_mutes_the_speech_and_names_who() -> None:
@@ -128,8 +129,9 @@ stretches = st.lists(st.tuples(seconds, seconds).map(lambda t: Stretch(min(t), m
 def test_kept_only_when_all_agreed_and_every_word_muted_otherwise(
     present: set[str], refusing: set[str], unknown: int, strict: bool, channel: str, speech: list[Stretch]
 ) -> None:
-    got = plan(sorted(present), unknown, register(*refusing), strict=strict, channel=channel, speech=speech,
-               duration=15.0)  # fmt: skip
+    got = plan(
+        sorted(present), unknown, register(*refusing), strict=strict, channel=channel, speech=speech, duration=15.0
+    )
     agreed = bool(present) and present <= set(IDS) - refusing and channel != "elsewhere"
     assert (got.mode is SoundMode.KEEP) == (agreed and unknown == 0)
     assert got.article and got.reason and {h.person_id for h in got.heard} == present
@@ -226,8 +228,11 @@ def test_sound_that_was_muted_when_it_was_published_does_not_come_back() -> None
     speech = (Stretch(1.0, 2.0),)
     plan = as_before(kept, speech, 10.0)
     assert (plan.mode, plan.reason, plan.article, plan.muted) == (
-        SoundMode.MUTE_SPEECH, SoundReason.MUTED_BEFORE, "A.4", speech,
-    )  # fmt: skip
+        SoundMode.MUTE_SPEECH,
+        SoundReason.MUTED_BEFORE,
+        "A.4",
+        speech,
+    )
     assert as_before(kept, speech, 10.0, strict=True).mode is SoundMode.MUTE_ALL
     none = SoundPlan(SoundMode.NONE, SoundReason.NO_SOUND, "")
     assert as_before(none, (), 10.0) is none

@@ -111,21 +111,39 @@ def test_a_day_with_a_time_is_no_day() -> None:
 def test_the_first_rule_that_says_no_is_the_reason() -> None:
     """Everything is wrong at once; mended in the order of the rules, each next reason appears."""
     row = consent(
-        CHILD, answer=Answer.SILENT, form_sha256=None, signed_by=None, signed_on=ON + timedelta(5),
-        withdrawn_on=ON, valid_until=ON - timedelta(1),
-    )  # fmt: skip
+        CHILD,
+        answer=Answer.SILENT,
+        form_sha256=None,
+        signed_by=None,
+        signed_on=ON + timedelta(5),
+        withdrawn_on=ON,
+        valid_until=ON - timedelta(1),
+    )
     seen = [reason(None, row)]
     mends: list[dict[str, Any]] = [
-        {}, {"answer": Answer.YES}, {"form_sha256": "ab"}, {"signed_by": Signer.SELF},
-        {"signed_on": date(2026, 1, 1)}, {"withdrawn_on": None}, {"valid_until": None}, {"signed_by": Signer.PARENT},
-    ]  # fmt: skip
+        {},
+        {"answer": Answer.YES},
+        {"form_sha256": "ab"},
+        {"signed_by": Signer.SELF},
+        {"signed_on": date(2026, 1, 1)},
+        {"withdrawn_on": None},
+        {"valid_until": None},
+        {"signed_by": Signer.PARENT},
+    ]
     for mend in mends:
         row = replace(row, **mend)
         seen.append(reason(CHILD, row))
     assert seen == [
-        Reason.NOT_IN_REGISTER, Reason.SILENT, Reason.NO_EVIDENCE, Reason.NOT_SIGNED, Reason.NOT_YET_SIGNED,
-        Reason.WITHDRAWN, Reason.EXPIRED, Reason.WRONG_SIGNER, Reason.CONSENT,
-    ]  # fmt: skip
+        Reason.NOT_IN_REGISTER,
+        Reason.SILENT,
+        Reason.NO_EVIDENCE,
+        Reason.NOT_SIGNED,
+        Reason.NOT_YET_SIGNED,
+        Reason.WITHDRAWN,
+        Reason.EXPIRED,
+        Reason.WRONG_SIGNER,
+        Reason.CONSENT,
+    ]
 
 
 # --- may: who signs -------------------------------------------------------------------------------------------
