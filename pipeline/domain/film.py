@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.domain.types import Reason
+from pipeline.domain.types import Box, Outline, Reason, Subject
 
 Frame: TypeAlias = NDArray[np.uint8]
 Boxes: TypeAlias = NDArray[np.float32]
@@ -183,12 +183,16 @@ class Cover:
     """What covers one track: whole pixels, even, one box for every frame from `start` on.
 
     `boxes` are int32 (n, 4). `seen` is the frame of the first detection: there the colours of a mosaic are taken.
+    `corners`, float32 (n, 2), are the half axes of round corners of each box, in pixels (see
+    pipeline.domain.types.Outline): those of one face where the box is the hull of several places. None: rectangles.
     """
 
     track: int
     start: int
     boxes: NDArray[np.int32]
     seen: int
+    corners: NDArray[np.float32] | None = None
+    subject: Subject = Subject.FACE
 
     @property
     def stop(self) -> int:
@@ -201,3 +205,14 @@ class Cover:
             return None
         left, top, right, bottom = (int(v) for v in self.boxes[frame - self.start])
         return left, top, right, bottom
+
+    def outline(self, frame: int) -> Outline | None:
+        """The shape that is covered completely in this frame; None when it does not cover this frame."""
+        place = self.at(frame)
+        if place is None:
+            return None
+        box = Box(*place)
+        if self.corners is None:
+            return Outline(box)
+        across, along = (float(v) for v in self.corners[frame - self.start])
+        return Outline(box, (min(across, box.width / 2), min(along, box.height / 2)))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.domain.film import Cover, FilmFacts, FirstPass, Sample, Stretch, Track
-from pipeline.domain.types import JsonObject
+from pipeline.domain.types import JsonObject, Subject
 
 _MOST_FRAMES = 1 << 22
 _MOST_SECONDS = 1e9
@@ -181,14 +181,31 @@ def _two(value: Any) -> tuple[bool, bool]:
 
 def covers_out(covers: tuple[Cover, ...]) -> list[JsonObject]:
     """What is covered when."""
-    return [{"track": c.track, "start": c.start, "boxes": _packed(c.boxes, "<i4"), "seen": c.seen} for c in covers]
+    return [
+        {
+            "track": c.track,
+            "start": c.start,
+            "boxes": _packed(c.boxes, "<i4"),
+            "seen": c.seen,
+            "corners": None if c.corners is None else _packed(c.corners, "<f4"),
+            "subject": str(c.subject),
+        }
+        for c in covers
+    ]
 
 
 def covers_in(value: Any) -> tuple[Cover, ...]:
     """The inverse of `covers_out`."""
-    return tuple(
-        Cover(whole(c["track"]), whole(c["start"]), _unpacked(c["boxes"], "<i4", 4).astype(np.int32), whole(c["seen"]))
-        for c in value
+    return tuple(_cover_in(c) for c in value)
+
+
+def _cover_in(value: JsonObject) -> Cover:
+    boxes = _unpacked(value["boxes"], "<i4", 4).astype(np.int32)
+    corners = None if value["corners"] is None else _unpacked(value["corners"], "<f4", 2).astype(np.float32)
+    if corners is not None and not (len(corners) == len(boxes) and np.isfinite(corners).all() and (corners >= 0).all()):
+        raise ValueError("each box of a cover has its own round corners")
+    return Cover(
+        whole(value["track"]), whole(value["start"]), boxes, whole(value["seen"]), corners, Subject(value["subject"])
     )
 
 

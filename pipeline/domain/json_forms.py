@@ -11,7 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.domain.types import Analysis, Box, Check, Detection, Face, JsonObject, Landmarks, Region, Vector
+from pipeline.domain.types import (
+    Analysis,
+    Box,
+    Check,
+    Detection,
+    Face,
+    JsonObject,
+    Landmarks,
+    Outline,
+    Region,
+    Subject,
+    Vector,
+)
 
 
 def box_out(box: Box) -> list[float]:
@@ -108,18 +120,42 @@ def analysis_in(value: JsonObject) -> Analysis:
 
 
 def region_out(region: Region) -> JsonObject:
-    """A region to cover."""
+    """A region to cover. Its outline travels exactly: another one would be another plan."""
+    o = region.outline
     return {
         "face": region.face,
         "box": box_out(region.box),
         "core": box_out(region.core),
         "kept": _maybe_out(region.kept),
+        "subject": str(region.subject),
+        "outline": o and outline_out(o),
     }
 
 
 def region_in(value: JsonObject) -> Region:
-    """The inverse of `region_out`."""
-    return Region(int(value["face"]), box_in(value["box"]), box_in(value["core"]), _maybe_in(value["kept"]))
+    """The inverse of `region_out`. Raises KeyError, TypeError or ValueError for what a region cannot be."""
+    return Region(
+        int(value["face"]),
+        box_in(value["box"]),
+        box_in(value["core"]),
+        _maybe_in(value["kept"]),
+        Subject(value["subject"]),
+        None if value["outline"] is None else outline_in(value["outline"]),
+    )
+
+
+def outline_out(o: Outline) -> list[float]:
+    """An outline as [left, top, right, bottom, corner across, corner along, angle]."""
+    return [o.box.left, o.box.top, o.box.right, o.box.bottom, *o.corners, o.angle]
+
+
+def outline_in(value: Any) -> Outline:
+    """The inverse of `outline_out`. Raises ValueError for corners that do not fit their box."""
+    left, top, right, bottom, across, along, angle = (float(v) for v in value)
+    box = box_in((left, top, right, bottom))
+    if not (0 <= 2 * across <= box.width + 1e-6 and 0 <= 2 * along <= box.height + 1e-6 and math.isfinite(angle)):
+        raise ValueError("round corners must fit their box")
+    return Outline(box, (across, along), angle)
 
 
 def check_out(check: Check) -> JsonObject:

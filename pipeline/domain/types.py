@@ -117,6 +117,30 @@ class Box:
 
 
 @dataclass(frozen=True, slots=True)
+class Outline:
+    """The exact shape of a region: a box with round corners, turned clockwise about its middle.
+
+    `corners` are the half axes of the round corners, in pixels across and along; half of the box's sides make an
+    ellipse, (0, 0) a rectangle. `angle` is in radians.
+    """
+
+    box: Box
+    corners: Point = (0.0, 0.0)
+    angle: float = 0.0
+
+    @property
+    def hull(self) -> Box:
+        """The smallest upright box that holds it."""
+        cos, sin = abs(math.cos(self.angle)), abs(math.sin(self.angle))
+        round_x, round_y = self.corners
+        flat_x, flat_y = self.box.width / 2 - round_x, self.box.height / 2 - round_y
+        across = flat_x * cos + flat_y * sin + math.hypot(round_x * cos, round_y * sin)
+        along = flat_x * sin + flat_y * cos + math.hypot(round_x * sin, round_y * cos)
+        x, y = self.box.center
+        return Box(x - across, y - along, x + across, y + along)
+
+
+@dataclass(frozen=True, slots=True)
 class Detection:
     """A face that one or more detectors found. `score` is 0 to 1, the highest of the engines.
 
@@ -453,18 +477,38 @@ class Style(StrEnum):
     BLOCK = "block"
 
 
+class Subject(StrEnum):
+    """What a region covers."""
+
+    FACE = "face"
+    FIGURE = "figure"
+    """A whole person."""
+    DRAWN = "drawn"
+    """What somebody drew by hand."""
+    FRAME = "frame"
+    """The whole picture: nobody can tell where faces are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Region:
     """A part of the image to cover. `face` is the face's index, or -1 when the check of the result added it.
 
-    `box` is what is covered completely, `core` the face itself, which sets the size of the mosaic's cells. `kept` is
-    what looks at the face agree on: so much is covered also where it lies on somebody who may be seen. None: all of it.
+    `box` holds the region, in whole pixels; `outline` is what is covered completely, None: all of the box. `core` is
+    the face itself. `kept` is what looks at the face agree on: so much is covered also where it lies on somebody who
+    may be seen. None: all of it.
     """
 
     face: int
     box: Box
     core: Box
     kept: Box | None = None
+    subject: Subject = Subject.FACE
+    outline: Outline | None = None
+
+    @property
+    def shape(self) -> Outline:
+        """What is covered completely."""
+        return self.outline or Outline(self.box)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from pipeline.domain.film_json_forms import (
     stretches_in,
     stretches_out,
 )
+from pipeline.domain.types import Subject
 
 FILM = FilmFacts(
     "mov",
@@ -215,14 +216,32 @@ def test_what_a_track_does_not_say_plainly_is_taken_as_the_worse() -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 99), st.integers(1, 5)), max_size=4))
 def test_covers_and_samples_survive_the_way(values: list[tuple[int, int, int]]) -> None:
-    covers = tuple(Cover(t, s, np.arange(4 * n, dtype=np.int32).reshape(n, 4), s) for t, s, n in values)
+    covers = tuple(
+        Cover(
+            t,
+            s,
+            np.arange(4 * n, dtype=np.int32).reshape(n, 4),
+            s,
+            np.arange(2 * n, dtype=np.float32).reshape(n, 2) / 3 if t % 2 else None,
+            list(Subject)[t % len(Subject)],
+        )
+        for t, s, n in values
+    )
     found = covers_in(sent(covers_out(covers)))
     for a, b in zip(covers, found, strict=True):
-        assert (a.track, a.start, a.seen, a.stop) == (b.track, b.start, b.seen, b.stop)
+        assert (a.track, a.start, a.seen, a.stop, a.subject) == (b.track, b.start, b.seen, b.stop, b.subject)
+        assert all(a.outline(n) == b.outline(n) for n in range(a.start, a.stop))
         assert np.array_equal(a.boxes, b.boxes)
         assert b.boxes.dtype == np.int32
     samples = tuple(Sample(t, s) for t, s, _ in values)
     assert samples_in(sent(samples_out(samples))) == samples
+
+
+@pytest.mark.parametrize("corners", [[[1, 1]], [[1, -1], [1, 1]], [[float("nan"), 1], [1, 1]], [[1, 1]] * 3])
+def test_round_corners_that_fit_no_cover_are_refused(corners: list[list[float]]) -> None:
+    cover = Cover(0, 0, np.array([[0, 0, 8, 8]] * 2, np.int32), 0, np.array(corners, np.float32))
+    with pytest.raises(ValueError, match="corners"):
+        covers_in(sent(covers_out((cover,))))
 
 
 @given(st.lists(st.tuples(st.floats(0, 1e6), st.floats(0, 1e4)), max_size=4))
