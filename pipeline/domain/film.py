@@ -15,6 +15,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.domain.camera_motion import CameraMotion
 from pipeline.domain.types import Box, Outline, Reason, Subject
 
 Frame: TypeAlias = NDArray[np.uint8]
@@ -162,12 +163,14 @@ class FirstPass:
     """What the first pass saw: how many frames there are, where shots begin (frame 0 not named), and the tracks.
 
     `fingerprint` is that of the pictures (pipeline.reader.film.fingerprint): the next pass must read the same.
+    `camera` is how the whole picture moved, None for a camera that stands still.
     """
 
     frames: int
     cuts: tuple[int, ...]
     tracks: tuple[Track, ...]
     fingerprint: int = 0
+    camera: CameraMotion | None = None
 
 
 @dataclass(frozen=True, slots=True)

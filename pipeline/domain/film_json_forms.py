@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.domain.camera_motion import CameraMotion
 from pipeline.domain.film import Cover, FilmFacts, FirstPass, Sample, Stretch, Track
 from pipeline.domain.types import JsonObject, Subject
 
@@ -116,6 +117,7 @@ def look_out(look: FirstPass) -> JsonObject:
         "cuts": list(look.cuts),
         "tracks": [_track_out(t) for t in look.tracks],
         "fingerprint": look.fingerprint,
+        "camera": None if look.camera is None else _packed(look.camera.steps, "<f4"),
     }
 
 
@@ -138,7 +140,7 @@ def look_in(value: JsonObject) -> FirstPass:
     """The inverse of `look_out`; tracks are numbered 0, 1, 2..., frames rise and lie in their shot."""
     frames = whole(value["frames"])
     cuts, tracks = tuple(whole(c) for c in value["cuts"]), tuple(_track_in(t) for t in value["tracks"])
-    look = FirstPass(frames, cuts, tracks, whole(value["fingerprint"]))
+    look = FirstPass(frames, cuts, tracks, whole(value["fingerprint"]), _camera_in(value["camera"], frames))
     if not 0 < frames <= _MOST_FRAMES or [t.index for t in look.tracks] != list(range(len(look.tracks))):
         raise ValueError("tracks must be numbered in order, and a film has frames")
     if list(look.cuts) != sorted({c for c in look.cuts if 0 < c < frames}):
@@ -147,6 +149,17 @@ def look_in(value: JsonObject) -> FirstPass:
         if not (0 <= t.shot[0] <= t.frames[0] and t.frames[-1] <= t.shot[1] < frames):
             raise ValueError("a track lies in its shot")
     return look
+
+
+def _camera_in(value: Any, frames: int) -> CameraMotion | None:
+    if value is None:
+        return None
+    camera = CameraMotion(_unpacked(value, "<f4", 4).astype(np.float32))
+    known = camera.steps[camera.known]
+    scales = np.hypot(known[:, 0], known[:, 1])
+    if len(camera.steps) != frames or (np.abs(known) > _FARTHEST).any() or not ((scales > 0.5) & (scales < 2)).all():
+        raise ValueError("a camera moves into every frame, and not from one world to another")
+    return camera
 
 
 def _track_in(value: JsonObject) -> Track:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
 
 import cv2
@@ -20,8 +20,10 @@ from numpy.typing import NDArray
 
 from models.detection.exposure import brightened
 from models.engines.base import Detector
+from pipeline.domain.camera_motion import STILL, CameraMotion, Similarity
 from pipeline.domain.film import FirstPass, Frame
 from pipeline.domain.types import Box, Detection
+from pipeline.reader.film.camera import Grey, motion, small_grey
 from pipeline.reader.film.colour import halved, rgb
 from pipeline.reader.film.fast_detector import MARGIN, add_large, fast_first, hints, threshold
 from pipeline.reader.film.second_look import SecondPass, covers_most, second_look, second_look_around
@@ -69,6 +71,17 @@ class _Seen:
     """Whether it was looked at in smaller sizes too, in which large faces are found."""
 
 
+@dataclass(frozen=True, slots=True)
+class _UnderWay:
+    """One frame that is being looked at: whether it begins a shot, how the picture moved into it (None: unknown), and
+    the look of the slower detectors at all of it, where it is due."""
+
+    seen: Future[_Seen]
+    cut: bool
+    moved: Similarity | None
+    whole: Future[SecondPass] | None
+
+
 def look(
     frames: Iterable[tuple[int, Frame]],
     rate: float,
@@ -81,48 +94,45 @@ def look(
     fast, others = fast_first(detectors)
     sure = threshold(fast) - MARGIN
     tracker = Tracker(rate)
-    count = 0
+    steps: list[Similarity | None] = []
     with ThreadPoolExecutor(max(1, threads), "look") as pool:
         eyes = _Eyes(fast, others, matrix, pool, max(1, threads), Lock())
-        for seen, cut, whole in _ahead(frames, rate, eyes):
+        for here in _ahead(frames, rate, eyes):
+            seen, whole = here.seen.result(), here.whole
             strong = [d for d in seen.found if d.score >= sure]
             weak = [d for d in seen.found if d.score < sure]
-            places = tracker.step(seen.frame, strong, weak, cut, whole is not None)
+            places = tracker.step(seen.frame, strong, weak, here.cut, whole is not None)
             if whole is not None:
                 tracker.amend(seen.frame, whole.result().beside(strong))
             elif places:
                 tracker.amend(seen.frame, eyes.around(seen.picture, places).beside(strong))
-            count += 1
-            progress(count)
-    return tracker.finish(count)
+            steps.append(here.moved)
+            progress(len(steps))
+    return replace(tracker.finish(len(steps)), camera=CameraMotion.of(steps))
 
 
-def _ahead(
-    frames: Iterable[tuple[int, Frame]], rate: float, eyes: _Eyes
-) -> Iterable[tuple[_Seen, bool, Future[SecondPass] | None]]:
-    """What the fast detector finds, frame by frame in order, with a few frames under way at a time.
-
-    With it: whether a new shot begins, and the look of the others at the whole frame, where it is due.
-    """
-    pending: deque[tuple[Future[_Seen], bool, Future[SecondPass] | None]] = deque()
+def _ahead(frames: Iterable[tuple[int, Frame]], rate: float, eyes: _Eyes) -> Iterable[_UnderWay]:
+    """What the fast detector finds, frame by frame in order, with a few frames under way at a time."""
+    pending: deque[_UnderWay] = deque()
     last: tuple[Frame, Future[_Seen]] | None = None
     small: NDArray[np.float32] | None = None
+    grey: Grey | None = None
     rhythm = Rhythm(rate)
     for number, frame in frames:
         before, small = small, thumbnail(frame)
+        grey_before, grey = grey, small_grey(frame)
         cut = before is not None and is_cut(before, small)
+        moved = STILL if grey_before is None else motion(grey_before, grey, frame.shape[1] / grey.shape[1])
         if last is not None and np.array_equal(last[0], frame):
             future = eyes.pool.submit(_again, number, last[1], eyes)
         else:
             future = eyes.pool.submit(_one, number, frame, eyes)
         whole = eyes.pool.submit(eyes.everywhere, frame) if rhythm.due(number, cut) else None
         last = frame, future
-        pending.append((future, cut, whole))
+        pending.append(_UnderWay(future, cut, moved, whole))
         if len(pending) > _AHEAD * eyes.threads:
-            future, cut, whole = pending.popleft()
-            yield future.result(), cut, whole
-    for future, cut, whole in pending:
-        yield future.result(), cut, whole
+            yield pending.popleft()
+    yield from pending
 
 
 def _one(number: int, frame: Frame, eyes: _Eyes) -> _Seen:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.domain.camera_motion import STILL, CameraMotion, Similarity
 from pipeline.domain.film import Cover, FilmFacts, FirstPass, Sample, Stretch, Track
 from pipeline.domain.film_json_forms import (
     covers_in,
@@ -149,6 +150,24 @@ def test_a_look_survives_the_way(cuts: list[int], data: st.DataObject) -> None:
                 assert np.array_equal(first, second, equal_nan=True)
             else:
                 assert first == second
+
+
+def test_the_motion_of_the_camera_survives_the_way() -> None:
+    steps = [STILL, Similarity(1.05 + 0.02j, -36.5 + 3j), None]
+    after = look_in(sent(look_out(FirstPass(3, (), (), camera=CameraMotion.of(steps))))).camera
+    assert after is not None
+    assert [s and s.shift for s in map(after.step, range(3))] == [0, -36.5 + 3j, None]
+    assert np.allclose(after.steps[1, :2], (1.05, 0.02))
+
+
+@pytest.mark.parametrize(
+    "steps", [[[1, 0, 0, 0]] * 2, [[1, 0, 3e38, 0]] * 3, [[0, 0, 0, 0]] * 3, [[4, 0, 0, 0]] * 3, 7]
+)
+def test_a_camera_that_makes_no_sense_is_refused(steps: object) -> None:
+    value = look_out(FirstPass(3, (), ()))
+    value["camera"] = steps if isinstance(steps, int) else row(steps)
+    with pytest.raises(REFUSED):
+        look_in(sent(value))
 
 
 def row(values: Any, kind: str = "<f4") -> str:
