@@ -25,9 +25,9 @@ from pipeline.store.spot_checks import MARKS
 CONSOLE = Path(i18n.__file__).parent
 PIPELINE = CONSOLE.parent
 RAISING = (
-    "review.py",
-    "recall.py",
-    *(f"store/{n}.py" for n in ("accounts", "journal", "naming", "recall", "review", "spot", "uploads")),
+    "officer/actions.py",
+    "publishing/recall.py",
+    *(f"store/{n}.py" for n in ("accounts", "log", "hand_names", "publications", "review", "spot_checks", "uploads")),
 )
 INNER = {"ValueError", "StartupError", "FileNotFoundError", "SignInError", "NotFound", "SystemExit"}
 """Errors that no page shows, or in words of its own."""

@@ -17,8 +17,8 @@ from pipeline import config
 from pipeline.app import App
 from pipeline.console.server import build
 from pipeline.console.state import Console
+from pipeline.domain.workload import SERVICE_HEARTBEAT
 from pipeline.maintenance import init
-from pipeline.service.service import HEARTBEAT
 from tests.console.conftest import FILE, NAME, TITLE
 from tests.console.site import Site
 
@@ -125,16 +125,16 @@ def test_a_probe_is_told_which_part_is_not_well(tmp_path: Path) -> None:
     with console(tmp_path, {}) as (app, http):
         assert asked(http) == (503, {"database": True, "service": False, "folders": False, "engines": False})
         facts = {"pid": 1, "waiting": 0, "events": True, "problem": f"the inbox of {NAME} cannot be read"}
-        app.store.items.beat(datetime.now(UTC), HEARTBEAT, facts)
+        app.store.items.beat(datetime.now(UTC), SERVICE_HEARTBEAT, facts)
         assert asked(http) == (503, {"database": True, "service": True, "folders": False, "engines": True})
         unfit = facts | {"problem": "yunet finds 0 of the 3 faces", "unfit": True, "broken_off": 2}
-        app.store.items.beat(datetime.now(UTC), HEARTBEAT, unfit)
+        app.store.items.beat(datetime.now(UTC), SERVICE_HEARTBEAT, unfit)
         assert asked(http) == (503, {"database": True, "service": True, "folders": True, "engines": False})
         told = figures(http.get("/metrics").text)
         assert (told["engines_fit", ""], told["inbox_broken_off_files", ""]) == (0, 2)
-        app.store.items.beat(datetime.now(UTC), HEARTBEAT, facts | {"problem": ""})
+        app.store.items.beat(datetime.now(UTC), SERVICE_HEARTBEAT, facts | {"problem": ""})
         assert asked(http)[0] == 200
-        app.store.items.beat(datetime.now(UTC) - timedelta(seconds=40), HEARTBEAT, facts | {"problem": ""})
+        app.store.items.beat(datetime.now(UTC) - timedelta(seconds=40), SERVICE_HEARTBEAT, facts | {"problem": ""})
         assert asked(http) == (503, {"database": True, "service": False, "folders": False, "engines": False})
         with app.store.database.write() as tx:
             tx.exec_driver_sql("ALTER TABLE heartbeats RENAME TO elsewhere")

@@ -40,7 +40,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, weights: Path, samples: Path)
     school.run("backup", str(root / "backup"))
     application = App(load(config))
     recalled, forgotten = before["items"][0], before["items"][1]
-    actions.report_problem(application.parts, recalled["id"], "officer", "a face is not covered")
+    actions.report_problem(application.context, recalled["id"], "officer", "a face is not covered")
     application.close()
     school.run("person", "erase", "P2", "--confirm", "Name of P2", "--by", "officer")
     application = App(load(config))

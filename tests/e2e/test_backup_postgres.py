@@ -70,7 +70,7 @@ def test_with_pg_dump_nothing_is_lost_on_an_empty_machine_and_nothing_taken_away
     school.run("backup", str(tmp_path / "backup"), "--without-database")
 
     application = App(load(school.home / "beeldwacht.toml"))  # afterwards a file is recalled, and a person erased
-    actions.report_problem(application.parts, items[0]["id"], "officer", "a face is not covered")
+    actions.report_problem(application.context, items[0]["id"], "officer", "a face is not covered")
     application.close()
     school.run("person", "erase", "P2", "--confirm", "Name of P2", "--by", "officer")
 

@@ -43,7 +43,7 @@ def test_hostile_code_in_the_child_gets_nothing(
     school = School(tmp_path / "school")
     school.register([{"person_id": "obama"}], {"obama": [samples / "obama.jpg"]})
     application = App(config.load(school.home / "beeldwacht.toml"))
-    vault = application.parts.vault
+    vault = application.context.vault
     sha256 = vault.take(samples / "biden.jpg", 1 << 30).sha256
     (school.publish / "school").mkdir(exist_ok=True)
     (school.publish / "school" / "published.jpg").write_bytes(b"published")
@@ -64,9 +64,9 @@ def test_hostile_code_in_the_child_gets_nothing(
     }
     before = {name: path.read_bytes() for name, path in targets.items()}
     # The real start of the child, up to the limits; then the hostile code instead of the reader of media.
-    program = f"import runpy; from pipeline import child; child.serve = runpy.run_path({str(HOSTILE)!r})['serve']"
-    monkeypatch.setattr(process, "_CHILD", ("-c", f"{program}; child.main()"))
-    child = MediaClient(media_options(application.parts))
+    program = f"import runpy; from pipeline.reader import main; main.serve = runpy.run_path({str(HOSTILE)!r})['serve']"
+    monkeypatch.setattr(process, "_CHILD", ("-c", f"{program}; main.main()"))
+    child = MediaClient(media_options(application.context))
     stack.callback(child.close)
     with stack:
         child.start()
@@ -96,7 +96,7 @@ def test_the_limits_are_named_and_missing_ones_are_told(tmp_path: Path, weights:
 def test_the_filter_is_what_refuses_sockets() -> None:
     """A process may open one; the same process, with the filter in force, may not."""
     code = (
-        "import ctypes, socket\nfrom pipeline import seccomp\nlibc = ctypes.CDLL(None)\n"
+        "import ctypes, socket\nfrom pipeline.reader import seccomp\nlibc = ctypes.CDLL(None)\n"
         "socket.socket(socket.AF_UNIX).close()\nlibc.prctl(38, 1, 0, 0, 0)\nheld = seccomp.refuse()\n"
         "try:\n    socket.socket(socket.AF_UNIX).close()\n    print(held, 'open')\n"
         "except PermissionError:\n    print(held, 'refused')\n"

@@ -21,10 +21,10 @@ from pydantic import ValidationError
 from pipeline.config import Alarms, Settings
 from pipeline.domain.lifecycle import State
 from pipeline.domain.types import Event
+from pipeline.domain.workload import SERVICE_HEARTBEAT
 from pipeline.errors import BeeldwachtError, ConfigError
 from pipeline.monitoring.monitor import ALARMS, Monitor, MonitorLoop
 from pipeline.monitoring.notifiers import NotDelivered, places
-from pipeline.service.service import HEARTBEAT
 from pipeline.store import Store
 from pipeline.store.rows import Arrival
 from tests.console.test_tls import certificate
@@ -133,7 +133,7 @@ class Installation:
 
     def alive(self, at: datetime) -> None:
         facts = {"pid": 1, "waiting": 0, "events": True, "problem": "", "working": []}
-        self.store.items.beat(at, HEARTBEAT, facts)
+        self.store.items.beat(at, SERVICE_HEARTBEAT, facts)
 
     def held(self, at: datetime, number: int) -> None:
         a = Arrival(f"{number:064}", f"{NAME}.jpg", Event(NAME), "", f"{NAME}/{number}", str(number), 10)

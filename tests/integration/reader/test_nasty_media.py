@@ -99,13 +99,13 @@ def test_what_becomes_of_this_file(nasty: Path, name: str) -> None:
 def test_memory_is_bounded_for_all_of_them(nasty: Path) -> None:
     """In a process that may hold 1.5 GB and use 60 s: it comes to the end, whatever the files claim."""
     program = (
-        "import resource, sys\nfrom pathlib import Path\nfrom pipeline import media\n"
+        "import resource, sys\nfrom pathlib import Path\nfrom pipeline.reader import photo_codec\n"
         "resource.setrlimit(resource.RLIMIT_AS, (3 << 29, 3 << 29))\n"
         "resource.setrlimit(resource.RLIMIT_CPU, (60, 60))\n"
         "reasons = set()\n"
         "for path in sys.stdin.read().splitlines():\n"
-        "    try:\n        media.decode(Path(path))\n"
-        "    except media.MediaError as error:\n        reasons.add(error.reason)\n"
+        "    try:\n        photo_codec.decode(Path(path))\n"
+        "    except photo_codec.MediaError as error:\n        reasons.add(error.reason)\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, *reasons)\n"
     )
     names = "\n".join(map(str, files(nasty)))

@@ -285,9 +285,10 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path) -> None:
     path.write_bytes(bomb())
     assert path.stat().st_size < 600_000
     program = (
-        "import resource, sys, time\nfrom pathlib import Path\nfrom pipeline import media\n"
+        "import resource, sys, time\nfrom pathlib import Path\nfrom pipeline.reader import photo_codec\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\nbegin = time.monotonic()\n"
-        "try:\n    media.decode(Path(sys.argv[1]))\nexcept media.MediaError as error:\n    print(error.reason)\n"
+        "try:\n    photo_codec.decode(Path(sys.argv[1]))\n"
+        "except photo_codec.MediaError as error:\n    print(error.reason)\n"
         "print(time.monotonic() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
     )
     run = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
