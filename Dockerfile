@@ -1,4 +1,4 @@
-# Beeldwacht in a container: no root, nothing written but the mounted folders (deploy/compose.yaml, docs/operation.md).
+# Beeldwacht in a container: no root, nothing written but the mounted folders (deploy/compose.yaml, docs/operator/operation.md).
 # Pin the base for a release: docker build --build-arg BASE=python:3.11-slim-bookworm@sha256:... .
 ARG BASE=python:3.11-slim-bookworm
 

@@ -2,19 +2,33 @@
 PYTHON ?= python3
 PY := .venv/bin/python
 
-.PHONY: demo test attacks lint check lock lock-run install sbom clean
+.PHONY: help demo test attacks lint fix coverage mutants release lock lock-run install sbom clean
 
-demo: .venv/ready models/weights/ready
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/ready models/weights/ready ## set up, and run the main job on sample media
 	$(PY) -m examples.demo $(if $(WATCH),--watch)
 
-test: .venv/ready models/weights/ready lint
+test: .venv/ready models/weights/ready lint ## set up, and pass linters, types, contracts and tests
 	$(PY) -m pytest -n 3 --dist loadfile
 
 # Kills, full disks, hostile files, leaks and restores, on whole installations: some minutes more.
-attacks: .venv/ready models/weights/ready
+attacks: .venv/ready models/weights/ready ## kills, full disks, hostile files, leaks and restores
 	$(PY) -m pytest -n 3 --dist loadfile -m attack
 
-lint: .venv/ready
+coverage: .venv/ready models/weights/ready ## which lines the tests reach (in this process)
+	$(PY) -m coverage run -m pytest -n 0
+	$(PY) -m coverage report --skip-covered --skip-empty
+
+mutants: .venv/ready models/weights/ready ## change what decides in 300 places; which changes do unit tests notice?
+	$(PY) -m bench.mutants --count 300 --seed 1
+
+fix: .venv/ready ## format, and mend what can be mended by itself
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+lint: .venv/ready ## ruff, mypy, import-linter
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
@@ -35,8 +49,14 @@ models/weights/ready: .venv/ready models/downloads/weights.toml models/downloads
 	.venv/bin/beeldwacht models fetch
 	@touch $@
 
+release: .venv/ready models/weights/ready sbom ## the wheel, its SBOM and their hashes in dist/
+	rm -rf dist
+	$(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	cp sbom.cdx.json dist/
+	cd dist && sha256sum * > SHA256SUMS
+
 # For developers: resolve the dependencies again and pin what comes out.
-lock:
+lock: ## resolve the dependencies anew
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate --output-file requirements.lock --upgrade
 	$(MAKE) lock-run
@@ -46,8 +66,8 @@ lock-run:
 	uv pip compile pyproject.toml --extra postgres --extra install --universal --python-version 3.11 --generate-hashes \
 		--no-header --no-annotate --constraint requirements.lock --output-file requirements-run.lock
 
-# An installation without the tools of developers, as deploy/ and docs/operation.md use it.
-install:
+# An installation without the tools of developers, as deploy/ and docs/operator/operation.md use it.
+install: ## without the tools of developers, as deploy/ uses it
 	$(PYTHON) -m venv .venv
 	$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-run.lock
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
@@ -55,8 +75,8 @@ install:
 	.venv/bin/beeldwacht models fetch
 
 # What is installed, as CycloneDX: packages, weights, and the libraries inside packages.
-sbom: .venv/ready models/weights/ready
+sbom: .venv/ready models/weights/ready ## what is installed, as CycloneDX
 	$(PY) -m bench.supply sbom sbom.cdx.json
 
-clean:
+clean: ## remove what was made
 	rm -rf .venv models/weights demo .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -3,11 +3,11 @@
 
     python -m bench.supply audit [--lock requirements.lock]      ends with 1 when a pinned version has a known weakness
     python -m bench.supply sbom sbom.cdx.json                    CycloneDX 1.6, of what is installed here
-    python -m bench.supply licences                              writes the generated part of docs/licences.md
+    python -m bench.supply licences                              writes the generated part of docs/operator/licences.md
     python -m bench.supply wheel [FOLDER]                        builds the wheel twice: the same bytes, or ends with 1
     python -m bench.supply advisories CLONE                      makes bench/advisories.toml from pypa/advisory-database
 
-See docs/supply-chain.md for what each can know and what not.
+See docs/operator/supply-chain.md for what each can know and what not.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from models.downloads import manifest
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
 ADVISORIES = Path(__file__).with_name("advisories.toml")
-LICENCES = ROOT / "docs" / "licences.md"
+LICENCES = ROOT / "docs" / "operator" / "licences.md"
 BEGIN, END = "<!-- generated: python -m bench.supply licences -->\n", "<!-- end -->\n"
 EPOCH = 1_767_225_600  # the date of every file in a wheel (SOURCE_DATE_EPOCH): 2026-01-01
 NOT_OURS = {"pip", "beeldwacht"}
@@ -255,7 +255,7 @@ def bundled() -> Iterator[tuple[str, str, str, str]]:
 
 
 def licence_table() -> str:
-    """The generated part of docs/licences.md. Versions stand in requirements.lock and in the bill of materials."""
+    """Part of docs/operator/licences.md. Versions are in requirements.lock and in the bill of materials."""
     lines = ["| package | licence, as it says itself |", "|---|---|"]
     lines += [f"| {name} | {licence_of(d).replace('|', '/')} |" for name, d in installed().items()]
     lines += ["", "| library inside | of the package | licence |", "|---|---|---|"]
@@ -264,7 +264,7 @@ def licence_table() -> str:
 
 
 def with_table(text: str) -> str:
-    """docs/licences.md with its generated part made anew. Raises ValueError when the marks are gone."""
+    """docs/operator/licences.md with its generated part made anew. Raises ValueError when the marks are gone."""
     before, _, rest = text.partition(BEGIN)
     _, mark, after = rest.partition(END)
     if not mark:

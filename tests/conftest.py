@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.scheduler import LoadFileScheduling
 
 from models.downloads import manifest as files
 
 ROOT = Path(__file__).resolve().parent.parent
+# How fast an example is says how busy the machine is, and nothing of the code.
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 ONE_SITE = frozenset(
     f"tests/console/test_{n}.py" for n in ("access", "browser", "by_hand", "films", "officer_pages", "parts")
 )

@@ -1,7 +1,7 @@
 """Backups: one folder with everything that cannot be made again, but the keys; and its way back.
 
     manifest.json        what is in it, with the SHA-256 of every file, and how far the log went
-    database.sqlite      a copy as of one moment (not with PostgreSQL: see docs/backup.md)
+    database.sqlite      a copy as of one moment (not with PostgreSQL: see docs/operator/backup.md)
     config.toml          the configuration
     vault/ publish/      originals (sealed, as they are in the vault) and what is published
     log/                 the signed heads, and the list of what was taken away

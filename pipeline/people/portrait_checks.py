@@ -5,7 +5,8 @@ pixels, at least a third of the largest face, and a detector is sure of it: pass
 portrait, a friend beside does, because a template of the wrong person would show the wrong one. Where several are
 left, one of them counts alone when it is the only one that lies whole in the picture and none is larger: whoever the
 frame cuts off is not the one the portrait was made of. The face has to be sharp, and to look at the camera: a template
-of half a face resembles many. The limits were read off 200 portraits of Labeled Faces in the Wild (docs/templates.md).
+of half a face resembles many. The limits were read off 200 portraits of Labeled Faces in the Wild
+(docs/operator/templates.md).
 """
 
 from __future__ import annotations

@@ -94,7 +94,8 @@ class Database:
         if self.engine.dialect.name != "sqlite":
             raise StoreError(
                 "This database is not a file that can be copied here.",
-                "Make a dump with pg_dump first, then run `beeldwacht backup --without-database` (see docs/backup.md).",
+                "Make a dump with pg_dump first, then run `beeldwacht backup --without-database` "
+                "(see docs/operator/backup.md).",
             )
         with _typed_errors():
             target.touch(mode=0o600)

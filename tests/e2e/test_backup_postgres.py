@@ -1,4 +1,4 @@
-"""A backup of an installation whose database is PostgreSQL, by its own tools, and its way back (docs/backup.md)."""
+"""A backup of an installation whose database is PostgreSQL, by its own tools, and its way back."""
 
 from __future__ import annotations
 

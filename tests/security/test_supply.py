@@ -62,7 +62,7 @@ def test_the_bill_of_materials_lists_what_is_installed() -> None:
 def test_every_licence_is_listed() -> None:
     text = supply.LICENCES.read_text(encoding="utf-8")
     assert set(supply.with_table(text).splitlines()) <= set(text.splitlines()), (
-        "docs/licences.md is old: run `python -m bench.supply licences`"
+        "docs/operator/licences.md is old: run `python -m bench.supply licences`"
     )
 
 

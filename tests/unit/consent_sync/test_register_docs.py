@@ -1,4 +1,4 @@
-"""The examples of docs/register.md: each is a configuration with the options of its source, and the first one works."""
+"""The examples of docs/operator/register.md: each configures its source, and the first one works."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipeline.domain.types import Medium
 from pipeline.rules.reasons import ARTICLES
 from pipeline.rules.verdicts import may_in
 
-DOC = (Path(__file__).resolve().parents[3] / "docs" / "register.md").read_text(encoding="utf-8")
+DOC = (Path(__file__).resolve().parents[3] / "docs" / "operator" / "register.md").read_text(encoding="utf-8")
 CONFIGURATIONS = re.findall(r"```toml\n(.*?)```", DOC, re.DOTALL)
 TABLES = re.findall(r"```\n(Leerlingnummer.*?)```", DOC, re.DOTALL)
 
