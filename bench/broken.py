@@ -46,6 +46,7 @@ def _chaos(kills: int, *points: str) -> tuple[str, ...]:
 
 MAIN_JOB = "tests/e2e/test_main_job.py"
 POWER = ("tests/e2e/test_power_loss.py",)
+ACCOUNTS = "tests/console/test_accounts.py"
 NO_COVERS: Change = (
     "pipeline/reader/main.py",
     'rendering.redact(photo.pixels, regions, Style(request["style"]), request["seed"], flat)',
@@ -430,6 +431,44 @@ WAYS = (
         "the chain of the log is not looked at",
         (("pipeline/log/chain.py", "        elif e.previous != previous:\n", "        elif False:\n"),),
         ("tests/unit/log/test_chain.py",),
+    ),
+    Broken(
+        "a guess is looked at before it is counted",
+        (
+            (
+                "pipeline/console/auth.py",
+                "            self.limits.take(limit, *key)\n        right",
+                "            pass\n        right",
+            ),
+            (
+                "pipeline/console/auth.py",
+                '            raise SignInError("wrong")\n        self._forgive(counted)',
+                "            for limit, key in counted.items():\n                self.limits.take(limit, *key)\n"
+                '            raise SignInError("wrong")\n        self._forgive(counted)',
+            ),
+        ),
+        (f"{ACCOUNTS}::test_five_guesses_of_an_account_from_an_address_and_then_minutes",),
+    ),
+    Broken(
+        "attempts are counted outside the transaction that checks",
+        (
+            (
+                "pipeline/store/attempts.py",
+                "            if there + amount > most:\n                return False\n",
+                "",
+            ),
+        ),
+        (f"{ACCOUNTS}::test_of_120_guesses_at_once_five_are_looked_at",),
+    ),
+    Broken(
+        "guesses from anywhere keep the owner out",
+        (("pipeline/console/auth.py", "if account and self._attempts.known(", "if False and self._attempts.known("),),
+        (f"{ACCOUNTS}::test_nobody_elses_guesses_keep_somebody_out",),
+    ),
+    Broken(
+        "good sign-ins count as guesses",
+        (("pipeline/console/auth.py", "                self.limits.give_back(limit, *key)", "                pass"),),
+        (f"{ACCOUNTS}::test_a_school_behind_one_address_signs_in_all_the_same",),
     ),
 )
 

@@ -5,21 +5,28 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from pipeline.config import Console
+from pipeline.console.rate_limits import Limit, RateLimiter, place
 from pipeline.errors import BeeldwachtError
 from pipeline.store import Store
 from pipeline.store.accounts import Account, AccountError, AccountRole, Session
 
 SHORTEST = 12
 LONGEST = 200
-_ADDRESS_TRIES = 20
-"""Failures from one address before it waits: a school sits behind one address."""
+ACCOUNT = Limit("account", 5, 5)
+"""Of one account from one address. Where it has signed in before, nothing else counts: nobody else keeps it out."""
+ADDRESS = Limit("address", 20, 5)
+"""Of one address, over the accounts that never signed in from there: a school sits behind one address."""
+STRANGERS = Limit("strangers", 25, 15)
+"""Of one account from all addresses that it never signed in from: at most 100 in an hour (ASVS 5.0, 6.3.1)."""
+CODES = Limit("code", 5, 5)
+OWN = Limit("own password", 5, 5)
 _TOUCH = timedelta(seconds=30)
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 _PASSES, _MEMORY_KIB = 1, 46 << 10
@@ -36,6 +43,8 @@ class Auth:
 
     def __init__(self, store: Store, clock: Callable[[], datetime], settings: Console) -> None:
         self._store = store.accounts
+        self._attempts = store.attempts
+        self.limits = RateLimiter(store.attempts, clock)
         self._clock = clock
         self._idle = timedelta(minutes=settings.idle_minutes)
         self._longest = timedelta(hours=settings.session_hours)
@@ -46,37 +55,47 @@ class Auth:
     # --- passwords --------------------------------------------------------------------------------------------
 
     def sign_in(self, name: str, password: str, address: str) -> str:
-        """A session's token for the right name and password. Raises SignInError, after ever longer waits."""
-        now = self._clock()
-        key = " ".join(name.split()).casefold()[:64]
-        keys = (f"name:{key}", f"address:{address}")
-        self._waited(keys)
+        """A session's token for the right name and password.
+
+        Raises SignInError, or TooManyAttempts: the attempt is counted before the password is looked at.
+        """
         try:
             account = self._store.find(name)
         except AccountError:
             account = None
+        here = place(address)
+        counted = self._counted(account, " ".join(name.split()).casefold()[:64], here)
+        for limit, key in counted.items():
+            self.limits.take(limit, *key)
         right = self._verify(account.password if account else None, password)
         if not right or account is None or account.locked_at:
-            self._store.failed(now, keys[0])
-            self._store.failed(now, keys[1], _ADDRESS_TRIES)
             raise SignInError("wrong")
+        self._forgive(counted)
         if account.password and self._hasher.check_needs_rehash(account.password):
             self._store.rehash(account, self._hash(password))
-        return self.begin(account, "password")
+        return self.begin(account, "password", here)
 
     def set_password(self, account: Account, old: str, new: str) -> None:
         """Change one's own password. Raises SignInError when the old one is wrong, AccountError for a weak new one."""
-        self._waited([f"name:{account.name}"])
+        self.limits.take(OWN, account.name)
         if not self._verify(account.password, old):
-            self._store.failed(self._clock(), f"name:{account.name}")
             raise SignInError("wrong")
+        self.limits.clear(OWN, account.name)
         self._store.set_password(self._clock(), account.actor, account, self._hash(checked(new, account.name)))
 
-    def _waited(self, keys: Sequence[str]) -> None:
-        """Raises SignInError, with the seconds that are left, while attempts with these keys have to wait."""
-        now = self._clock()
-        if (until := self._store.blocked(now, keys)) is not None:
-            raise SignInError("blocked", str(int((until - now).total_seconds()) + 1))
+    def _counted(self, account: Account | None, name: str, here: str) -> dict[Limit, tuple[str, ...]]:
+        """The limits for which an attempt to sign in counts, each with its key."""
+        if account and self._attempts.known(self._clock(), account.id, here):
+            return {ACCOUNT: (name, here)}
+        return {ACCOUNT: (name, here), ADDRESS: (here,), STRANGERS: (name,)}
+
+    def _forgive(self, counted: dict[Limit, tuple[str, ...]]) -> None:
+        """A right password: of this account and address everything is forgotten, of the others this attempt."""
+        for limit, key in counted.items():
+            if limit is ACCOUNT:
+                self.limits.clear(limit, *key)
+            else:
+                self.limits.give_back(limit, *key)
 
     def _verify(self, hashed: str | None, password: str) -> bool:
         """As slow for a name that does not exist as for one that does."""
@@ -104,21 +123,24 @@ class Auth:
         return self._store.invited(self._clock(), digest(_typed(code)))
 
     def accept(self, code: str, name: str, password: str, address: str) -> str:
-        """Use a code to set a password, and sign in. Raises AccountError, or SignInError when it was guessed at."""
-        now, key = self._clock(), f"code:{address}"
-        self._waited([key])
+        """Use a code to set a password, and sign in. Raises AccountError, or TooManyAttempts."""
+        here = place(address)
+        self.limits.take(CODES, here)
         if self.invited(code) is None:
-            self._store.failed(now, key)
             raise AccountError("The code is not good, or not good any more.", "Ask for a new one.")
-        account = self._store.accept(now, digest(_typed(code)), name, self._hash(checked(password, name)))
-        return self.begin(account, "one-time code")
+        self.limits.give_back(CODES, here)
+        hashed = self._hash(checked(password, name))
+        account = self._store.accept(self._clock(), digest(_typed(code)), name, hashed)
+        return self.begin(account, "one-time code", here)
 
     # --- sessions ---------------------------------------------------------------------------------------------
 
-    def begin(self, account: Account, how: str) -> str:
-        """A new session; returns its token, which only the browser keeps."""
+    def begin(self, account: Account, how: str, here: str) -> str:
+        """A new session of somebody at this place; returns its token, which only the browser keeps."""
         now, token = self._clock(), secrets.token_urlsafe(32)
         self._store.tidy(now, now - self._longest, now - self._idle)
+        self._attempts.tidy(now)
+        self._attempts.remember(now, account.id, here)
         self._store.begin(now, account, digest(token), how)
         return token
 

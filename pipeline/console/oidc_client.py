@@ -25,6 +25,8 @@ _SECONDS = 10.0
 _KEPT = 600.0
 _MOST = 1000
 _LEEWAY = 60
+_PAUSE = 30.0
+"""After a server that did not answer: who comes within it is told at once, and holds no thread."""
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
 """Signatures with the server's public key only: `none` and shared secrets are not believed."""
 
@@ -71,9 +73,12 @@ class OidcClient:
         self._begun: dict[str, _Begun] = {}
         self._metadata: dict[str, Any] = {}
         self._lock = threading.Lock()
+        self._asking = threading.Lock()
+        self._failed_at = -_PAUSE
 
     def begin(self, cookie: str, back: str, target: str) -> str:
         """The address to send a browser to. What is expected back is bound to its cookie."""
+        endpoint = self._discovered()["authorization_endpoint"]
         begun = _Begun(
             secrets.token_urlsafe(24), secrets.token_urlsafe(24), secrets.token_urlsafe(48), target, self._seconds()
         )
@@ -85,7 +90,7 @@ class OidcClient:
             self._begun[digest(cookie)] = begun
         with self._client(back) as client:
             url, _ = client.create_authorization_url(
-                self._discovered()["authorization_endpoint"],
+                endpoint,
                 state=begun.state,
                 nonce=begun.nonce,
                 code_verifier=begun.verifier,
@@ -145,13 +150,17 @@ class OidcClient:
         return Identity(f"{self._s.issuer}#{claims['sub']}", name, roles_of(sorted(roles)), target)
 
     def _discovered(self) -> dict[str, Any]:
-        """What the server says about itself; it must be who it is asked as."""
-        if not self._metadata:
-            found = self._read(f"{self._s.issuer.rstrip('/')}/.well-known/openid-configuration")
-            if found.get("issuer") != self._s.issuer:
-                raise OidcError("The school's server has another name.", "Correct issuer in [console.oidc].")
-            self._metadata = found
-        return self._metadata
+        """What the server says about itself; it must be who it is asked as. One at a time asks, the others wait."""
+        with self._asking:
+            if not self._metadata:
+                if self._seconds() - self._failed_at < _PAUSE:
+                    raise OidcError("The school's server cannot be reached.", "Try again, or use a password.")
+                self._failed_at = self._seconds()
+                found = self._read(f"{self._s.issuer.rstrip('/')}/.well-known/openid-configuration")
+                if found.get("issuer") != self._s.issuer:
+                    raise OidcError("The school's server has another name.", "Correct issuer in [console.oidc].")
+                self._metadata = found
+            return self._metadata
 
     def _read(self, url: str) -> Any:
         try:

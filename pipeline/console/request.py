@@ -23,6 +23,7 @@ from starlette.routing import Route
 from consent_sync.loaded import RegisterError
 from pipeline.console.auth import csrf_of
 from pipeline.console.i18n import chosen
+from pipeline.console.rate_limits import TooManyAttempts, place
 from pipeline.console.state import Console
 from pipeline.errors import BeeldwachtError
 from pipeline.store.accounts import Account, AccountRole
@@ -70,6 +71,11 @@ class Call:
         if self.signed_in is None:
             raise NotFound
         return self.signed_in
+
+    @property
+    def address(self) -> str:
+        """From where the request comes, as attempts are counted by."""
+        return place(self.request.client.host) if self.request.client else "unknown"
 
     @property
     def query(self) -> Mapping[str, str]:
@@ -161,16 +167,16 @@ def _endpoint(console: Console, declared: Declared) -> Callable[[Request], Await
     @functools.wraps(declared.page)
     async def endpoint(request: Request) -> Response:
         language = chosen(
-            request.cookies.get(LANGUAGE, ""),
+            request.cookies.get(cookie(console, LANGUAGE), ""),
             request.headers.get("accept-language", ""),
             console.app.settings.language,
         )
-        token = request.cookies.get(SESSION, "")
+        token = request.cookies.get(cookie(console, SESSION), "")
         session = await run_in_threadpool(console.auth.session, token) if token else None
         call = Call(console, request, language, token, session.account if session else None)
         fresh = ""
         if session is None:
-            call.token = request.cookies.get(BEFORE, "")
+            call.token = request.cookies.get(cookie(console, BEFORE), "")
             if len(call.token) < 32:
                 call.token = fresh = secrets.token_urlsafe(32)
         try:
@@ -181,6 +187,9 @@ def _endpoint(console: Console, declared: Declared) -> Callable[[Request], Await
             )
         except Refused as e:
             response = call.page("message.html", e.status, title=call._("Not done"), text=str(e))
+        except TooManyAttempts as e:
+            response = call.page("message.html", 429, title=call._("Not done"), text=call.say(e))
+            response.headers["retry-after"] = str(e.seconds)
         except BeeldwachtError as e:
             response = call.page("message.html", 409, title=call._("Not done"), text=call.say(e))
         except RegisterError as e:
@@ -247,10 +256,21 @@ async def _body(call: Call, declared: Declared) -> None:
         raise Refused(403, call._("The page was open for too long. Load it again, then repeat what you did."))
 
 
+def cookie(console: Console, name: str) -> str:
+    """The name of a cookie: by https with `__Host-`, so that no neighbouring site can set it (RFC 6265bis 4.1.3.2)."""
+    return f"__Host-{name}" if console.app.settings.console.secure else name
+
+
+def drop_cookie(console: Console, response: Response, name: str) -> None:
+    """Tell the browser to forget a cookie."""
+    secure = console.app.settings.console.secure
+    response.delete_cookie(cookie(console, name), path="/", secure=secure, httponly=True, samesite="lax")
+
+
 def set_cookie(console: Console, response: Response, name: str, value: str, seconds: int | None = None) -> None:
     """A cookie that no script reads and no other site sends along with a form."""
     response.set_cookie(
-        name,
+        cookie(console, name),
         value,
         max_age=seconds,
         httponly=True,

@@ -93,8 +93,28 @@ def _signed_in(b: Body, say: Say, _: str) -> Iterator[str]:
     yield say(f"signed in to the console by {b['how']}", f"aangemeld bij de console met {how}")
 
 
+_LIMITS = {
+    "account": ("sign-ins of an account from an address", "aanmeldingen van een account vanaf een adres"),
+    "address": ("sign-ins from an address", "aanmeldingen vanaf een adres"),
+    "strangers": ("sign-ins of an account from new addresses", "aanmeldingen van een account vanaf nieuwe adressen"),
+    "code": ("one-time codes from an address", "eenmalige codes vanaf een adres"),
+    "own password": ("changes of a password", "wijzigingen van een wachtwoord"),
+    "oidc": (
+        "sign-ins with the school's account from an address",
+        "aanmeldingen met het schoolaccount vanaf een adres",
+    ),
+}
+
+
 def _blocked(b: Body, say: Say, __: str) -> Iterator[str]:
-    what, _, which = b["key"].partition(":")
+    if "limit" in b:
+        what, dutch = _LIMITS.get(b["limit"], (b["limit"], b["limit"]))
+        yield say(
+            f"{what} ({b['key']}): {b['failures']} attempts, the next one waits {b['wait_seconds']} seconds",
+            f"{dutch} ({b['key']}): {b['failures']} pogingen, de volgende wacht {b['wait_seconds']} seconden",
+        )
+        return
+    what, _, which = b["key"].partition(":")  # as it was written until attempts were counted one by one
     dutch = {"name": "naam", "address": "adres"}.get(what, what)
     yield say(
         f"{b['failures']} failed sign-ins of {what} {which}: it waits {b['wait_seconds']} seconds",

@@ -5,6 +5,7 @@ Every method that changes something is one transaction and writes the log entry 
 
 from pipeline.domain.types import Rules
 from pipeline.store.accounts import AccountStore
+from pipeline.store.attempts import AttemptStore
 from pipeline.store.database import Database
 from pipeline.store.hand_names import HandNameStore
 from pipeline.store.items import ItemStore
@@ -37,6 +38,7 @@ class Store:
         self.recall = PublicationStore(self.database, self.journal)
         self.review = ReviewStore(self.database, self.journal)
         self.accounts = AccountStore(self.database, self.journal)
+        self.attempts = AttemptStore(self.database, self.journal)
         self.uploads = UploadStore(self.database, self.journal)
         self.spot_checks = SpotCheckStore(self.database, self.journal)
         self.read_models = ReadModels(self.database)

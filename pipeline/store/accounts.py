@@ -1,4 +1,4 @@
-"""Accounts of the console: who may do what, sign-ins that failed, one-time codes and sessions.
+"""Accounts of the console: who may do what, one-time codes and sessions.
 
 Passwords arrive here as argon2id hashes, tokens and codes as SHA-256: nothing that is stored lets anybody in.
 """
@@ -12,17 +12,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from pipeline.errors import BeeldwachtError
-from pipeline.store.console_tables import accounts, failures, sessions, sign_in_codes
+from pipeline.store.console_tables import accounts, known_addresses, sessions, sign_in_codes
 from pipeline.store.database import Database, stamp, to_json
 from pipeline.store.log import Journal
-
-FREE_TRIES = 5
-FIRST_WAIT = timedelta(seconds=30)
-LONGEST_WAIT = timedelta(hours=1)
-FORGET = timedelta(hours=24)
 
 
 class AccountError(BeeldwachtError):
@@ -135,11 +130,11 @@ class AccountStore:
             self._journal.append(tx, now, kind, actor, {"account": row.name})
 
     def set_password(self, now: datetime, actor: str, account: Account, hashed: str) -> None:
-        """Store a new password's hash; every session of the account ends, and failures are forgotten."""
+        """Store a new password's hash; every session of the account ends."""
         with self._db.write() as tx:
             tx.execute(update(accounts).where(accounts.c.id == account.id).values(password=hashed))
             tx.execute(delete(sessions).where(sessions.c.account_id == account.id))
-            tx.execute(delete(failures).where(failures.c.key == f"name:{account.name}"))
+            tx.execute(delete(known_addresses).where(known_addresses.c.account_id == account.id))
             self._journal.append(tx, now, "account.password", actor, {"account": account.name})
 
     def rehash(self, account: Account, hashed: str) -> None:
@@ -188,7 +183,7 @@ class AccountStore:
                 account = self._add(tx, now, "first administrator", plain(name), [AccountRole.ADMINISTRATOR], None)
             tx.execute(update(accounts).where(accounts.c.id == account.id).values(password=hashed))
             tx.execute(delete(sessions).where(sessions.c.account_id == account.id))
-            tx.execute(delete(failures).where(failures.c.key == f"name:{account.name}"))
+            tx.execute(delete(known_addresses).where(known_addresses.c.account_id == account.id))
             self._journal.append(tx, now, "account.password", account.actor, {"account": account.name})
             return account
 
@@ -202,7 +197,6 @@ class AccountStore:
                     token_sha256=token_sha256, account_id=account.id, begun_at=stamp(now), seen_at=stamp(now)
                 )
             )
-            tx.execute(delete(failures).where(failures.c.key == f"name:{account.name}"))
             self._journal.append(tx, now, "account.signed_in", account.actor, {"how": how})
 
     def session(self, token_sha256: str) -> Session | None:
@@ -229,7 +223,7 @@ class AccountStore:
             tx.execute(delete(sessions).where(sessions.c.token_sha256 == token_sha256))
 
     def tidy(self, now: datetime, begun_before: datetime, seen_before: datetime) -> None:
-        """Delete sessions, codes and failures that are over."""
+        """Delete sessions and codes that are over."""
         with self._db.write() as tx:
             tx.execute(
                 delete(sessions).where(
@@ -237,31 +231,6 @@ class AccountStore:
                 )
             )
             tx.execute(delete(sign_in_codes).where(sign_in_codes.c.expires_at < stamp(now)))
-            tx.execute(delete(failures).where(failures.c.last_at < stamp(now - FORGET)))
-
-    # --- failures ---------------------------------------------------------------------------------------------
-
-    def blocked(self, now: datetime, keys: Sequence[str]) -> datetime | None:
-        """Until when no attempt with these keys counts; None when one may be made."""
-        with self._db.read() as tx:
-            until = tx.execute(select(func.max(failures.c.until)).where(failures.c.key.in_(list(keys)))).scalar()
-        return datetime.fromisoformat(until) if until and until > stamp(now) else None
-
-    def failed(self, now: datetime, key: str, free: int = FREE_TRIES) -> None:
-        """Count a failure: past the free ones each doubles the wait. The log tells of each wait once."""
-        with self._db.write() as tx:
-            row = tx.execute(select(failures).where(failures.c.key == key)).first()
-            fresh = row is None or row.last_at < stamp(now - FORGET)
-            count = 1 if fresh or row is None else int(row._mapping["count"]) + 1
-            wait = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(20, count - free)) if count >= free else timedelta()
-            values = {"count": count, "until": stamp(now + wait), "last_at": stamp(now)}
-            if row is None:
-                tx.execute(insert(failures).values(key=key, **values))
-            else:
-                tx.execute(update(failures).where(failures.c.key == key).values(**values))
-            if wait:
-                body = {"key": key, "failures": count, "wait_seconds": int(wait.total_seconds())}
-                self._journal.append(tx, now, "account.blocked", "console", body)
 
     # --- inside a transaction ---------------------------------------------------------------------------------
 

@@ -101,13 +101,21 @@ sessions = Table(
     Column("seen_at", String(32), nullable=False),
 )
 
-failures = Table(
-    "sign_in_failures",
-    metadata,  # per name and per address; names that do not exist as well
-    Column("key", Text, primary_key=True),
-    Column("count", Integer, nullable=False),
-    Column("until", String(32), nullable=False),  # no attempt counts before
-    Column("last_at", String(32), nullable=False),
+attempts = Table(
+    "attempts",
+    metadata,  # what is limited, and was tried within the last day: one row each
+    Column("id", Integer, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("at", String(32), nullable=False),
+    Index("ix_attempts_key", "key", "at"),
+)
+
+known_addresses = Table(
+    "known_addresses",
+    metadata,  # from where an account has signed in: others' failures do not keep it out there
+    Column("account_id", ForeignKey("accounts.id"), primary_key=True),
+    Column("place", Text, primary_key=True),  # an address, or the /64 network of one
+    Column("seen_at", String(32), nullable=False),
 )
 
 uploads = Table(

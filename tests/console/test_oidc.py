@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import http.server
 import json
+import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 
+from pipeline.config import Oidc
+from pipeline.console.oidc_client import OidcClient, OidcError
 from tests.console import provider
 from tests.console.site import Site, Visitor
 from tests.support.school import School
@@ -117,3 +123,43 @@ def test_the_console_alone_prints_a_code_for_the_first_administrator(tmp_path: P
         assert one.visitor().post("/welcome", body).status_code == 403
     finally:
         one.close()
+
+
+def test_sign_ins_that_nobody_finishes_are_few_and_those_that_are_finished_do_not_count(outside: Site) -> None:
+    for _ in range(3):
+        visitor, back = came_back(outside, "teacher")
+        assert visitor.get(back).status_code == 303
+    there = outside.store.attempts.clear()
+    visitor = outside.visitor()
+    codes = [visitor.get("/oidc/login").status_code for _ in range(62)]
+    assert codes == [303] * 60 + [429] * 2 and there < 60
+    assert visitor.get("/login").status_code == 200
+    outside.store.attempts.clear()
+
+
+def test_a_server_that_does_not_answer_is_asked_seldom() -> None:
+    """What it costs to be told so is next to nothing: no thread waits ten seconds for each who asks."""
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        port = deaf.getsockname()[1]
+    moment = 1000.0
+    os.environ["BEELDWACHT_OIDC_SECRET"] = "s" * 32
+    settings = Oidc(issuer=f"http://127.0.0.1:{port}", client_id="c", groups={"g": ("officer",)})
+    client = OidcClient(settings, lambda: datetime.now(UTC), lambda: moment)
+    for _ in range(3):
+        with pytest.raises(OidcError, match="cannot be reached"):
+            client.begin("cookie", "back", "/")
+    asked: list[str] = []
+
+    class Server(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(500)
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", port), Server) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for step in (0, 29, 2, 1, 30):
+            moment += step
+            with pytest.raises(OidcError, match="cannot be reached"):
+                client.begin("cookie", "back", "/")
+        server.shutdown()
+    assert len(asked) == 2

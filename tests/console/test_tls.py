@@ -75,7 +75,7 @@ def test_the_console_with_a_certificate_of_its_own(tmp_path: Path) -> None:
         trusted = ssl.create_default_context(cafile=str(school.home / "c.crt"))
         answer = httpx.get(f"{one.address}/login", verify=trusted)
         assert answer.status_code == 200 and "max-age" in answer.headers["strict-transport-security"]
-        assert re.search(r"bw_before=.*; Secure", answer.headers["set-cookie"])
+        assert re.search(r"__Host-bw_before=.*; Path=/; .*Secure", answer.headers["set-cookie"])
         with pytest.raises(httpx.TransportError):
             httpx.get(one.address.replace("https", "http") + "/login")
     finally:

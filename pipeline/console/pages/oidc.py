@@ -6,14 +6,19 @@ from starlette.responses import RedirectResponse, Response
 
 from pipeline.console.oidc_client import OidcError
 from pipeline.console.pages.sign_in import signed_in
+from pipeline.console.rate_limits import Limit
 from pipeline.console.request import Call, NotFound
 from pipeline.errors import BeeldwachtError
+
+BEGUN = Limit("oidc", 60, 10)
+"""Sign-ins of one address that were begun and not finished; the client forgets one after ten minutes too."""
 
 
 def login(c: Call) -> Response:
     """On to the school's server."""
     if c.console.outside is None:
         raise NotFound
+    c.console.auth.limits.take(BEGUN, c.address)
     return RedirectResponse(c.console.outside.begin(c.token, _back(c), c.query.get("next", "/")), 303)
 
 
@@ -30,7 +35,8 @@ def callback(c: Call) -> Response:
             raise OidcError("This account is locked.", "Ask an administrator.")
     except BeeldwachtError as e:
         return c.page("message.html", 403, title=c._("Not signed in"), text=c.say(e))
-    return signed_in(c, c.console.auth.begin(account, "oidc"), identity.next)
+    c.console.auth.limits.give_back(BEGUN, c.address)
+    return signed_in(c, c.console.auth.begin(account, "oidc", c.address), identity.next)
 
 
 def _back(c: Call) -> str:

@@ -9,6 +9,7 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from models.downloads.manifest import FOLDER
 from pipeline.console.auth import SignInError
 from pipeline.console.i18n import LANGUAGES
+from pipeline.console.rate_limits import TooManyAttempts
 from pipeline.console.request import (
     ADMINISTRATOR,
     BEFORE,
@@ -19,6 +20,7 @@ from pipeline.console.request import (
     UPLOADER,
     Call,
     NotFound,
+    drop_cookie,
     ours,
     set_cookie,
 )
@@ -76,11 +78,12 @@ def login(c: Call) -> Response:
 
 def sign_in(c: Call) -> Response:
     """Name and password."""
-    address = c.request.client.host if c.request.client else "unknown"
     try:
-        token = c.console.auth.sign_in(c.form.get("name", ""), c.form.get("password", ""), address)
-    except SignInError as e:
-        return _form(c, _sentence(c, e), 429 if e.message == "blocked" else 403)
+        token = c.console.auth.sign_in(c.form.get("name", ""), c.form.get("password", ""), c.address)
+    except SignInError:
+        return _form(c, c._("Name or password is wrong."), 403)
+    except TooManyAttempts as e:
+        return _form(c, c.say(e), 429)
     return signed_in(c, token, c.form.get("next", ""))
 
 
@@ -88,7 +91,7 @@ def signed_in(c: Call, token: str, target: str) -> Response:
     """On to a page of ours with a new session; a target elsewhere is not followed."""
     response = RedirectResponse(target if ours(target) else "/", 303)
     set_cookie(c.console, response, SESSION, token)
-    response.delete_cookie(BEFORE, path="/")
+    drop_cookie(c.console, response, BEFORE)
     return response
 
 
@@ -97,7 +100,7 @@ def sign_out(c: Call) -> Response:
     c.console.auth.end(c.token)
     c.console.memory.forget(c.token)
     response = RedirectResponse("/login", 303)
-    response.delete_cookie(SESSION, path="/")
+    drop_cookie(c.console, response, SESSION)
     response.headers["clear-site-data"] = '"cache", "storage"'
     return response
 
@@ -110,15 +113,14 @@ def welcome(c: Call) -> Response:
 def accept(c: Call) -> Response:
     """A one-time code, a name, and the password that is to be."""
     code = c.form.get("code", "")
-    address = c.request.client.host if c.request.client else "unknown"
     if c.form.get("password", "") != c.form.get("again", ""):
         return _welcome(c, code, c._("The two passwords differ."), 400)
     found = c.console.auth.invited(code)
     name = found.name if isinstance(found, Account) else c.form.get("name", "")
     try:
-        token = c.console.auth.accept(code, name, c.form.get("password", ""), address)
-    except SignInError as e:
-        return _welcome(c, code, _sentence(c, e), 429)
+        token = c.console.auth.accept(code, name, c.form.get("password", ""), c.address)
+    except TooManyAttempts as e:
+        return _welcome(c, code, c.say(e), 429)
     except AccountError as e:
         return _welcome(c, code, c.say(e), 400)
     return signed_in(c, token, "/")
@@ -135,8 +137,8 @@ def password(c: Call) -> Response:
         return c.page("account.html", 400, problem=c._("The two passwords differ."))
     try:
         c.console.auth.set_password(c.account, c.form.get("old", ""), c.form.get("password", ""))
-    except SignInError as e:
-        return c.page("account.html", 403, problem=_sentence(c, e))
+    except SignInError:
+        return c.page("account.html", 403, problem=c._("Name or password is wrong."))
     except BeeldwachtError as e:
         return c.page("account.html", 400, problem=c.say(e))
     return c.go("/login", c._("The password is changed. Sign in with the new one."))
@@ -174,9 +176,3 @@ def _welcome(c: Call, code: str, problem: str = "", status: int = 200) -> Respon
         name=found.name if isinstance(found, Account) else c.form.get("name", ""),
         known=isinstance(found, Account),
     )
-
-
-def _sentence(c: Call, e: SignInError) -> str:
-    if e.message == "blocked":
-        return c._("Too many attempts. Try again in {} seconds.").format(e.remedy)
-    return c._("Name or password is wrong.")

@@ -135,7 +135,10 @@ BODIES: dict[str, list[dict[str, Any]]] = {
         for k in ("added", "invited", "password", "roles", "locked", "unlocked")
     },
     "account.signed_in": [{"how": "password"}, {"how": "one-time code"}],
-    "account.blocked": [{"failures": 5, "key": "name:kim", "wait_seconds": 30}],
+    "account.blocked": [
+        {"failures": 5, "key": "name:kim", "wait_seconds": 30},
+        {"limit": "account", "failures": 5, "key": "kim 192.0.2.1", "wait_seconds": 300},
+    ],
     "log.exported": [{"entries": 3, "as": "csv"}],
     "spot.drawn": [{"check": 1, "size": 3, "of_last": 9}],
     "spot.marked": [{"check": 1, "verdict": 3, "mark": m} for m in ("right", "wrong", "unclear")],
