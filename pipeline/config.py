@@ -16,6 +16,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from pipeline.domain.film import SoundRule
 from pipeline.domain.types import At16, Style
 from pipeline.errors import ConfigError
 from pipeline.recognition.matching import MatchSettings
@@ -71,8 +72,8 @@ class Work(_Section):
 class Film(_Section):
     """Films and sound recordings: what is taken, and what becomes of speech that may not be heard."""
 
-    sound: Literal["speech", "strict"] = "speech"
-    """`speech`: what sounds like speech is silent; `strict`: everything is."""
+    sound: SoundRule = SoundRule.ASK
+    """`ask`: speech is silent until staff say who speaks; `speech`: where a face may not be heard; `strict`: all is."""
     max_minutes: float = Field(default=60.0, gt=0, le=600)
     max_megapixels: float = Field(default=9.0, gt=0, le=36)
     max_rate: int = Field(default=60, ge=10, le=120)

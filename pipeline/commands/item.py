@@ -45,7 +45,8 @@ def item_show(item: int, config_file: ConfigOption = None, json_out: JsonOption 
     for name in facts["names"]:
         output.say(f"  named by hand: {name['person']} by {name['by']} on {name['at'][:10]}")
     if facts["speakers"] is not None:
-        output.say(f"  can be heard, said by hand: {', '.join(facts['speakers']) or 'nobody'}")
+        more = "; everybody who speaks is one of these" if facts["speakers_only"] else ""
+        output.say(f"  can be heard, said by hand: {', '.join(facts['speakers']) or 'nobody'}{more}")
 
 
 @app.command("name")
@@ -96,25 +97,50 @@ def item_speakers(
     why: Annotated[str, typer.Option("--why", help="How it is known; it is logged.")],
     people: Annotated[list[str] | None, typer.Argument(metavar="PERSON...", help="Their ids in the register.")] = None,
     nobody: Annotated[bool, typer.Option("--nobody", help="Nobody can be heard who could be named.")] = False,
+    everybody: Annotated[
+        bool,
+        typer.Option("--everybody", help="Everybody who speaks in it may be heard: asks for a yes to who that is."),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --everybody: do not ask.")] = False,
     redo: RedoOption = False,
     config_file: ConfigOption = None,
     json_out: JsonOption = False,
 ) -> None:
     """Say who can be heard in a film or recording, all of them; the register then decides whether the sound stays.
 
-    It takes the place of what was said before. With --nobody what sounds like speech is muted in a recording. When
-    it is published and one of them may not be heard, it is taken back and replaced at once.
+    It takes the place of what was said before. With --nobody what sounds like speech is muted. With --everybody you
+    answer for it that whoever speaks may be heard, whoever is seen: it lists who that would be. When it is published
+    and one of them may not be heard where its sound was left, it is taken back and replaced at once.
 
     Example: beeldwacht item speakers 12 P0042 P0007 --by "M. Bakker" --why "I made the recording"
     """
     named = frozenset(people or ())
-    if bool(named) == nobody:
-        raise BeeldwachtError("Say who can be heard: ids of the register, or --nobody.", "See `beeldwacht item show`.")
+    if (bool(named), nobody, everybody).count(True) != 1:
+        raise BeeldwachtError(
+            "Say who can be heard: ids of the register, --nobody or --everybody.", "See `beeldwacht item show`."
+        )
     with opened(config_file) as application:
+        if everybody:
+            named = _answered_for(application, item, yes, json_out)
         actor = who(application, by)
-        state, recalled = actions.say_speakers(application.context, item, named, actor, why, redo)
+        state, recalled = actions.say_speakers(application.context, item, named, actor, why, redo, only=everybody)
         application.write_log_files()
     _report(item, state, redo or recalled, json_out)
+
+
+def _answered_for(application: App, item: int, yes: bool, quiet: bool) -> frozenset[str]:
+    """Those who would be heard, after a yes to the list. Raises BeeldwachtError when there is nobody."""
+    found = actions.may_speak(application.context, item)
+    if not found:
+        raise BeeldwachtError(
+            f"Nobody who is known to be in item {item}, or of its event, may be heard.", "Name the speakers instead."
+        )
+    people = application.store.register.current().people
+    for one in () if quiet else found:
+        output.say(f"  {one.person_id} {people[one.person_id].name}: {', '.join(one.channels)}")
+    if not yes:
+        typer.confirm("Is everybody who speaks in it one of these?", abort=True, err=True)
+    return frozenset(one.person_id for one in found)
 
 
 @app.command("redo")
@@ -249,6 +275,7 @@ def _facts(application: App, item: int) -> dict[str, Any]:
             for n in names
         ],
         "speakers": None if said is None else [*sorted(said.people), *["(erased)"] * said.unknown],
+        "speakers_only": said is not None and said.only,
         "sound": application.store.read_models.sounds(item),
         "places": [
             {"id": p.id, "channel": p.channel, "place": p.place, "state": p.state}

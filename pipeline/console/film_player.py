@@ -11,7 +11,7 @@ from pipeline.domain.film import SoundMode, Stretch
 from pipeline.domain.types import Box, JsonObject, Reason
 from pipeline.log.sentences import clock
 from pipeline.redaction.film_timeline import Board, Place
-from pipeline.rules.sound import SoundReason, explain_sound, mode_text
+from pipeline.rules.sound_reasons import SoundReason, explain_sound, mode_text
 
 WIDE = 1000
 """Units of a timeline from its beginning to its end."""

@@ -84,12 +84,27 @@ class SoundMode(StrEnum):
     MUTE_ALL = "mute_all"
 
 
+class SoundRule(StrEnum):
+    """What the school chose: when speech is muted, and how much with it."""
+
+    ASK = "ask"
+    """Speech is muted until somebody says who speaks, or everybody of the event may be heard."""
+    SPEECH = "speech"
+    """Speech is muted unless everybody who is seen is known and may be heard."""
+    STRICT = "strict"
+    """As `speech`, and where speech would be muted, everything is."""
+
+
 @dataclass(frozen=True, slots=True)
 class Speakers:
-    """Who can be heard, as staff said it: ids, and how many of them nobody can name any more (they were erased)."""
+    """Who can be heard, as staff said it: ids, and how many of them nobody can name any more (they were erased).
+
+    `only`: staff answer for it that nobody else speaks, whoever else is seen.
+    """
 
     people: frozenset[str]
     unknown: int = 0
+    only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

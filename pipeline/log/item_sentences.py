@@ -76,6 +76,12 @@ def _unnamed(b: Body, say: Say, _: str) -> Iterator[str]:
 
 def _speakers(b: Body, say: Say, language: str) -> Iterator[str]:
     who = ", ".join(b["people"]) or say("nobody", "niemand")
+    if b.get("only"):
+        yield say(
+            f"everybody who speaks in it is one of these and may be heard, said by hand: {who}",
+            f"iedereen die erin spreekt is een van dezen en mag te horen zijn, met de hand gezegd: {who}",
+        ) + why_given(b, language)
+        return
     yield say(f"{who} can be heard in it, said by hand", f"{who} te horen, met de hand gezegd") + why_given(b, language)
 
 

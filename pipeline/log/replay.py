@@ -19,6 +19,7 @@ from pipeline.log.what_if import sighting
 from pipeline.redaction import film_manual_marks, manual_marks
 from pipeline.redaction.film_manual_marks import SAME_TRACK
 from pipeline.redaction.manual_marks import Annotation, AnnotationKind
+from pipeline.rules import sound as sound_rules
 from pipeline.rules import verdicts as verdict_rules
 from pipeline.rules.reasons import HoldReason
 
@@ -124,7 +125,7 @@ def replay(body: Mapping[str, Any], register: Register) -> list[Difference]:
             was, now = _recorded(row), _said(verdict)
             if was != now:
                 found.append(Difference(f"channel {channel}, face {row['face']}", was, now))
-    return [*found, *_holds(body, event, register, by_hand), *_sound(body, register, on)]
+    return [*found, *_holds(body, event, register, by_hand), *_sound(body, register, on, event)]
 
 
 def _event(facts: Mapping[str, Any]) -> Event:
@@ -141,12 +142,12 @@ def _holds(
     return [] if was == now else [Difference("held", ", ".join(sorted(was)) or "-", ", ".join(sorted(now)) or "-")]
 
 
-def _sound(body: Mapping[str, Any], register: Register, on: date) -> list[Difference]:
+def _sound(body: Mapping[str, Any], register: Register, on: date, event: Event) -> list[Difference]:
     """Whether everyone who may be heard was asked for rightly, and nobody is heard who may not be."""
     found = []
     for channel, plan in body.get("sound", {}).items():
         for h in plan["heard"]:
-            answer = verdict_rules.may_in(register, h["person"], Medium.SOUND, channel, on)
+            answer = sound_rules.answer(h["person"], register, channel, on, event)
             was, now = _answer(h["allowed"], h["reason"]), _answer(answer.allowed, str(answer.reason))
             if was != now:
                 found.append(Difference(f"sound on {channel}, {h['person']}", was, now))

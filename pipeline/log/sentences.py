@@ -13,7 +13,7 @@ from pipeline.log.chain import Entry
 from pipeline.log.entry_sentences import lines
 from pipeline.log.vocabulary import check_text, clock, note_text, reason_text
 from pipeline.rules.reasons import explain
-from pipeline.rules.sound import SoundReason, explain_sound, mode_text
+from pipeline.rules.sound_reasons import SoundReason, explain_sound, mode_text
 
 __all__ = ["about", "clock", "reason_text", "sentences", "sound_line", "verdict_line"]
 

@@ -17,6 +17,7 @@ from pipeline.errors import BeeldwachtError
 from pipeline.processing.context import Context
 from pipeline.publishing.recall import carry_out, show_anew
 from pipeline.redaction.manual_marks import AnnotationKind
+from pipeline.rules.sound import MaySpeak, who_may_speak
 from pipeline.rules.verdicts import may_in
 from pipeline.store.review import ReviewError
 from pipeline.store.rows import Item
@@ -142,21 +143,24 @@ def say_speakers(
     why: str,
     redo: bool = False,
     seen: int | None = None,
+    only: bool = False,
 ) -> tuple[State, bool]:
     """Say who can be heard in a film or recording, all of them; nobody when there are none.
 
-    Returns the state of the item, and whether it was taken back because one of them may not be heard. Raises
-    BeeldwachtError for somebody who is not in the register.
+    `only` answers for it that nobody else speaks, whoever is seen. Returns the state of the item, and whether it was
+    taken back because one of them may not be heard where its sound was left. Raises BeeldwachtError for somebody who
+    is not in the register.
     """
     at, store = context.clock(), context.store
     register = store.register.current()
     if missing := sorted(set(people) - register.people.keys()):
         raise BeeldwachtError(f"{', '.join(missing)}: not in the register.", "Give ids of people who are.")
-    state = store.hand_names.say_speakers(at, item_id, people, by, why, seen)
+    state = store.hand_names.say_speakers(at, item_id, people, by, why, seen, only)
+    kept = store.recall.heard_before(item_id)
     refusing = [
         p
         for p in sorted(people)
-        for c in context.settings.channels
+        for c in (context.settings.channels if kept is None else kept)
         if not may_in(register, p, Medium.SOUND, c, at.date()).allowed
     ]
     recalled = state is State.PUBLISHED and bool(refusing)
@@ -164,6 +168,14 @@ def say_speakers(
         carry_out(context.vault, store, at, by)
         state = State.QUEUED
     return decide_anew(context, item_id, state, by, redo), recalled
+
+
+def may_speak(context: Context, item_id: int) -> tuple[MaySpeak, ...]:
+    """Whom staff would answer for with "everybody who speaks here may be heard"; see `rules.sound.who_may_speak`."""
+    item = item_of(context, item_id)
+    seen = {str(v["person"]) for v in context.store.items.verdict_rows(item_id) if v["person"]}
+    register = context.store.register.current()
+    return who_may_speak(seen, register, context.settings.channels, context.clock().date(), item.event)
 
 
 def report_problem(context: Context, item_id: int, by: str, what: str) -> bool:

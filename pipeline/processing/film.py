@@ -188,21 +188,19 @@ def _hear(
     film: FilmReader, item: Item, people: set[str], unknown: int, register: Register, on: date, context: Context
 ) -> tuple[tuple[Stretch, ...], dict[str, SoundPlan]]:
     """The stretches of speech, listened for only when some channel needs them, and the plan per channel."""
-    speakers = context.store.hand_names.speakers(item.id)
-    everyone = people | (speakers.people if speakers else frozenset())
-    nameless = unknown + (speakers.unknown if speakers else 0)
-    strict = context.settings.film.sound == "strict"
-
+    speakers, rule = context.store.hand_names.speakers(item.id), context.settings.film.sound
     kept = context.store.recall.heard_before(item.id)
     length = film.length
 
     def planned(speech: tuple[Stretch, ...]) -> dict[str, SoundPlan]:
         plans = {
-            c: sound_plan(film.facts.sound, everyone, nameless, speech, length, register, c, on, item.event, strict)
+            c: sound_plan(
+                film.facts.sound, people, unknown, speech, length, register, c, on, item.event, rule, speakers
+            )
             for c in context.settings.channels
         }
         muted = [c for c in plans if kept is not None and c not in kept]
-        return plans | {c: sound_rules.as_before(plans[c], speech, length, strict) for c in muted}
+        return plans | {c: sound_rules.as_before(plans[c], speech, length, rule) for c in muted}
 
     found = planned(())
     if all(p.mode is not SoundMode.MUTE_SPEECH for p in found.values()):

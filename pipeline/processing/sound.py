@@ -32,7 +32,7 @@ def decide_recording(item: Item, original: Path, owner: str, media_client: Media
     register, on = context.store.register.current(), context.clock().date()
     _, mark = context.store.hand_names.names(item.id)
     speakers = context.store.hand_names.speakers(item.id)
-    channels, strict = context.settings.channels, context.settings.film.sound == "strict"
+    channels, rule = context.settings.channels, context.settings.film.sound
     by_hand = context.store.review.marks(item.id)
     lifted = manual_marks.lifted(by_hand)
     if speakers is None and HoldReason.SPEAKERS_UNKNOWN in lifted:
@@ -41,11 +41,9 @@ def decide_recording(item: Item, original: Path, owner: str, media_client: Media
     kept = context.store.recall.heard_before(item.id)
 
     def planned(speech: tuple[Stretch, ...]) -> dict[str, SoundPlan | HoldReason]:
-        plans = {
-            c: recording_plan(speakers, speech, film.length, register, c, on, item.event, strict) for c in channels
-        }
+        plans = {c: recording_plan(speakers, speech, film.length, register, c, on, item.event, rule) for c in channels}
         return {
-            c: sound_rules.as_before(p, speech, film.length, strict)
+            c: sound_rules.as_before(p, speech, film.length, rule)
             if kept is not None and c not in kept and isinstance(p, SoundPlan)
             else p
             for c, p in plans.items()

@@ -50,6 +50,19 @@ incidents = Table(
     Column("closed_at", String(32), index=True),
 )
 
+questions = Table(
+    "questions",
+    metadata,  # what staff ask about a file, and the officer's answer (protocol B.5)
+    Column("id", Integer, primary_key=True),
+    Column("item_id", ForeignKey("items.id"), nullable=False, index=True),
+    Column("asked", Text, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("asked_at", String(32), nullable=False),
+    Column("answer", Text, nullable=False, server_default=""),
+    Column("answered_by", Text),
+    Column("answered_at", String(32), index=True),
+)
+
 spot_checks = Table(
     "spot_checks",
     metadata,  # a random sample of decisions, looked at again by a person

@@ -108,18 +108,26 @@ class HandNameStore:
     def speakers(self, item_id: int) -> Speakers | None:
         """Who can be heard in a film or recording, as staff said last; None when they did not say."""
         with self._db.read() as tx:
-            found = list(tx.execute(select(speakers.c.person_id).where(_speaking(item_id))).scalars())
-        if not found:
+            rows = tx.execute(select(speakers.c.person_id, speakers.c.only).where(_speaking(item_id))).all()
+        if not rows:
             return None
-        return Speakers(frozenset(p for p in found if p), sum(p is None for p in found))
+        found = [r.person_id for r in rows]
+        return Speakers(frozenset(p for p in found if p), found.count(None), any(r.only for r in rows))
 
     def say_speakers(
-        self, now: datetime, item_id: int, people: Collection[str], by: str, why: str, seen: int | None = None
+        self,
+        now: datetime,
+        item_id: int,
+        people: Collection[str],
+        by: str,
+        why: str,
+        seen: int | None = None,
+        only: bool = False,
     ) -> State:
         """Say who can be heard, all of them; an empty collection says nobody. Returns the state the item is left in.
 
-        It takes the place of what was said before. Raises NamingError for a photo, and for an item that is closed,
-        and Conflict when the item is not as it was `seen` any more.
+        `only`: nobody else speaks, whoever is seen. It takes the place of what was said before. Raises NamingError for
+        a photo, and for an item that is closed, and Conflict when the item is not as it was `seen` any more.
         """
         with self._db.write() as tx:
             unchanged(tx, item_id, seen)
@@ -134,9 +142,12 @@ class HandNameStore:
             named = sorted(set(people))
             tx.execute(
                 insert(speakers),
-                [{"item_id": item_id, "person_id": p, "said_by": by, "said_at": stamp(now)} for p in named or [""]],
+                [
+                    {"item_id": item_id, "person_id": p, "said_by": by, "said_at": stamp(now), "only": int(only)}
+                    for p in named or [""]
+                ],
             )
-            body: JsonObject = {"people": named, "why": why}
+            body: JsonObject = {"people": named, "why": why, **({"only": True} if only else {})}
             self._journal.append(tx, now, "item.speakers", by, body, item_id, named)
             return again(self._journal, tx, now, row, by, "staff said who can be heard")
 

@@ -227,6 +227,7 @@ class ItemStore:
                 seconds=decision.seconds,
             )
             why = {str(v.reason) for vs in decision.verdicts.values() for v in vs}
+            why |= {str(p.reason) for p in (decision.film.sound if decision.film else {}).values()}
             body = decision_out(row, decision)
             own_name = row.name.rpartition(".")[0] or row.name
             if named := self._placing.names_known(tx).whose(f"{row.event}/{row.folder}/{own_name}"):

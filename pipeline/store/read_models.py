@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select
@@ -17,6 +18,7 @@ from pipeline.domain.lifecycle import State
 from pipeline.domain.types import JsonObject, Reason
 from pipeline.log.chain import Entry
 from pipeline.redaction.film_timeline import Board, board_in
+from pipeline.rules.sound_reasons import SoundReason
 from pipeline.store.console_tables import film_boards, log_reasons
 from pipeline.store.database import Database, stamp
 from pipeline.store.rows import Item, Rendition, item_in
@@ -25,6 +27,16 @@ from pipeline.store.tables import items, log, log_people, renditions, verdicts
 PAGE = 50
 DOUBTS = (Reason.AMBIGUOUS, Reason.TWICE_IN_PHOTO, Reason.OUTSIDE_GROUPS, Reason.ERROR)
 """Faces that were covered in doubt, and for which a person may know better (protocol B.5)."""
+
+
+class Queue(StrEnum):
+    """What waits for an officer."""
+
+    HELD = "held"
+    DOUBTS = "doubts"
+    """Published, with a face covered in doubt."""
+    SOUND = "sound"
+    """Published with its speech muted, because nobody said yet who speaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,24 +119,24 @@ class ReadModels:
 
     # --- review -----------------------------------------------------------------------------------------------
 
-    def waiting(self, doubts: bool = False, after: int = 0, limit: int = PAGE) -> list[Item]:
-        """Items that wait for an officer, oldest first: held ones, or published ones with a face covered in doubt."""
-        query = select(items).where(items.c.id > after, self._queue(doubts)).order_by(items.c.id).limit(limit)
+    def waiting(self, queue: Queue = Queue.HELD, after: int = 0, limit: int = PAGE) -> list[Item]:
+        """Items that wait for an officer, oldest first."""
+        query = select(items).where(items.c.id > after, self._queue(queue)).order_by(items.c.id).limit(limit)
         with self._db.read() as tx:
             return [item_in(r) for r in tx.execute(query)]
 
-    def neighbours(self, item_id: int, doubts: bool = False) -> tuple[int | None, int | None]:
+    def neighbours(self, item_id: int, queue: Queue = Queue.HELD) -> tuple[int | None, int | None]:
         """The items before and after this one in the queue."""
-        queue = self._queue(doubts)
+        in_queue = self._queue(queue)
         with self._db.read() as tx:
-            before = tx.execute(select(func.max(items.c.id)).where(queue, items.c.id < item_id)).scalar()
-            after = tx.execute(select(func.min(items.c.id)).where(queue, items.c.id > item_id)).scalar()
+            before = tx.execute(select(func.max(items.c.id)).where(in_queue, items.c.id < item_id)).scalar()
+            after = tx.execute(select(func.min(items.c.id)).where(in_queue, items.c.id > item_id)).scalar()
         return before, after
 
-    def count_waiting(self, doubts: bool = False) -> int:
+    def count_waiting(self, queue: Queue = Queue.HELD) -> int:
         """How many items wait for an officer."""
         with self._db.read() as tx:
-            return tx.execute(select(func.count()).select_from(items).where(self._queue(doubts))).scalar() or 0
+            return tx.execute(select(func.count()).select_from(items).where(self._queue(queue))).scalar() or 0
 
     def of_event(self, event: str, limit: int) -> list[Item]:
         """The items of an event in which somebody might still be named, oldest first."""
@@ -154,9 +166,15 @@ class ReadModels:
             packed = tx.execute(select(film_boards.c.board).where(film_boards.c.item_id == item_id)).scalar()
         return board_in(json.loads(zlib.decompress(packed))) if packed else None
 
-    def _queue(self, doubts: bool) -> ColumnElement[bool]:
-        if not doubts:
+    def _queue(self, queue: Queue) -> ColumnElement[bool]:
+        if queue is Queue.HELD:
             return items.c.state == State.HELD
+        if queue is Queue.SOUND:
+            newest = select(func.max(log.c.seq)).where(log.c.item_id == items.c.id, log.c.kind == "item.decided")
+            muted = select(log_reasons.c.seq).where(
+                log_reasons.c.reason == SoundReason.NOBODY_SAID, log_reasons.c.seq == newest.scalar_subquery()
+            )
+            return and_(items.c.state == State.PUBLISHED, items.c.format.like("film%"), muted.exists())
         in_doubt = select(verdicts.c.item_id).where(
             verdicts.c.reason.in_(DOUBTS), verdicts.c.item_id == items.c.id, verdicts.c.revision == items.c.revision
         )

@@ -266,6 +266,7 @@ speakers = Table(
     Column("said_at", String(32), nullable=False),
     Column("ended_by", Text),
     Column("ended_at", String(32)),
+    Column("only", Integer, nullable=False, server_default="0"),  # staff answer for it that nobody else speaks
 )
 
 heard = Table(

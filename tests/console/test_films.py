@@ -66,7 +66,7 @@ def test_a_film_plays_with_its_faces_over_it_and_a_timeline(browser: Browser, si
 
     expect(page.locator(".timeline tbody tr")).to_have_count(5)  # two faces, speech, two channels
     assert page.locator(".lane rect.muted").count() >= 2
-    expect(page.locator(".board")).to_contain_text("somebody in it of whom it is not known who it is")
+    expect(page.locator(".board")).to_contain_text("nobody has said yet who speaks in it")
     page.context.close()
 
 
@@ -109,6 +109,23 @@ def test_an_officer_says_who_a_track_is_who_it_is_not_and_who_can_be_heard(brows
     assert [(e["actor"], e["body"]["why"]) for e in acts] == [
         ("account:officer", why) for why in ("I know her", "it is his brother", "I was there")
     ]
+    page.context.close()
+
+
+def test_one_click_answers_for_everybody_who_speaks(browser: Browser, site: Site) -> None:
+    number = site.number("song")
+    page = opened(browser, site, "officer")
+    page.goto(f"/review/{number}?which=sound")
+    heard = page.locator("fieldset.heard")
+    expect(heard.get_by_label("Name of B (school, personal)")).to_be_checked()
+    page.fill("#why", "I made this film")
+    heard.get_by_role("button", name="Everybody who speaks here may be heard").click()
+    expect(page.locator("main")).to_contain_text("nobody else speaks")
+    site.wait(6)
+    said = site.store.hand_names.speakers(number)
+    assert said is not None and said.only and "B" in said.people
+    plans = site.store.read_models.sounds(number)
+    assert {(p["mode"], p["reason"]) for p in plans.values()} == {("keep", "answered_for")}
     page.context.close()
 
 

@@ -139,7 +139,7 @@ def agreements(**p1: str) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module")
 def school(tmp_path_factory: pytest.TempPathFactory, weights: Path, samples: Path) -> School:
-    s = Quick(tmp_path_factory.mktemp("films") / "s")
+    s = Quick(tmp_path_factory.mktemp("films") / "s", env={"BEELDWACHT_FILM__SOUND": "speech"})
     s.register(agreements(), {"P1": [samples / "obama.jpg"], "P2": [samples / "biden.jpg"]})
     return s
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import wave
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from pipeline.reader.film.pcm import levels
 from pipeline.reader.film.probe import probe
+from tests.e2e.test_films import film
 from tests.e2e.test_recall import Quick
 from tests.support.films import LIMITS, tools
 from tests.support.school import School, person
@@ -71,3 +73,38 @@ def test_a_recording_waits_for_its_speakers_and_follows_the_register(school: Sch
     assert [e["body"]["people"] for e in said] == [["E1", "E2"], ["E1", "E3"]]
     assert "E1, E3 can be heard in it, said by hand: I made the recording" in school.run("log").stdout
     assert school.run("log", "verify").returncode == 0
+
+
+def test_speech_of_a_film_waits_until_somebody_answers_for_who_speaks(
+    tmp_path: Path, weights: Path, samples: Path, speech: Path
+) -> None:
+    """Nobody is recognised, so everybody who is seen is unknown; E3 is of the class and may not be heard."""
+    school = Quick(tmp_path / "school", matching=False)
+    school.register(
+        [
+            {**person("E1"), "group": "1A"},
+            {**person("E2"), "group": "1A", "sound_personal": "no"},
+            {**person("E3"), "group": "1A", "sound_school": "no", "sound_personal": "no"},
+        ],
+        {},
+    )
+    film(school.inbox / "feest" / "clip.mp4", [samples / "obama.jpg"], seconds=2, sound=speech)
+    (school.inbox / "feest" / "event.toml").write_text('groups = ["1A"]\n')
+    (found,) = school.json("process")["items"]
+    item = str(found["id"])
+    copies = {c: school.publish / c / "feest" / "clip.mp4" for c in ("school", "personal")}
+    assert all(loudest(path) < 0.02 for path in copies.values())
+    assert "nobody has said yet who speaks in it [B.5]" in school.run("item", "show", item).stdout
+
+    listed = school.run("item", "speakers", item, "--everybody", "--yes", "--redo", *BY).stdout
+    assert "E1 Name of E1: school, personal" in listed and "E2 Name of E2: school\n" in listed
+    assert "E3" not in listed
+    school.run("process")
+    assert loudest(copies["school"]) > 0.1 and loudest(copies["personal"]) < 0.02
+    shown = school.json("item", "show", item)
+    assert (shown["speakers"], shown["speakers_only"]) == (["E1", "E2"], True)
+    assert shown["sound"]["school"]["reason"] == "answered_for"
+    (said,) = [e for e in school.log() if e["kind"] == "item.speakers"]
+    assert said["body"] == {"people": ["E1", "E2"], "why": "I made the recording", "only": True}
+    replayed = school.json("log", "replay")["decisions"]
+    assert replayed and all(not d["differences"] for d in replayed), json.dumps(replayed)

@@ -13,6 +13,7 @@ from models.engines.registry import WEIGHTS_OF
 from pipeline.console.request import OFFICER, Call
 from pipeline.maintenance import doctor
 from pipeline.people.register_sync import HEARTBEAT as READING
+from pipeline.store.read_models import Queue
 
 _DAYS = 56
 Days = dict[str, dict[str, int]]
@@ -53,6 +54,7 @@ def _facts(c: Call) -> dict[str, Any]:
             if versions
             else None,
         },
+        "unsaid": store.read_models.count_waiting(Queue.SOUND) if c.has(OFFICER) else 0,
         "incidents": store.review.incidents(open_only=True),
         "tasks": store.recall.places(open_only=True) if c.has(OFFICER) else [],
         "now": c.console.clock(),

@@ -24,6 +24,7 @@ from pipeline.officer import actions
 from pipeline.redaction.manual_marks import AnnotationKind
 from pipeline.rules.reasons import HoldReason
 from pipeline.rules.verdicts import may_in
+from pipeline.store.read_models import Queue
 from pipeline.store.rows import Item
 
 _MOST_FOUND = 12
@@ -47,17 +48,22 @@ class FaceView:
 
 def queue(c: Call) -> Response:
     """What waits for an officer."""
-    doubts = c.query.get("which") == "doubts"
+    which = _queue_of(c)
     views = c.console.store.read_models
     after = _int(c.query.get("after", "0"))
-    items = views.waiting(doubts, after)
+    items = views.waiting(which, after)
     return c.page(
         "queue.html",
         items=items,
-        doubts=doubts,
-        counts=(views.count_waiting(), views.count_waiting(True)),
+        which=which,
+        counts={q: views.count_waiting(q) for q in Queue},
         more=items[-1].id if len(items) == 50 else None,
     )
+
+
+def _queue_of(c: Call) -> Queue:
+    which = c.query.get("which", "")
+    return Queue(which) if which in set(Queue) else Queue.HELD
 
 
 def item(c: Call) -> Response:
@@ -167,6 +173,11 @@ def _act(c: Call, number: int, what: str) -> str:
         actions.cover(context, number, AnnotationKind(verb), box, by, why, seen)
     elif verb == "region":
         actions.cover(context, number, AnnotationKind.REGION, _drawn(c), by, why, seen, span_of(c))
+    elif verb == "speakers" and rest == "everybody":
+        said = c.many.get("heard", [])
+        if not said:
+            raise Refused(400, c._("Tick those who may be heard, or name the speakers."))
+        actions.say_speakers(context, number, said, by, actions.reason(why), _published(c, number), seen, only=True)
     elif verb == "speakers":
         typed = [] if rest == "nobody" else [t for t in re.split("[,;]", c.form.get("speakers", "")) if t.strip()]
         if not typed and rest != "nobody":
@@ -231,8 +242,8 @@ def _item(c: Call, number: int, status: int = 200, problem: str = "") -> Respons
     found = store.items.get(number)
     if found is None:
         raise NotFound
-    doubts = found.state is State.PUBLISHED
-    before, after = store.read_models.neighbours(number, doubts)
+    queue = _queue_of(c) if "which" in c.query else Queue.DOUBTS if found.state is State.PUBLISHED else Queue.HELD
+    before, after = store.read_models.neighbours(number, queue)
     names = {p: person.name for p, person in store.register.current().people.items()}
     rows, renditions = store.items.verdict_rows(number), store.items.renditions(number)
     published = [r for r in renditions if r.state is State.PUBLISHED]
@@ -261,6 +272,8 @@ def _item(c: Call, number: int, status: int = 200, problem: str = "") -> Respons
         film=film,
         source=source_of(c, number, board, published),
         speakers=said,
+        may_speak=actions.may_speak(c.console.context, number) if board else (),
+        queue=queue,
     )
 
 

@@ -9,19 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.film import SoundMode, SoundPlan, Speakers, Stretch
+from pipeline.domain.film import SoundMode, SoundPlan, SoundRule, Speakers, Stretch
 from pipeline.domain.intervals import joined, within
 from pipeline.domain.types import Answer, Consent, Event, Medium, Period, Person, Reason, Register
 from pipeline.rules.reasons import HoldReason
-from pipeline.rules.sound import (
-    SoundReason,
-    as_before,
-    explain_sound,
-    mode_text,
-    recording_plan,
-    sound_article,
-    sound_plan,
-)
+from pipeline.rules.sound import MaySpeak, as_before, recording_plan, sound_plan, who_may_speak
+from pipeline.rules.sound_reasons import SoundReason, explain_sound, mode_text, sound_article
 from pipeline.rules.verdicts import members
 from tests.unit.rules.test_verdicts import ADULT, CHILD, ON, TEEN, consent
 
@@ -89,12 +82,12 @@ def test_who_was_not_there_by_the_event_is_in_doubt() -> None:
 def test_doubt_mutes(people: list[str], unknown: int, why: SoundReason) -> None:
     muted = plan(people, unknown)
     assert (muted.mode, muted.reason, muted.muted) == (SoundMode.MUTE_SPEECH, why, SPEECH)
-    strict = plan(people, unknown, strict=True)
+    strict = plan(people, unknown, rule=SoundRule.STRICT)
     assert (strict.mode, strict.reason, strict.muted) == (SoundMode.MUTE_ALL, why, (Stretch(0.0, 6.0),))
 
 
 def test_strict_keeps_what_everyone_agreed_to() -> None:
-    assert plan(["P1"], strict=True).mode is SoundMode.KEEP
+    assert plan(["P1"], rule=SoundRule.STRICT).mode is SoundMode.KEEP
 
 
 def test_a_film_without_sound() -> None:
@@ -122,16 +115,14 @@ stretches = st.lists(st.tuples(seconds, seconds).map(lambda t: Stretch(min(t), m
     present=st.sets(st.sampled_from([*IDS, "P9"])),
     refusing=st.sets(st.sampled_from(IDS)),
     unknown=st.integers(0, 2),
-    strict=st.booleans(),
+    rule=st.sampled_from([SoundRule.SPEECH, SoundRule.STRICT]),
     channel=st.sampled_from(["school", "personal", "elsewhere"]),
     speech=stretches,
 )
 def test_kept_only_when_all_agreed_and_every_word_muted_otherwise(
-    present: set[str], refusing: set[str], unknown: int, strict: bool, channel: str, speech: list[Stretch]
+    present: set[str], refusing: set[str], unknown: int, rule: SoundRule, channel: str, speech: list[Stretch]
 ) -> None:
-    got = plan(
-        sorted(present), unknown, register(*refusing), strict=strict, channel=channel, speech=speech, duration=15.0
-    )
+    got = plan(sorted(present), unknown, register(*refusing), rule=rule, channel=channel, speech=speech, duration=15.0)
     agreed = bool(present) and present <= set(IDS) - refusing and channel != "elsewhere"
     assert (got.mode is SoundMode.KEEP) == (agreed and unknown == 0)
     assert got.article and got.reason and {h.person_id for h in got.heard} == present
@@ -141,7 +132,7 @@ def test_kept_only_when_all_agreed_and_every_word_muted_otherwise(
     inside = [Stretch(s.start, min(s.end, 15.0)) for s in speech if s.start < min(s.end, 15.0)]
     assert within(inside, got.muted)
     assert all(0 <= m.start < m.end <= 15.0 for m in got.muted)
-    if strict:
+    if rule is SoundRule.STRICT:
         assert got.muted == (Stretch(0.0, 15.0),)
 
 
@@ -151,6 +142,81 @@ def test_more_people_or_less_consent_never_bring_sound_back(present: set[str], o
         assert plan(sorted(present), unknown + 1).mode is not SoundMode.KEEP
         assert plan(sorted(present), unknown, register(one)).mode is not SoundMode.KEEP
     assert plan(sorted(present | {one}), unknown, register(one)).mode is not SoundMode.KEEP
+
+
+# --- until somebody says who speaks ---------------------------------------------------------------------------
+
+
+def asked(people: list[str], unknown: int = 0, known: Register | None = None, **change: Any) -> SoundPlan:
+    return plan(people, unknown, known, rule=SoundRule.ASK, **change)
+
+
+def test_a_voice_beside_the_camera_has_no_face_so_speech_waits_for_staff() -> None:
+    muted = asked(["P1", "E1"])  # everybody who is seen agreed, and somebody else may have spoken
+    assert (muted.mode, muted.reason, muted.article, muted.muted) == (
+        SoundMode.MUTE_SPEECH,
+        SoundReason.NOBODY_SAID,
+        "B.5",
+        SPEECH,
+    )
+    said = asked(["P1"], speakers=Speakers(frozenset({"E1"})))
+    assert (said.mode, said.reason) == (SoundMode.KEEP, SoundReason.ALL_AGREED)
+    assert asked(["P1"], speakers=Speakers(frozenset())).mode is SoundMode.KEEP  # nobody else speaks
+
+
+def test_an_event_of_which_everybody_may_be_heard_needs_no_answer() -> None:
+    both = Event("feast", groups=("1A", "4B"))
+    kept = asked([], 2, event=both)
+    assert (kept.mode, kept.reason) == (SoundMode.KEEP, SoundReason.GROUPS_AGREED)
+    assert [h.person_id for h in kept.heard] == ["E1", "P1", "P2"]  # the employees too: one of them held the camera
+    for refusing in IDS:
+        assert asked([], known=register(refusing), event=both).reason is SoundReason.NOBODY_SAID
+    assert asked(["P9"], event=both).mode is SoundMode.MUTE_SPEECH  # seen, and not in the register
+    assert asked([], -1, event=both).mode is SoundMode.MUTE_ALL
+    waits = recording(None, register("E1"), both, rule=SoundRule.ASK)
+    assert waits is HoldReason.SPEAKERS_UNKNOWN and isinstance(recording(None, register("E1"), both), SoundPlan)
+
+
+def test_staff_answer_for_it_that_only_those_speak_who_may_be_heard() -> None:
+    only = Speakers(frozenset({"P1"}), only=True)
+    kept = asked(["P1", "P2"], 3, register("P2"), speakers=only)
+    assert (kept.mode, kept.reason) == (SoundMode.KEEP, SoundReason.ANSWERED_FOR)
+    assert [h.person_id for h in kept.heard] == ["P1"]  # a withdrawal of hers takes it back
+    assert asked(["P1"], known=register("P1"), speakers=only).reason is SoundReason.NOT_AGREED
+    erased = asked(["P1"], speakers=Speakers(frozenset({"P1"}), 1, only=True))
+    assert (erased.mode, erased.reason) == (SoundMode.MUTE_SPEECH, SoundReason.UNKNOWN_PEOPLE)
+    assert asked([], speakers=Speakers(frozenset(), only=True)).mode is SoundMode.MUTE_SPEECH
+
+
+def test_whom_that_would_be() -> None:
+    known, group = register("P2"), Event("feast", groups=("1A",))
+    both = ("school", "personal")
+    assert who_may_speak(["P2"], known, both, ON, FEAST) == ()
+    assert who_may_speak(["P1"], known, both, ON, FEAST) == (MaySpeak("P1", both),)
+    assert [m.person_id for m in who_may_speak([], known, both, ON, group)] == ["E1", "P1"]
+    half = replace(known, consents={k: c for k, c in known.consents.items() if k[2] == "school"})
+    assert who_may_speak(["P1"], half, both, ON, FEAST) == (MaySpeak("P1", ("school",)),)
+
+
+@given(
+    seen=st.sets(st.sampled_from([*IDS, "P9"])),
+    said=st.none() | st.builds(Speakers, st.frozensets(st.sampled_from(IDS)), st.integers(0, 1), st.booleans()),
+    refusing=st.sets(st.sampled_from(IDS)),
+    groups=st.sampled_from([(), ("1A",), ("1A", "4B")]),
+    unknown=st.integers(0, 2),
+)
+def test_whoever_is_asked_for_may_be_heard_when_sound_is_kept(
+    seen: set[str], said: Speakers | None, refusing: set[str], groups: tuple[str, ...], unknown: int
+) -> None:
+    event, known = Event("feast", groups=groups), register(*refusing)
+    got = asked(sorted(seen), unknown, known, event=event, speakers=said)
+    if got.mode is not SoundMode.KEEP:
+        return
+    assert got.heard and {h.person_id for h in got.heard}.isdisjoint(refusing)
+    assert said is not None or groups
+    if said is not None:
+        assert said.people <= {h.person_id for h in got.heard} and not said.unknown
+        assert said.only or (seen <= {h.person_id for h in got.heard} and not unknown)
 
 
 # --- recordings -----------------------------------------------------------------------------------------------
@@ -233,6 +299,6 @@ def test_sound_that_was_muted_when_it_was_published_does_not_come_back() -> None
         "A.4",
         speech,
     )
-    assert as_before(kept, speech, 10.0, strict=True).mode is SoundMode.MUTE_ALL
+    assert as_before(kept, speech, 10.0, SoundRule.STRICT).mode is SoundMode.MUTE_ALL
     none = SoundPlan(SoundMode.NONE, SoundReason.NO_SOUND, "")
     assert as_before(none, (), 10.0) is none
