@@ -418,6 +418,8 @@ class Event:
     permission: str = ""
     problem: str = ""
     """Not empty when event.toml could not be read: what is wrong with it."""
+    people: tuple[str, ...] = ()
+    """Ids of people who were there besides the groups: volunteers, trainees."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from pipeline.domain.types import Event
 
 _MAX_BYTES = 64 * 1024
 _TEXTS = ("title", "kind", "uploader", "permission")
+_LISTS = {"groups": 'class names, such as ["1A", "2B"]', "people": 'ids of the register, such as ["P0042"]'}
 
 
 def parse(name: str, text: str) -> Event:
@@ -21,21 +22,24 @@ def parse(name: str, text: str) -> Event:
         facts = tomllib.loads(text)
     except (ValueError, RecursionError) as e:  # also numbers of thousands of digits, and brackets within brackets
         return Event(name, problem=f"event.toml is not valid TOML: {e}")
-    problems = [f"unknown key {k!r}" for k in facts if k not in {*_TEXTS, "date", "groups"}]
+    problems = [f"unknown key {k!r}" for k in facts if k not in {*_TEXTS, *_LISTS, "date"}]
     for key in _TEXTS:
         if not isinstance(facts.get(key, ""), str):
             problems.append(f"{key} must be text in quotes")
         elif not facts.get(key, "").isprintable():
             problems.append(f"{key} must be one line without control characters")
-    day, groups = _day(facts.get("date")), facts.get("groups", [])
+    day = _day(facts.get("date"))
     if "date" in facts and day is None:
         problems.append("date must be a day such as 2026-11-01")
-    if not (isinstance(groups, list) and all(isinstance(g, str) and g.strip() and g.isprintable() for g in groups)):
-        problems.append('groups must be a list of class names, such as ["1A", "2B"]')
+    for key, what in _LISTS.items():
+        listed = facts.get(key, [])
+        if not (isinstance(listed, list) and all(isinstance(x, str) and x.strip() and x.isprintable() for x in listed)):
+            problems.append(f"{key} must be a list of {what}")
     if problems:
         return Event(name, problem="event.toml: " + "; ".join(problems))
     title, kind, uploader, permission = (facts.get(k, "") for k in _TEXTS)
-    return Event(name, title, day, kind, tuple(groups), uploader, permission)
+    groups, people = tuple(facts.get("groups", ())), tuple(x.strip() for x in facts.get("people", ()))
+    return Event(name, title, day, kind, groups, uploader, permission, people=people)
 
 
 def read(inbox: Path, event: str, file: Path) -> Event:

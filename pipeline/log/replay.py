@@ -130,7 +130,8 @@ def replay(body: Mapping[str, Any], register: Register) -> list[Difference]:
 
 def _event(facts: Mapping[str, Any]) -> Event:
     day = date.fromisoformat(facts["date"]) if facts["date"] else None
-    return Event(**{"name": "", **facts, "date": day, "groups": tuple(facts["groups"])})
+    people = tuple(facts.get("people", ()))  # entries of earlier versions have none
+    return Event(**{"name": "", **facts, "date": day, "groups": tuple(facts["groups"]), "people": people})
 
 
 def _holds(

@@ -133,7 +133,7 @@ def answer(person_id: str, register: Register, channel: str, on: date, event: Ev
     """What the register says of one person's voice. Who does not belong to the event's groups is a doubt: no."""
     permission = may_in(register, person_id, Medium.SOUND, channel, on)
     reason = permission.reason
-    if permission.allowed and not is_candidate(register.people[person_id], event, on):
+    if permission.allowed and not is_candidate(register.people[person_id], event, register, on):
         reason = Reason.OUTSIDE_GROUPS
     allowed = reason is Reason.CONSENT
     return Heard(person_id, allowed, reason, article(reason, Medium.SOUND), permission.consent_row)

@@ -49,16 +49,12 @@ __all__ = [
 ]
 
 
-def is_candidate(person: Person, event: Event, on: date | None = None) -> bool:
-    """Whether this person may be recognised at this event: see `candidates`."""
-    if event.problem:
-        return False
-    if not event.groups or person.role == Role.EMPLOYEE:
-        return True
-    return not _names(event.groups).isdisjoint(_names(_groups_on(person, event.date or on)))
+def is_candidate(person: Person, event: Event, register: Register, on: date | None = None) -> bool:
+    """Whether this person may be recognised, or named, at this event: see `candidates`."""
+    return _is_candidate(person, event, _wards(person, register), on)
 
 
-RULES = 1
+RULES = 2
 """The version of the rules below; whoever changes what they decide counts on. It stands in every decision."""
 
 
@@ -66,11 +62,15 @@ def candidates(register: Register, event: Event, on: date | None = None) -> froz
     """The ids of those who may be recognised at this event.
 
     Everybody when the event names no groups. When it does: the people who belong to those groups on the day of the
-    event (on `on` when the event has none), and employees; a group that nobody belongs to adds nobody. Upper and
-    lower case and spaces around a name make no difference. Nobody when event.toml could not be read: who was there is
-    not known then.
+    event (on `on` when the event has none), the guardians of pupils who do, whom the event names itself (volunteers,
+    trainees), and employees; a group that nobody belongs to adds nobody. Upper and lower case and spaces around a name
+    make no difference. Nobody when event.toml could not be read: who was there is not known then.
     """
-    return frozenset(person_id for person_id, person in register.people.items() if is_candidate(person, event, on))
+    wards: dict[str, list[Person]] = {}
+    for pupil in register.people.values():
+        for guardian in pupil.guardians or ():
+            wards.setdefault(guardian, []).append(pupil)
+    return frozenset(i for i, p in register.people.items() if _is_candidate(p, event, wards.get(i, ()), on))
 
 
 def members(register: Register, event: Event) -> frozenset[str]:
@@ -145,18 +145,13 @@ def may_attend(person: Person, event: Event, register: Register) -> bool:
 
     No only when the event names groups and the person has groups, none of them named; or when the event has a date,
     and by then the person had left the school or the named groups. A guardian's groups are those of the pupils as
-    well. Employees may be anywhere.
+    well. Employees may be anywhere, and whom the event names is there.
     """
-    if event.problem:
+    if event.problem or person.person_id in event.people:
         return True
     if _before(person.left_on, event.date):
         return False
-    groups = set(person.groups)
-    periods = list(person.periods)
-    for pupil in register.people.values() if person.role == Role.GUARDIAN else ():
-        if person.person_id in (pupil.guardians or ()):
-            groups.update(pupil.groups)
-            periods.extend(pupil.periods)
+    groups, periods = _memberships(person, _wards(person, register))
     if not event.groups or not _names(groups) or person.role == Role.EMPLOYEE:
         return True
     named = _names(event.groups)
@@ -190,7 +185,7 @@ def _judge_one(  # noqa: PLR0911 - one return per condition
     permission = may_in(register, person_id, medium, channel, on)
     if not permission.allowed:
         return permission.reason, permission.consent_row
-    if not is_candidate(register.people[person_id], event, on):
+    if not is_candidate(register.people[person_id], event, register, on):
         return Reason.OUTSIDE_GROUPS, permission.consent_row
     if by_hand:  # somebody on staff said who this is: nothing was matched (GDPR art. 7(4), 9)
         return Reason.CONSENT, permission.consent_row
@@ -219,6 +214,29 @@ def _scores_hold(sighting: MatchResult) -> bool:
 def _finite(value: object) -> bool:
     """Whether this is a number, and neither NaN nor infinite."""
     return isinstance(value, Real) and math.isfinite(value)
+
+
+def _is_candidate(person: Person, event: Event, wards: Sequence[Person], on: date | None) -> bool:
+    if event.problem:
+        return False
+    if not event.groups or person.role == Role.EMPLOYEE or person.person_id in event.people:
+        return True
+    mine = (person, *wards) if person.role == Role.GUARDIAN else (person,)
+    groups = (group for p in mine for group in _groups_on(p, event.date or on))
+    return not _names(event.groups).isdisjoint(_names(groups))
+
+
+def _wards(person: Person, register: Register) -> list[Person]:
+    """The pupils for whom somebody may sign."""
+    if person.role != Role.GUARDIAN:
+        return []
+    return [p for p in register.people.values() if person.person_id in (p.guardians or ())]
+
+
+def _memberships(person: Person, wards: Sequence[Person]) -> tuple[set[str], list[Period]]:
+    """The groups of somebody, those of the wards included, with what is dated of them."""
+    everyone = (person, *wards)
+    return {g for p in everyone for g in p.groups}, [period for p in everyone for period in p.periods]
 
 
 def _groups_on(person: Person, day: date | None) -> list[str]:

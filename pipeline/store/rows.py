@@ -126,7 +126,7 @@ def event_out(event: Event) -> JsonObject:
     """An event for a column or a log entry."""
     facts = asdict(event)
     facts["date"] = event.date.isoformat() if event.date else None
-    facts["groups"] = list(event.groups)
+    facts["groups"], facts["people"] = list(event.groups), list(event.people)
     return facts
 
 
@@ -134,13 +134,13 @@ def event_logged(event: Event) -> JsonObject:
     """What a log entry keeps of an event: what a decision rests on. Its names may be people's, and stay in the row."""
     facts = event_out(event)
     wrong = "event.toml cannot be used" if event.problem else ""
-    return {k: facts[k] for k in ("date", "kind", "groups", "permission")} | {"problem": wrong}
+    return {k: facts[k] for k in ("date", "kind", "groups", "permission", "people")} | {"problem": wrong}
 
 
 def _event_in(text: str) -> Event:
     facts = json.loads(text)
     facts["date"] = date.fromisoformat(facts["date"]) if facts["date"] else None
-    facts["groups"] = tuple(facts["groups"])
+    facts["groups"], facts["people"] = tuple(facts["groups"]), tuple(facts.get("people", ()))
     return Event(**facts)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.domain.types import Answer, Event, MatchResult, Medium, Person, Reason, Register, Role
+from pipeline.domain.types import Answer, Event, MatchResult, Medium, Period, Person, Reason, Register, Role
 from pipeline.rules.verdicts import HoldReason, candidates, explain_verdict, hold_reasons, judge
 from tests.unit.rules.test_verdicts import ADULT, CHILD, ON, TEEN, register
 
@@ -135,22 +135,41 @@ def test_a_day_with_a_time_covers_everybody() -> None:
 @pytest.mark.parametrize(
     ("event", "expected"),
     [
-        (Event("e"), {"P1", "P2", "E1", "G1"}),
+        (Event("e"), {"P1", "P2", "E1", "G1", "V1"}),
         (Event("e", groups=("1A",)), {"P1", "E1"}),
         (Event("e", groups=(" 1a ", "4B")), {"P1", "P2", "E1"}),
         (Event("e", groups=("9Z",)), {"E1"}),
         (Event("e", groups=("",)), {"E1"}),
+        (Event("e", groups=("9Z",), people=("V1", "P2")), {"E1", "V1", "P2"}),
+        (Event("e", groups=("9Z",), people=("V1",), problem="line 3"), set()),
         (Event("e", groups=("1A",), problem="line 3"), set()),
         (Event("e", problem="line 3"), set()),
     ],
 )
 def test_candidates(event: Event, expected: set[str]) -> None:
     parent = Person("G1", "Gijs", Role.GUARDIAN, ("",), date(1985, 1, 1))
-    people = register(CHILD, TEEN, ADULT, parent)
+    people = register(CHILD, TEEN, ADULT, parent, Person("V1", "Vera", Role.OTHER, (), date(1990, 1, 1)))
     assert candidates(people, event) == expected
     for person in people.people.values():
         shown = verdict_of(sighting(person), people, event)
         assert shown is (Reason.CONSENT if person.person_id in expected else Reason.OUTSIDE_GROUPS)
+
+
+def test_a_parent_who_agreed_is_shown_at_an_event_of_the_childs_class() -> None:
+    parent = Person("G1", "Gijs", Role.GUARDIAN, (), date(1985, 1, 1))
+    moved = replace(CHILD, guardians=("G1",), groups=("1A", "2A"), periods=(Period("1A", None, date(2026, 7, 31)),))
+    people = register(moved, replace(TEEN, guardians=("G9",)), parent)
+    for event, reason in (
+        (Event("e", groups=("2A",)), Reason.CONSENT),
+        (Event("e", groups=("1A",), date=date(2026, 7, 1)), Reason.CONSENT),
+        (Event("e", groups=("1A",), date=date(2026, 9, 1)), Reason.OUTSIDE_GROUPS),
+        (Event("e", groups=("1A",)), Reason.OUTSIDE_GROUPS),  # by the day of the decision the child has moved
+        (Event("e", groups=("4B",)), Reason.OUTSIDE_GROUPS),  # a class of somebody else's child
+    ):
+        assert verdict_of(sighting(parent), people, event) is reason, event
+        assert ("G1" in candidates(people, event, ON)) is (reason is Reason.CONSENT)
+    refused = replace(people, consents={k: c for k, c in people.consents.items() if k[0] != "G1"})
+    assert verdict_of(sighting(parent), refused, Event("e", groups=("2A",))) is not Reason.CONSENT
 
 
 # --- hold_reasons ---------------------------------------------------------------------------------------------

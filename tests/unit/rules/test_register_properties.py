@@ -31,6 +31,7 @@ people = st.builds(
     role=st.sampled_from(Role),
     groups=st.lists(st.sampled_from(GROUPS), max_size=2).map(tuple),
     birth_date=st.one_of(st.none(), births),
+    guardians=st.sampled_from([None, IDS[:1], IDS]),
 )
 consents = st.builds(
     Consent,
@@ -90,6 +91,7 @@ events = st.builds(
     name=st.just("e"),
     groups=st.lists(st.sampled_from(GROUPS), max_size=2).map(tuple),
     problem=st.sampled_from(["", "", "", "unreadable"]),
+    people=st.lists(st.sampled_from(IDS), max_size=1).map(tuple),
 )
 SIGHTINGS = tuple(MatchResult(n, person_id, None, person_id, 0.9, 0.1, 0.5, 0.1) for n, person_id in enumerate(IDS))
 
@@ -186,7 +188,12 @@ def test_whoever_is_shown_has_everything_the_protocol_asks_for(
                 assert (row.signed_by is Signer.SELF) is (_age(person.birth_date, on) >= 16)
                 assert (row.signed_by is Signer.SELF) is (_age(person.birth_date, row.signed_on) >= 16)
         assert not event.problem
-        assert not event.groups or person.role is Role.EMPLOYEE or set(event.groups) & set(person.groups) - {""}
+        wards = [
+            p for p in register.people.values() if person_id in (p.guardians or ()) and person.role is Role.GUARDIAN
+        ]
+        groups = {g for p in (person, *wards) for g in p.groups} - {""}
+        here = person.role is Role.EMPLOYEE or person_id in event.people
+        assert not event.groups or here or set(event.groups) & groups
         assert may_match(register, person_id, on).allowed
 
 
