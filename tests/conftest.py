@@ -34,6 +34,7 @@ class ByFile(LoadFileScheduling):
         return "tests/console" if file in ONE_SITE else file
 
 
+@pytest.hookimpl(optionalhook=True)  # with `-p no:xdist` nobody asks
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFile | None:
     """Called by pytest-xdist; None lets it take its own."""
     return ByFile(config, log) if config.getoption("dist") == "loadfile" else None

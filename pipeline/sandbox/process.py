@@ -25,7 +25,13 @@ from pipeline.errors import ChildDied, ChildError, ChildRefused, ChildTimeout, E
 from pipeline.sandbox.exchange_folder import ExchangeFolder
 from pipeline.sandbox.options import PER_MEGAPIXEL, MediaOptions
 
-_CHILD = ("-m", "pipeline.reader.main")
+_PROJECT = Path(__file__).resolve().parents[2]
+_CHILD = (
+    "-c",
+    f"import runpy, sys; sys.path.insert(0, {str(_PROJECT)!r}); "
+    "runpy.run_module('pipeline.reader.main', run_name='__main__', alter_sys=True)",
+)
+"""The reader is the one that stands beside this module: a copy of the project never runs another copy's reader."""
 _MAX_LINE = 64 << 20
 _START_SECONDS = 60.0
 _NOTES = ("progress", "opened")

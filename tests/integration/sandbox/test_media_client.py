@@ -25,6 +25,7 @@ from pipeline.redaction import pixels as rendering
 from pipeline.redaction import regions as region_planning
 from pipeline.sandbox.client import Doubt, MediaClient
 from pipeline.sandbox.options import MediaOptions
+from tests.conftest import ROOT
 
 
 @pytest.fixture
@@ -362,3 +363,21 @@ def test_a_preview_is_small_upright_and_nothing_but_pixels(
     assert b"secret" not in small.jpeg and not shown.getexif()
     part = Image.open(io.BytesIO(media_client.preview(tmp_path / "turned.jpg", 200, Box(10, 20, 60, 120)).jpeg))
     assert part.size == (50, 100)
+
+
+def test_a_copy_of_the_project_reads_media_with_its_own_reader(weights: Path, tmp_path: Path) -> None:
+    for name in ("pipeline", "models"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("weights", "__pycache__"))
+    answer = json.dumps({"ok": {"confined": ["by the copy"]}})
+    (tmp_path / "pipeline/reader/main.py").write_text(f"print({answer!r}, flush=True)\n")
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from pathlib import Path\nfrom pipeline.sandbox.options import MediaOptions\n"
+        "from pipeline.sandbox.process import WorkerProcess\n"
+        "worker = WorkerProcess(MediaOptions(Path(sys.argv[2]), ('yunet',), (), 1, 60.0, 4 << 30, 50_000_000, 9))\n"
+        "worker.start()\nprint(*worker.confined)\nworker.close()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path), str(weights)], capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "by the copy", done.stderr
