@@ -7,6 +7,7 @@ new process can go on where an ended one stopped.
 from __future__ import annotations
 
 import base64
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -19,7 +20,7 @@ import cv2
 from pipeline.domain.film import FilmFacts, FilmLimits, FirstPass, Sample, Stretch
 from pipeline.domain.film_json_forms import covers_in, facts_in, facts_out, look_in, look_out, samples_in, stretches_in
 from pipeline.domain.json_forms import check_out, face_out
-from pipeline.domain.types import Box, Detection, Face, JsonObject, RgbImage, Style
+from pipeline.domain.types import Box, Check, Detection, Face, JsonObject, RgbImage, Style
 from pipeline.reader.film import render_and_compare, sound
 from pipeline.reader.film.colour import rgb
 from pipeline.reader.film.ffmpeg import default_tools
@@ -103,8 +104,8 @@ class FilmOperations:
     def speech(self, request: JsonObject) -> JsonObject:
         """Where somebody speaks. Voices are found, never compared."""
         path, facts = Path(request["path"]), facts_in(request["facts"])
-        self._tell("listen", 0, 1)
-        return {"speech": [[s.start, s.end] for s in sound.find_speech(path, facts, self._tools)]}
+        told = self._progress("listen", math.ceil(facts.duration))
+        return {"speech": [[s.start, s.end] for s in sound.find_speech(path, facts, self._tools, told)]}
 
     def produce(self, request: JsonObject) -> JsonObject:
         """The second pass: write the covered film, read it back, and look at it again."""
@@ -152,7 +153,7 @@ class FilmOperations:
                 self._progress("check", facts.expected_frames),
                 seen,
             ),
-            *(sound.check_sound(path, target, facts, result, muted, self._tools) if facts.sound else ()),
+            *(self._check_sound(path, target, facts, result, muted) if facts.sound else ()),
         ]
         return {"checks": [check_out(c) for c in checks], "frames": written_frames, "found": found}
 
@@ -160,11 +161,17 @@ class FilmOperations:
         """Write a sound recording with some stretches silent, and listen to what was written."""
         path, target, facts = Path(request["path"]), Path(request["target"]), facts_in(request["facts"])
         muted = stretches_in(request["muted"])
-        self._tell("render", 0, 1)
-        sound.write_recording(path, facts, self._tools, muted, target)
+        told = self._progress("render", math.ceil(facts.duration))
+        sound.write_recording(path, facts, self._tools, muted, target, told)
         result = probe(target, self._limits, self._tools)
-        checks = [*scan_film(target), *sound.check_sound(path, target, facts, result, muted, self._tools)]
+        checks = [*scan_film(target), *self._check_sound(path, target, facts, result, muted)]
         return {"checks": [check_out(c) for c in checks], "frames": 0, "found": []}
+
+    def _check_sound(
+        self, path: Path, target: Path, facts: FilmFacts, result: FilmFacts, muted: tuple[Stretch, ...]
+    ) -> list[Check]:
+        told = self._progress("check", 2 * math.ceil(facts.duration))
+        return sound.check_sound(path, target, facts, result, muted, self._tools, told)
 
     def _sound(self, path: Path, facts: FilmFacts, muted: tuple[Stretch, ...]) -> Callable[[BinaryIO], None] | None:
         if not facts.sound:

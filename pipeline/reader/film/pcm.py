@@ -7,7 +7,7 @@ it stays in step with the picture. More than two channels are mixed down to two 
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from pathlib import Path
 from typing import TypeAlias
@@ -61,8 +61,13 @@ def read_sound(
             raise damaged_film(f"{count / rate:.2f} s of sound of the {facts.sound_end:.2f} s that its packets promise")
 
 
-def levels(path: Path, facts: FilmFacts, tools: Tools) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """How loud the sound is, in `BLOCKS` a second: root mean square and peak of each, of the louder channel, 0 to 1."""
+def levels(
+    path: Path, facts: FilmFacts, tools: Tools, progress: Callable[[int], None] | None = None
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """How loud the sound is, in `BLOCKS` a second: root mean square and peak of each, of the louder channel, 0 to 1.
+
+    `progress` is told how many seconds were measured.
+    """
     size = facts.sound_rate // BLOCKS
     means: list[NDArray[np.float32]] = []
     peaks: list[NDArray[np.float32]] = []
@@ -73,6 +78,8 @@ def levels(path: Path, facts: FilmFacts, tools: Tools) -> tuple[NDArray[np.float
             blocks = whole.reshape(-1, size, piece.shape[1])
             means.append(np.sqrt((blocks**2).mean(axis=1)).max(axis=1))
             peaks.append(np.abs(blocks).max(axis=(1, 2)))
+            if progress:
+                progress(len(peaks))
     if not means:
         return np.zeros(0, np.float32), np.zeros(0, np.float32)
     return np.concatenate(means), np.concatenate(peaks)

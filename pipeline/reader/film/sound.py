@@ -8,7 +8,7 @@ also amplified, and time added on both sides. Runs in the child only.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
@@ -47,7 +47,15 @@ _LOST = 10 ** (-20 / 20)  # this much quieter than it was is lost
 _LOST_BLOCKS = BLOCKS // 10
 
 
-def find_speech(path: Path, facts: FilmFacts, tools: Tools) -> tuple[Stretch, ...]:
+Heard = Callable[[int], None]
+"""Is told how many seconds of sound are done."""
+
+
+def _nobody(_: int) -> None:
+    """Nobody asks how far it is."""
+
+
+def find_speech(path: Path, facts: FilmFacts, tools: Tools, progress: Heard = _nobody) -> tuple[Stretch, ...]:
     """Where somebody may speak, in seconds: with 0.3 s added on both sides, and pauses of up to 0.5 s bridged.
 
     Empty for a film without sound. Raises `MediaError` for sound that cannot be read.
@@ -59,11 +67,19 @@ def find_speech(path: Path, facts: FilmFacts, tools: Tools) -> tuple[Stretch, ..
     for chunk in _chunks(path, facts, tools):
         same = facts.sound_channels == 2 and _level(chunk[:, 0] - chunk[:, 1]) < _SAME
         likely.append(max(ear.listen(chunk[:, i]) for i, ear in enumerate(ears[:1] if same else ears)))
+        progress(len(likely) * _CHUNK // _RATE)
     found = [Stretch(i * _CHUNK / _RATE, (i + 1) * _CHUNK / _RATE) for i in _voiced(np.array(likely, np.float64))]
     return joined(found, max(facts.duration, len(likely) * _CHUNK / _RATE), PAD_SECONDS, GAP_SECONDS)
 
 
-def write_muted(path: Path, facts: FilmFacts, tools: Tools, muted: Sequence[Stretch], sink: BinaryIO) -> None:
+def write_muted(
+    path: Path,
+    facts: FilmFacts,
+    tools: Tools,
+    muted: Sequence[Stretch],
+    sink: BinaryIO,
+    progress: Heard = _nobody,
+) -> None:
     """Write all of the sound as s16le at the rate and channels of the facts, silent in the stretches.
 
     The fades at their ends lie outside them. A stretch that reaches the end of the film mutes whatever comes after it
@@ -76,16 +92,30 @@ def write_muted(path: Path, facts: FilmFacts, tools: Tools, muted: Sequence[Stre
             gain = _gain(silent, start, len(piece), facts.sound_rate)
             sink.write(np.rint(piece * gain[:, None]).astype("<i2").tobytes())
             start += len(piece)
+            progress(start // facts.sound_rate)
 
 
-def write_recording(path: Path, facts: FilmFacts, tools: Tools, muted: Sequence[Stretch], target: Path) -> None:
+def write_recording(
+    path: Path,
+    facts: FilmFacts,
+    tools: Tools,
+    muted: Sequence[Stretch],
+    target: Path,
+    progress: Heard = _nobody,
+) -> None:
     """Write a sound recording as M4A, silent in the stretches, with nothing else in it. Raises `MediaError`."""
-    with FilmWriter(target, facts, tools, lambda sink: write_muted(path, facts, tools, muted, sink)):
+    with FilmWriter(target, facts, tools, lambda sink: write_muted(path, facts, tools, muted, sink, progress)):
         pass
 
 
 def check_sound(
-    path: Path, target: Path, facts: FilmFacts, written: FilmFacts, muted: Sequence[Stretch], tools: Tools
+    path: Path,
+    target: Path,
+    facts: FilmFacts,
+    written: FilmFacts,
+    muted: Sequence[Stretch],
+    tools: Tools,
+    progress: Heard = _nobody,
 ) -> list[Check]:
     """Read the sound of the original and of what was written, and compare them. `written` is what the latter is.
 
@@ -95,8 +125,8 @@ def check_sound(
     if not facts.sound or not written.sound:
         return [Check("sound_there", facts.sound == written.sound, f"before {facts.sound}, after {written.sound}")]
     silent = _until_the_end(muted, facts)
-    before, _ = levels(path, facts, tools)
-    after, peaks = levels(target, written, tools)
+    before, _ = levels(path, facts, tools, progress)
+    after, peaks = levels(target, written, tools, lambda seconds: progress(len(before) // BLOCKS + seconds))
     inside = _blocks(silent, len(peaks), -_EDGE_SECONDS)
     worst = float(peaks[inside].max(initial=0.0))
     checks = [Check("sound_muted", worst < SILENT, f"peak {_decibel(worst)} in {len(silent)} stretches")]

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from pipeline.domain.film import FilmFacts, Stretch
 from pipeline.domain.intervals import within
 from pipeline.domain.types import Check
+from pipeline.reader.film import operations
 from pipeline.reader.film.encode import FilmWriter
 from pipeline.reader.film.frames import read_frames
 from pipeline.reader.film.output_scan_mp4 import scan_film
@@ -267,3 +268,20 @@ def test_real_films_are_full_of_talk(shared_data: Path, name: str, share: float)
     facts = probe(path, LIMITS, tools())
     found = find_speech(path, facts, tools())
     assert sum(s.end - s.start for s in found) > share * facts.duration
+
+
+def test_whoever_waits_hears_of_every_second_that_is_listened_to(
+    talk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hour of sound takes minutes to listen to; whoever hears nothing for two ends the reader."""
+    monkeypatch.setattr(operations, "_TELL_SECONDS", 0.0)
+    told: list[tuple[str, int, int]] = []
+    options = {"film_threads": 1, "film_seconds": 60, "film_pixels": 1 << 20, "film_rate": 60}
+    reader = operations.FilmOperations((), lambda *_: [], options, lambda *step: told.append(step))
+    request = {"path": str(talk), "facts": reader.facts({"path": str(talk)})}
+    reader.speech(request)
+    reader.recording({**request, "muted": [[1.0, 2.0]], "target": str(tmp_path / "out.m4a")})
+    for step, seconds in (("listen", 12), ("render", 12), ("check", 25)):
+        done = [d for s, d, _ in told if s == step]
+        assert len(set(done)) >= 12, step
+        assert done == sorted(done) and done[-1] >= seconds, step
