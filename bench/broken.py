@@ -212,8 +212,8 @@ WAYS = (
         (
             (
                 "pipeline/store/items.py",
-                "row.state == State.READY and row.register_version == newest_version(tx)",
-                "row.state == State.READY",
+                "row.register_version == newest_version(tx) and row.judged_on",
+                "row.judged_on",
             ),
         ),
         ("tests/integration/store/test_store.py",),

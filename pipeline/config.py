@@ -186,6 +186,10 @@ class Register(Sheet):
     max_age_days: float = Field(default=45.0, ge=0)
     """0: however old."""
     at_16: At16 = At16.LAPSE
+    recall: Literal["at once", "ask"] = "at once"
+    """What happens to published files that the register does not allow any more: "ask" makes it a task for a person."""
+    task_days: int = Field(default=7, ge=0, le=365)
+    """In how many days a file that was taken back is to be gone from where staff noted that it went."""
 
 
 class Oidc(_Section):

@@ -85,6 +85,7 @@ TABLE = (
     Declared("/register/notices", register.notices_, _only(OFFICER, ADMINISTRATOR)),
     Declared("/register/sync", register.sync, _only(OFFICER, ADMINISTRATOR), POST),
     Declared("/register/person/{person}", register.person, _only(OFFICER, ADMINISTRATOR)),
+    Declared("/register/person/{person}/recall", register.recall, _only(OFFICER), POST),
     Declared("/register/person/{person}/export", register.export, _only(OFFICER, ADMINISTRATOR), POST),
     Declared("/register/person/{person}/erase", register.erase, _only(OFFICER, ADMINISTRATOR), POST),
     Declared(

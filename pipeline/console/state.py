@@ -10,6 +10,7 @@ from pipeline.console.oidc_client import OidcClient
 from pipeline.console.previews import Previews
 from pipeline.console.render import Pages
 from pipeline.console.similar_faces import Memory
+from pipeline.publishing.recall_due import Obligations
 
 
 class Console:
@@ -24,6 +25,7 @@ class Console:
         self.pages = Pages(app.settings.school)
         self.previews = Previews(app.context)
         self.memory = Memory(self.previews)
+        self.obligations = Obligations()
         self.counted: tuple[date, dict[str, dict[str, int]]] | None = None
         """The charts of the days before this one."""
         oidc = app.settings.console.oidc

@@ -49,8 +49,8 @@ TRANSITIONS: Mapping[State, frozenset[State]] = MappingProxyType(
         # Not to withdrawn: that word says that the file was public, and a held file is not.
         State.HELD: frozenset({State.QUEUED, State.REJECTED}),
         State.FAILED: frozenset({State.QUEUED}),
-        # A re-redacted replacement is made from the original, and judged anew.
-        State.WITHDRAWN: frozenset({State.QUEUED}),
+        # A re-redacted replacement is made from the original, and judged anew; or an officer refuses it for good.
+        State.WITHDRAWN: frozenset({State.QUEUED, State.REJECTED}),
         State.REJECTED: frozenset(),
     }
 )

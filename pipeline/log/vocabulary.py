@@ -90,6 +90,7 @@ _PHRASES: Mapping[str, str] = MappingProxyType(
         "staff said who can be heard": "een medewerker zei wie er te horen is",
         "the name of a face changed": "de naam bij een gezicht veranderde",
         "the register changed after the decision": "het register veranderde na de beslissing",
+        "the register, or the day, changed after the decision": "het register, of de dag, veranderde na de beslissing",
     }
 )
 
@@ -144,7 +145,14 @@ def check_text(name: str, language: str) -> str:
 
 
 def phrase(why: str, language: str) -> str:
-    """A reason that was given: a phrase of the program in the language of the page, a person's words as they are."""
+    """A reason that was given: a phrase of the program in the language of the page, a person's words as they are.
+
+    A code of the rules (a recall says by it why the register does not allow a file any more) is its sentence.
+    """
+    if why in set(Reason):
+        return explain(Reason(why), language)
+    if why in set(HoldReason):
+        return explain(HoldReason(why), language)
     return _PHRASES.get(why, why) if language == "nl" else why
 
 

@@ -85,7 +85,7 @@ def erase(person_id: str, confirm: str, context: Context, folder: Path | None, k
     if originals:
         remarks.append(f"{originals} originals in which the person was recognised stay in the vault, shown nowhere")
     remarks.append("take the person out of the school's own register too, or the next load brings the person back")
-    tasks = len(store.recall.places(open_only=True))
+    tasks = len(store.places.all(open_only=True))
     return Receipt(person_id, rows, tuple(recalled), tuple(removed), tuple(kept), left, searched, tuple(remarks), tasks)
 
 

@@ -55,8 +55,8 @@ class Publisher:
 
     def _publish(self, item: Item, renditions: Sequence[Rendition]) -> bool:
         waiting = [r for r in renditions if r.state is State.READY]
-        if not self._store.items.still_current(item.id):
-            return self._redo(item, waiting, "the register changed after the decision")
+        if not self._store.items.still_current(self._clock(), item.id):
+            return self._redo(item, waiting, "the register, or the day, changed after the decision")
         reach("publish.checked")
         try:
             for rendition in waiting:

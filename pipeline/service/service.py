@@ -32,6 +32,7 @@ from pipeline.processing.outcome import look_name
 from pipeline.processing.worker import Worker
 from pipeline.publishing.publisher import Publisher
 from pipeline.publishing.recall import carry_out
+from pipeline.publishing.recall_due import follow
 from pipeline.publishing.retention import expire
 from pipeline.sandbox.client import Doubt, MediaClient
 from pipeline.sandbox.options import FilmOptions, MediaOptions
@@ -80,6 +81,7 @@ class Service:
         self._confined: tuple[str, ...] = ()
         self._prune = prune
         self._pruned: date | None = None
+        self._followed: tuple[int, date] | None = None  # the register and the day that what is published agrees with
         self._last_beat = self._last_renewal = self._next_sweep = 0.0
 
     # --- life -------------------------------------------------------------------------------------------------
@@ -114,7 +116,7 @@ class Service:
             "channels": list(context.settings.channels),
         }
         context.store.journal.note(context.clock(), "service.started", "service", facts)
-        carry_out(context.vault, context.store, context.clock(), "service")
+        self._carry_out()
         self._publisher.publish_ready()
         if self._register:
             self._register.start()
@@ -238,8 +240,8 @@ class Service:
         now = time.monotonic()
         if now - self._last_beat >= _BEAT_SECONDS:
             self._last_beat = now
-            self._attempt("templates", self._prune_daily)
             self._attempt("recall", self._carry_out)
+            self._attempt("templates", self._prune_daily)
             self._attempt("vault", lambda: context.vault.originals.seal_plain(_SEAL_BYTES))
             self._attempt("publish", self._publisher.publish_ready)  # what a full disk or a locked folder kept back
             self._attempt("log", lambda: self._log_files.append(context.store.journal.entries))
@@ -247,7 +249,14 @@ class Service:
             self._alive()
 
     def _carry_out(self) -> None:
-        if carry_out(self._context.vault, self._context.store, self._context.clock(), "service"):
+        """Finish what was begun; after each reading of the register, and each midnight, what it means as well."""
+        context, now = self._context, self._context.clock()
+        state = context.store.register.current().version, now.date()
+        if state != self._followed:
+            follow(context.store, context.vault, now, "service", context.settings.register.recall == "at once")
+            self._followed = state
+            self._wake.set()
+        if carry_out(context.vault, context.store, now, "service"):
             self._wake.set()
 
     def _attempt(self, part: str, step: Callable[[], object]) -> None:

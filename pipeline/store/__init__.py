@@ -11,6 +11,7 @@ from pipeline.store.hand_names import HandNameStore
 from pipeline.store.items import ItemStore
 from pipeline.store.log import Journal
 from pipeline.store.metrics import MetricsStore
+from pipeline.store.places import PlaceStore
 from pipeline.store.publications import PublicationStore
 from pipeline.store.read_models import ReadModels
 from pipeline.store.register import RegisterStore
@@ -36,6 +37,7 @@ class Store:
         self.templates = TemplateStore(self.database, self.journal)
         self.hand_names = HandNameStore(self.database, self.journal)
         self.recall = PublicationStore(self.database, self.journal)
+        self.places = PlaceStore(self.database, self.journal)
         self.review = ReviewStore(self.database, self.journal)
         self.accounts = AccountStore(self.database, self.journal)
         self.attempts = AttemptStore(self.database, self.journal)

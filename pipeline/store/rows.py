@@ -137,7 +137,8 @@ def event_logged(event: Event) -> JsonObject:
     return {k: facts[k] for k in ("date", "kind", "groups", "permission", "people")} | {"problem": wrong}
 
 
-def _event_in(text: str) -> Event:
+def event_in(text: str) -> Event:
+    """The opposite of `event_out`, from a column."""
     facts = json.loads(text)
     facts["date"] = date.fromisoformat(facts["date"]) if facts["date"] else None
     facts["groups"], facts["people"] = tuple(facts["groups"]), tuple(facts.get("people", ()))
@@ -150,7 +151,7 @@ def item_in(row: Row[Any]) -> Item:
         row.id,
         row.sha256,
         row.name,
-        _event_in(row.event_facts),
+        event_in(row.event_facts),
         row.folder,
         State(row.state),
         tuple(json.loads(row.reasons)),
@@ -222,7 +223,7 @@ def decision_out(row: Row[Any], d: Decision) -> JsonObject:
             ch: [{"name": c.name, "passed": c.passed, "detail": c.detail} for c in cs] for ch, cs in d.checks.items()
         },
         "renditions": [{"channel": x.channel, "sha256": x.sha256, "bytes": x.size} for x in d.drafts],
-        "basis": d.basis | {"event": event_logged(_event_in(row.event_facts))},
+        "basis": d.basis | {"event": event_logged(event_in(row.event_facts))},
         "held": list(d.hold),
         **(_film_out(d.film) if d.film else {}),
     }

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -170,7 +170,7 @@ def ready(store: Store, tmp_path: Path) -> tuple[Publisher, Vault, int]:  # noqa
         vault.work_file(draft.work_name).write_bytes(draft.channel.encode())
         drafts.append(replace(draft, sha256=hashlib.sha256(draft.channel.encode()).hexdigest()))
     item = store.items.record(NOW, claimed(store), "me", replace(made, drafts=drafts))
-    return Publisher(vault, store, lambda: datetime.now(UTC)), vault, item.id
+    return Publisher(vault, store, lambda: NOW), vault, item.id
 
 
 def withdraw(store: Store) -> None:  # noqa: F811

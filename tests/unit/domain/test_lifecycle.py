@@ -26,6 +26,7 @@ WANTED = {
     ("held", "rejected"),
     ("failed", "queued"),
     ("withdrawn", "queued"),
+    ("withdrawn", "rejected"),
 }
 
 
