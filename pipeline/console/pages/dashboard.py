@@ -68,7 +68,7 @@ def _recall(c: Call) -> dict[str, Any]:
     days = c.console.app.settings.register.task_days
     tasks = store.places.all(open_only=True)
     return {
-        "items": sorted({*found.items, *(r.item_id for r in store.recall.unfinished())}),
+        "files": sorted({*found.items, *(r.item_id for r in store.recall.unfinished())}),
         "people": found.people,
         "pending": store.recall.pending(),
         "gone": store.recall.irreplaceable(c.console.clock() - timedelta(days=60)),
