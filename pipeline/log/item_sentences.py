@@ -124,6 +124,10 @@ def _original_deleted(body: Body, say: Say, __: str) -> Iterator[str]:
     yield say(f"the original {what} was deleted: {body['why']}", f"het origineel {what} is verwijderd: {body['why']}")
 
 
+def _undone(b: Body, say: Say, _: str) -> Iterator[str]:
+    yield say(f"entry {b['entry']} was undone", f"regel {b['entry']} is ongedaan gemaakt")
+
+
 def _viewed(_: Body, say: Say, __: str) -> Iterator[str]:
     yield say("the original was looked at", "het origineel is bekeken")
 
@@ -171,6 +175,7 @@ ITEMS: Lines = {
     "item.marked": _marked,
     "item.unmarked": _unmarked,
     "item.approved": _approved,
+    "item.undone": _undone,
     "original.viewed": _viewed,
     "original.deleted": _original_deleted,
     "incident.closed": _incident_closed,

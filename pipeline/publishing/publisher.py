@@ -31,7 +31,7 @@ class Publisher:
         self._lock = threading.Lock()
 
     def publish_ready(self) -> list[Item]:
-        """Publish every ready item; returns those that became visible.
+        """Publish every ready item; returns those that became visible. What a person may still undo waits for that.
 
         What the disk keeps back (full, read-only, a file where a folder should be) stays ready and is tried again;
         it does not keep the others back. After an error of the disk itself (EIO) the file is rendered anew: a second
@@ -40,7 +40,7 @@ class Publisher:
         published: list[Item] = []
         trouble: OSError | None = None
         with self._lock:
-            for item, renditions in self._store.items.ready():
+            for item, renditions in self._store.items.ready(self._clock()):
                 try:
                     if self._publish(item, renditions):
                         published.append(item)

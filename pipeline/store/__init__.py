@@ -20,6 +20,7 @@ from pipeline.store.review import ReviewStore
 from pipeline.store.rights import RightsStore
 from pipeline.store.spot_checks import SpotCheckStore
 from pipeline.store.templates import TemplateStore
+from pipeline.store.undo import UndoStore
 from pipeline.store.uploads import UploadStore
 
 __all__ = ["Database", "ItemStore", "Journal", "RegisterStore", "Store", "TemplateStore"]
@@ -39,6 +40,7 @@ class Store:
         self.recall = PublicationStore(self.database, self.journal)
         self.places = PlaceStore(self.database, self.journal)
         self.review = ReviewStore(self.database, self.journal)
+        self.undo = UndoStore(self.database, self.journal)
         self.accounts = AccountStore(self.database, self.journal)
         self.attempts = AttemptStore(self.database, self.journal)
         self.uploads = UploadStore(self.database, self.journal)

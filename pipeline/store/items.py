@@ -31,6 +31,7 @@ from pipeline.store.rows import (
     rendition_logged,
 )
 from pipeline.store.tables import heartbeats, items, renditions, verdicts
+from pipeline.store.undo import undoable
 
 SERVICE = "service"
 LONGEST_REST = 60.0
@@ -240,10 +241,14 @@ class ItemStore:
             reach("store.deciding")
             return item_in(tx.execute(select(items).where(items.c.id == item.id)).one())
 
-    def ready(self) -> list[tuple[Item, list[Rendition]]]:
-        """Items that are decided and verified but not yet visible, with their renditions."""
+    def ready(self, now: datetime | None = None) -> list[tuple[Item, list[Rendition]]]:
+        """Items that are decided and verified but not yet visible, with their renditions.
+
+        With `now`, those are left out on which an act on a page may still be undone: they wait for a few seconds.
+        """
+        query = select(items).where(items.c.state == State.READY).order_by(items.c.id)
         with self._db.read() as tx:
-            rows = tx.execute(select(items).where(items.c.state == State.READY).order_by(items.c.id)).all()
+            rows = tx.execute(query if now is None else query.where(~undoable(now))).all()
             return [(item_in(r), self._renditions(tx, r.id)) for r in rows]
 
     def still_current(self, now: datetime, item_id: int) -> bool:
@@ -271,7 +276,7 @@ class ItemStore:
         """
         with self._db.write() as tx:
             row = tx.execute(select(items).where(items.c.id == item.id)).one()
-            if row.revision != item.revision or (row.state == State.READY and not self._current(tx, now, row)):
+            if row.revision != item.revision or row.state != State.READY or not self._current(tx, now, row):
                 raise LeaseLost(f"Item {item.id}: what it was judged by changed while it was published.")
             done = self._renditions(tx, item.id)
             self._move(tx, now, row, State.PUBLISHED)

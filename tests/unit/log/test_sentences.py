@@ -127,6 +127,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
         for m in ("not_person", "cover", "region", "widen", "figure")
     ],
     "item.unmarked": [{"mark": 3, "why": WHY}],
+    "item.undone": [{"act": "item.approved", "entry": 12}],
     "item.approved": [{"reasons": ["lesson_without_permission"], "why": WHY}],
     "original.viewed": [{}],
     "incident.closed": [{"incident": 3, "outcome": "opgelost"}],
