@@ -42,8 +42,12 @@ def inputs(
     by_hand: Sequence[Annotation],
     before: Mapping[str, Sequence[tuple[Box, str]]] | None,
     people: Iterable[str],
+    covers: JsonObject | None = None,
 ) -> JsonObject:
-    """What a decision rests on besides its figures, for its entry in the log: ids, boxes and hashes, never a name."""
+    """What a decision rests on besides its figures, for its entry in the log: ids, boxes and hashes, never a name.
+
+    `covers`: how covers look, by channel, and how far they reach.
+    """
     return {
         "medium": str(medium),
         "rules": verdict_rules.RULES,
@@ -59,6 +63,7 @@ def inputs(
             }
             for m in by_hand
         ],
+        "covers": covers or {},
         "before": None if before is None else {c: [[asdict(b), p] for b, p in own] for c, own in before.items()},
     }
 

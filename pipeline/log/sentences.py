@@ -104,11 +104,22 @@ def _decided(body: dict[str, Any], language: str) -> Iterator[str]:
             if dutch
             else f"published under a neutral name: its own holds a name of {named}"
         )
+    yield from _covers(body.get("basis", {}).get("covers"), dutch)
     for channel, verdicts in body["verdicts"].items():
         yield from (verdict_line(v, channel, language) for v in verdicts)
     yield from (sound_line(plan, channel, language) for channel, plan in body.get("sound", {}).items())
     for channel, checks in body["checks"].items():
         yield from check_lines(channel, checks, language)
+
+
+def _covers(covers: Mapping[str, Any] | None, dutch: bool) -> Iterator[str]:
+    """How what is covered looks; earlier versions did not say."""
+    if not covers:
+        return
+    styles = ", ".join(f"{style} ({channel})" for channel, style in covers["styles"].items())
+    head = covers["reach"] == "head"
+    reach = ("het hele hoofd" if head else "het gezicht") if dutch else ("the whole head" if head else "the face")
+    yield f"{'afgedekt wordt' if dutch else 'covered is'} {reach}: {styles}"
 
 
 def check_lines(channel: str, checks: Sequence[Mapping[str, Any]], language: str) -> Iterator[str]:

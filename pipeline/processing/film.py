@@ -90,14 +90,15 @@ def decide_film(item: Item, original: Path, owner: str, media_client: MediaClien
     checks: dict[str, Sequence[Check]] = {}
     drafts: list[Draft] = []
     if not hold:
-        plans: dict[tuple[frozenset[int], tuple[Stretch, ...]], list[str]] = {}
+        plans: dict[tuple[frozenset[int], tuple[Stretch, ...], str], list[str]] = {}
         for channel, own in verdicts.items():
             shown = frozenset(v.face for v in own if v.shown)
-            plans.setdefault((shown, sound[channel].muted), []).append(channel)
+            style = context.settings.redaction.style_of(channel)
+            plans.setdefault((shown, sound[channel].muted, style), []).append(channel)
         seed = secrets.randbits(63)
 
-        def make(key: tuple[frozenset[int], tuple[Stretch, ...]], name: str) -> Product:
-            return _produce(film, look, key[0], key[1], seed, name, gallery, context, by_hand, analysis.faces)
+        def make(key: tuple[frozenset[int], tuple[Stretch, ...], str], name: str) -> Product:
+            return _produce(film, look, *key, seed, name, gallery, context, by_hand, analysis.faces)
 
         checks, drafts, hold = renditions(item, plans, make, context)
     facts = FilmDecision(
@@ -122,7 +123,14 @@ def decide_film(item: Item, original: Path, owner: str, media_client: MediaClien
         round(context.seconds() - started, 3),
         mark,
         facts,
-        replay.inputs(register, Medium.FILM, by_hand, before, people | replay.heard(sound)),
+        replay.inputs(
+            register,
+            Medium.FILM,
+            by_hand,
+            before,
+            people | replay.heard(sound),
+            context.settings.redaction.recorded(context.settings.channels),
+        ),
     )
     return recorded(item, owner, decision, context)
 
@@ -147,7 +155,8 @@ def render_only_film(
     if not all(any(f.detection.box.iou(b) >= SAME_TRACK for f in faces) for b in boxes):
         return None
     nobody = Gallery((), {}, context.settings.matching.rules, False)
-    return _produce(film.without_sound(), look, shown, (), secrets.randbits(63), name, nobody, context)
+    style = context.settings.redaction.style
+    return _produce(film.without_sound(), look, shown, (), style, secrets.randbits(63), name, nobody, context)
 
 
 # --- steps ----------------------------------------------------------------------------------------------------
@@ -214,6 +223,7 @@ def _produce(
     look: FirstPass,
     shown: frozenset[int],
     muted: tuple[Stretch, ...],
+    style: str,
     seed: int,
     name: str,
     gallery: Gallery,
@@ -229,14 +239,14 @@ def _produce(
     visible = [look.tracks[i] for i in sorted(shown)]
     for left in range(ROUNDS, 0, -1):
         hidden = {t.index for t in look.tracks} - shown
-        covers = film_regions.covers(look, hidden, facts.width, facts.height, rate)
+        covers = film_regions.covers(look, hidden, facts.width, facts.height, rate, context.settings.redaction.reach)
         covers += film_manual_marks.covers(look, faces, by_hand, hidden, (facts.width, facts.height), rate)
         watched = film_regions.boundaries(look, rate)
         written = film.written(
             look,
             covers,
             muted,
-            style=str(context.settings.redaction.style),
+            style=style,
             seed=seed,
             target=str(context.vault.work_file(name)),
             embed=gallery.enabled,

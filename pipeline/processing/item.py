@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
+from pipeline.config import Redaction
 from pipeline.domain.lifecycle import State
 from pipeline.domain.types import Analysis, Box, Check, JsonObject, Medium, Plan, Register, Verdict
 from pipeline.errors import (
@@ -138,7 +139,8 @@ def _decide(item: Item, original: Path, owner: str, media_client: MediaClient, c
     by_hand, size = context.store.review.marks(item.id), (analysis.width, analysis.height)
     verdicts = {c: manual_marks.reviewed(own, analysis.faces, by_hand, size) for c, own in verdicts.items()}
     people = {v.person_id for own in verdicts.values() for v in own if v.person_id}
-    basis = replay.inputs(register, Medium.PHOTO, by_hand, before, people)
+    covers = context.settings.redaction.recorded(context.settings.channels)
+    basis = replay.inputs(register, Medium.PHOTO, by_hand, before, people, covers)
     seen = _Seen(analysis, gallery, verdicts, started, on, secrets.randbits(63), names_mark, basis)
     lifted = manual_marks.lifted(by_hand)
     hold: list[str] = [r for r in verdict_rules.hold_reasons(item.event, register) if r not in lifted]
@@ -147,7 +149,7 @@ def _decide(item: Item, original: Path, owner: str, media_client: MediaClient, c
     reach("work.judged")
     checks: dict[str, Sequence[Check]] = {}
     drafts: list[Draft] = []
-    for plan, channels in _plans(analysis, verdicts, by_hand).items():
+    for plan, channels in _plans(analysis, verdicts, by_hand, context.settings.redaction).items():
         name = f"{item.id}-{item.revision + 1}-{channels[0]}.partial"
         product = _produce(plan, name, media_client, seen, context)
         reach("work.rendered")
@@ -168,17 +170,19 @@ def _decide(item: Item, original: Path, owner: str, media_client: MediaClient, c
 
 
 def _plans(
-    analysis: Analysis, verdicts: Mapping[str, Sequence[Verdict]], by_hand: Sequence[manual_marks.Annotation]
+    analysis: Analysis,
+    verdicts: Mapping[str, Sequence[Verdict]],
+    by_hand: Sequence[manual_marks.Annotation],
+    redaction: Redaction,
 ) -> dict[Plan, list[str]]:
-    """What to do, and for which channels: those that hide the same faces share one rendering."""
+    """What to do, and for which channels: those that hide the same faces in the same style share one rendering."""
     plans: dict[Plan, list[str]] = {}
     for channel, own in verdicts.items():
         shown = frozenset(v.face for v in own if v.shown)
         hidden = [f.detection for f in analysis.faces if f.index not in shown]
         extra = manual_marks.extra_regions(by_hand, hidden, (analysis.width, analysis.height))
-        plans.setdefault(
-            Plan(region_planning.add(region_planning.plan_regions(analysis, shown), extra), shown), []
-        ).append(channel)
+        regions = region_planning.add(region_planning.plan_regions(analysis, shown, redaction.reach), extra)
+        plans.setdefault(Plan(regions, shown, redaction.style_of(channel)), []).append(channel)
     return plans
 
 
@@ -192,7 +196,7 @@ def _produce(
     for left in range(ROUNDS, 0, -1):
         product = media_client.produce(
             regions,
-            context.settings.redaction.style,
+            plan.style,
             seen.seed,
             context.vault.work_file(name),
             list(shown.values()),
@@ -201,8 +205,8 @@ def _produce(
         extra, check = look_again(product.analysis, regions, shown)
         if check.passed or left == 1:
             break
-        size = seen.analysis.width, seen.analysis.height
-        regions = region_planning.add(regions, (region_planning.region_beside(d, shown.values(), *size) for d in extra))
+        size, reach = (seen.analysis.width, seen.analysis.height), context.settings.redaction.reach
+        regions = region_planning.add(regions, (region_planning.region_of(d, *size, reach=reach) for d in extra))
     recognised = seen.gallery.recognises(product.analysis.faces, list(shown.values()))
     return Product(product.extension, (*product.checks, check, recognised), product.analysis)
 
@@ -224,9 +228,9 @@ def render_only(
         return None
     nobody = Gallery((), {}, context.settings.matching.rules, False)
     seen = _Seen(analysis, nobody, {}, context.seconds(), context.clock().date(), secrets.randbits(63))
-    return _produce(
-        Plan(region_planning.plan_regions(analysis, shown), shown), name, media_client, seen, context, False
-    )
+    redaction = context.settings.redaction
+    plan = Plan(region_planning.plan_regions(analysis, shown, redaction.reach), shown, redaction.style)
+    return _produce(plan, name, media_client, seen, context, False)
 
 
 def _record(

@@ -27,7 +27,7 @@ from pipeline.domain.types import Check, Face, JsonObject
 from pipeline.errors import ChildDied
 from pipeline.sandbox.client import MediaClient
 
-_PROOF = frozenset({"same_pictures", "same_size", "same_frames", "every_cover_in_every_frame", "rest_unchanged"})
+_PROOF = frozenset({"same_pictures", "same_size", "same_frames", "every_cover_in_every_frame", "as_planned"})
 _PROOF_OF_SOUND = frozenset({"sound_muted", "sound_kept", "sound_length", "sound_in_step"})
 Answer = TypeVar("Answer")
 

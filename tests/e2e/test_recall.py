@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.likeness import likeness
 from pipeline.domain.types import Box
-from pipeline.redaction.pixels import likeness
 from tests.e2e.test_main_job import drop, row
 from tests.support.school import School, until
 

@@ -20,7 +20,7 @@ import cv2
 from pipeline.domain.film import FilmFacts, FilmLimits, FirstPass, Sample, Stretch
 from pipeline.domain.film_json_forms import covers_in, facts_in, facts_out, look_in, look_out, samples_in, stretches_in
 from pipeline.domain.json_forms import check_out, face_out
-from pipeline.domain.types import Box, Check, Detection, Face, JsonObject, RgbImage, Style
+from pipeline.domain.types import Box, Check, Detection, Face, JsonObject, RgbImage
 from pipeline.reader.film import render_and_compare, sound
 from pipeline.reader.film.colour import rgb
 from pipeline.reader.film.ffmpeg import default_tools
@@ -29,6 +29,7 @@ from pipeline.reader.film.first_pass import look
 from pipeline.reader.film.frames import read_frames
 from pipeline.reader.film.output_scan_mp4 import scan_film
 from pipeline.reader.film.probe import probe
+from pipeline.reader.film.redaction import Painter
 from pipeline.reader.film.second_look import exact_landmarks
 from pipeline.reader.film.stills import still
 from pipeline.reader.media_errors import UnsupportedFormat
@@ -111,12 +112,14 @@ class FilmOperations:
         """The second pass: write the covered film, read it back, and look at it again."""
         path, target, facts = Path(request["path"]), Path(request["target"]), facts_in(request["facts"])
         covers, muted = covers_in(request["covers"]), stretches_in(request["muted"])
+
+        def painter() -> Painter:
+            return Painter(covers, str(request["style"]), int(request["seed"]), float(facts.rate), facts.matrix)
+
         written_frames, same = render_and_compare.render(
             path,
             facts,
-            covers,
-            Style(request["style"]),
-            int(request["seed"]),
+            painter(),
             target,
             self._tools,
             self._sound(path, facts, muted),
@@ -146,6 +149,7 @@ class FilmOperations:
                 result,
                 written_frames,
                 covers,
+                painter(),
                 frozenset(request["watched"]),
                 self._detectors,
                 self._threads,

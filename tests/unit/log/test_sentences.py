@@ -47,6 +47,7 @@ DECIDED = {
     "faces": 2,
     "film": {"seconds": 3.2, "frames": 80},
     "notes": ["odd size made even", "dropped: 2 data tracks"],
+    "basis": {"covers": {"reach": "head", "styles": {"school": "blur", "personal": "sticker"}}},
     "verdicts": {"school": VERDICTS},
     "sound": {
         f"k{n}": {"mode": m, "reason": str(r), "article": "A.5", "people": ["P1"], "muted": [[0, 1]]}
@@ -203,6 +204,13 @@ def test_every_kind_of_entry_is_told_in_both_languages(kind: str) -> None:
         english, dutch = told(kind, body, "en"), told(kind, body, "nl")
         assert english and dutch and english[0] != dutch[0]
         assert [(line, found[0]) for line in dutch if (found := ENGLISH.search(line.lower()))] == []
+
+
+def test_the_log_says_how_what_is_covered_looks() -> None:
+    body = {**DECIDED, "basis": {"covers": {"reach": "face", "styles": {"school": "blur", "personal": "sticker"}}}}
+    assert "covered is the face: blur (school), sticker (personal)" in told("item.decided", body, "en")
+    assert "afgedekt wordt het hele hoofd: blur (school), sticker (personal)" in told("item.decided", DECIDED, "nl")
+    assert told("item.decided", {**DECIDED, "basis": {}}, "en"), "an entry of an earlier version"
 
 
 def test_every_reason_and_every_check_has_its_sentences() -> None:

@@ -258,7 +258,7 @@ def found_at(left: float, score: float = 0.9, engines: tuple[str, ...] = (FAST_E
     return Detection(Box(left, 80, left + 40, 130), score, None, engines)
 
 
-COVER = Cover(0, 10, np.array([[90, 70, 150, 140]] * 20, np.int32), 12)
+COVER = Cover(0, 10, np.array([[90, 70, 150, 140]] * 20, np.int32))
 
 
 def test_a_face_in_the_result_is_shown_or_covered_or_undecided() -> None:
