@@ -337,7 +337,7 @@ class App:
                 f"{person_id}: {explain(permission.reason, self.settings.language)}.",
                 "Enter the form into the register first.",
             )
-        path = self.vault.portrait(folder, person_id, data, suffix)
+        path = self.vault.portraits.keep(folder, person_id, data, suffix)
         own = Evidence(folder)
         portraits = {p: found for p in register.people if (found := own.portraits(p)[0])}
         with self._enrolling(actor) as enroller:
@@ -345,7 +345,7 @@ class App:
         why = next((w for p, name, w in result.portraits_refused if p == person_id and name == path.name), "")
         why = why or next((str(n.sentence) for n in result.not_enrolled if n.person_id == person_id), "")
         if why or result.problem:
-            self.vault.erase(path, "")
+            self.vault.portraits.erase(path, "")
         return why or result.problem
 
     def write_log_files(self) -> None:

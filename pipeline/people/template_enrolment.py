@@ -245,7 +245,7 @@ class Enroller:
     def _describe(self, portrait: Portrait, media_client: MediaClient) -> str | _Crowd | Mapping[str, Vector]:
         """The vectors of the one usable face, per engine; or of several; or a sentence that says why there is none."""
         media_client.start()
-        with self._vault.borrowed(portrait.path, portrait.sha256, portrait.size) as copy:
+        with self._vault.portraits.borrowed(portrait.path, portrait.sha256, portrait.size) as copy:
             analysis = media_client.analyse(copy, embed=True)
         face = usable_portrait(analysis, tuple(self._weights))
         if not isinstance(face, PortraitRefusal):

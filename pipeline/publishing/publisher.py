@@ -75,7 +75,7 @@ class Publisher:
     def _release(self, rendition: Rendition) -> None:
         for _ in range(_TRIES):
             try:
-                self._vault.release(rendition.work_name, rendition.channel, rendition.path, rendition.sha256)
+                self._vault.published.release(rendition.work_name, rendition.channel, rendition.path, rendition.sha256)
             except FileExistsError:
                 rendition = self._store.items.relocate(rendition)  # nothing is ever overwritten
             else:
@@ -84,7 +84,7 @@ class Publisher:
 
     def _redo(self, item: Item, waiting: Sequence[Rendition], why: str) -> bool:
         for r in waiting:
-            self._vault.retract(r.channel, r.path, r.sha256)  # another channel's copy may be out already
+            self._vault.published.retract(r.channel, r.path, r.sha256)  # another channel's copy may be out already
             self._vault.discard(r.work_name)
         self._store.items.redo(self._clock(), item, why)
         return False

@@ -67,8 +67,8 @@ def carry_out(vault: Vault, store: Store, now: datetime, actor: str) -> list[Rec
     finished = []
     for recall in store.recall.unfinished():
         for channel in {f.channel for f in recall.files}:
-            vault.expect(channel)
-        changed = [f for f in recall.files if not vault.retract(f.channel, f.path, f.sha256)]
+            vault.published.expect(channel)
+        changed = [f for f in recall.files if not vault.published.retract(f.channel, f.path, f.sha256)]
         if store.recall.finish(now, actor, recall, changed):
             finished.append(recall)
     return finished

@@ -128,7 +128,7 @@ class Service:
         missing = None
         for channel in self._context.settings.channels:
             try:
-                self._context.vault.expect(channel)
+                self._context.vault.published.expect(channel)
             except PublishError as e:
                 missing = e
             else:
@@ -344,11 +344,11 @@ class Service:
             self._problems.pop("service", None)
 
 
-def walk(path: Path) -> list[Path]:
-    """The files below a folder that an inbox would take, sorted; a file stands for itself."""
+def walk(path: Path) -> tuple[Path, list[str]]:
+    """A folder, and the files below it that an inbox would take, sorted; a file is the only one of its folder."""
     if not path.is_dir():
-        return [path]
-    return sorted(path / seen.relative for seen in watch.look(path))
+        return path.parent, [path.name]
+    return path, sorted(seen.relative for seen in watch.look(path))
 
 
 def media_options(context: Context) -> MediaOptions:
