@@ -141,7 +141,7 @@ class App:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Hold the right to work on this inbox. Raises StartupError when another process has it."""
+        """Hold the right to work on this inbox and database. Raises StartupError when another process has it."""
         path = self.settings.path("data") / "service.lock"
         with path.open("a+") as lock:
             try:
@@ -155,7 +155,8 @@ class App:
             lock.truncate(0)
             lock.write(str(os.getpid()))
             lock.flush()
-            yield
+            with self.store.database.kept():
+                yield
 
     def at_work(self) -> int:
         """The process that holds the lock on this inbox; 0 when none does, or the system does not tell."""

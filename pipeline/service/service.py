@@ -78,6 +78,7 @@ class Service:
         self._broken_off: Sequence[watch.Unfinished] = ()
         self._later: dict[str, str] = {}  # file in the inbox -> why it could not be taken
         self._workers: list[Worker] = []
+        self._lost: StartupError | None = None  # another service keeps the database now
         self._confined: tuple[str, ...] = ()
         self._prune = prune
         self._pruned: date | None = None
@@ -137,10 +138,12 @@ class Service:
             raise StartupError(missing.message, missing.remedy)
 
     def run(self) -> None:
-        """Watch the inbox until `stop` is called."""
+        """Watch the inbox until `stop` is called. Raises StartupError when another service took the database over."""
         while not self._stop.is_set():
             self._guarded(self._tick)
             self._stop.wait(_TICK if not self._flag.is_set() else 0.05)
+        if self._lost:
+            raise self._lost
 
     def drain(self, progress: Callable[[int], None] = lambda _: None) -> None:
         """Work until the queue is empty; `progress` is told how many files are left."""
@@ -168,6 +171,10 @@ class Service:
         end = time.monotonic() + patience
         for worker in self._workers:
             worker.join(max(0.0, end - time.monotonic()))
+        if self._lost:  # what these workers held belongs to the other service by now
+            for worker in self._workers:
+                worker.abandon()
+            return
         context = self._context
         # First the files go back to the queue, then the readers end: that they did is not the files' fault.
         context.store.items.recover(context.clock(), living=())
@@ -240,6 +247,9 @@ class Service:
         now = time.monotonic()
         if now - self._last_beat >= _BEAT_SECONDS:
             self._last_beat = now
+            self._prove_keeper()
+            if self._lost:
+                return
             self._attempt("recall", self._carry_out)
             self._attempt("templates", self._prune_daily)
             self._attempt("vault", lambda: context.vault.originals.seal_plain(_SEAL_BYTES))
@@ -247,6 +257,15 @@ class Service:
             self._attempt("log", lambda: self._log_files.append(context.store.journal.entries))
             context.store.items.beat(context.clock(), SERVICE_HEARTBEAT, self._facts())
             self._alive()
+
+    def _prove_keeper(self) -> None:
+        """End when another service took over the database: two would take each other's work."""
+        try:
+            self._context.store.database.prove_keeper()
+        except StartupError as e:
+            logger.critical("%s", e)
+            self._lost = e
+            self.stop()
 
     def _carry_out(self) -> None:
         """Finish what was begun; after each reading of the register, and each midnight, what it means as well."""
