@@ -55,6 +55,7 @@ EVERYTHING_KNOWN: Change = (
     "    known = np.full_like(_known(canvas, state, area), 255)\n",
 )
 COVERING = ("tests/unit/redaction/test_covering.py", "tests/unit/reader/test_film_redaction.py")
+CONNECTIONS = "tests/console/test_connections.py"
 NO_COVERS: Change = (
     "pipeline/reader/main.py",
     'rendering.redact(photo.pixels, regions, str(request["style"]), request["seed"])',
@@ -550,6 +551,37 @@ WAYS = (
         "guesses from anywhere keep the owner out",
         (("pipeline/console/auth.py", "if account and self._attempts.known(", "if False and self._attempts.known("),),
         (f"{ACCOUNTS}::test_nobody_elses_guesses_keep_somebody_out",),
+    ),
+    Broken(
+        "a body with two lengths is read",
+        (("pipeline/console/server.py", "        if len(lengths) < len(given):", "        if False:"),),
+        (f"{CONNECTIONS}::test_what_was_refused_says_why",),
+    ),
+    Broken(
+        "idle connections keep others out",
+        (("pipeline/console/connections.py", "                first.end()", "                pass"),),
+        (f"{CONNECTIONS}::test_those_who_only_hold_connections_keep_nobody_out",),
+    ),
+    Broken(
+        "every byte gains time",
+        (("pipeline/console/connections.py", "if phase is self._phase or", "if"),),
+        (f"{CONNECTIONS}::test_dripping_gains_no_time",),
+    ),
+    Broken(
+        "who does not take an answer is waited for",
+        (
+            (
+                "pipeline/console/connections.py",
+                "        self._stalled = self.loop.call_later(self._patience.reading, self.end)\n",
+                "",
+            ),
+        ),
+        (f"{CONNECTIONS}::test_who_does_not_take_the_answer_is_let_go",),
+    ),
+    Broken(
+        "health has no place of its own",
+        (("pipeline/console/connections.py", "        await (app if scope", "        await (full if scope"),),
+        (f"{CONNECTIONS}::test_health_has_places_of_its_own",),
     ),
     Broken(
         "good sign-ins count as guesses",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
+from anyio import CapacityLimiter
+
 from pipeline.app import App
 from pipeline.console.auth import Auth
 from pipeline.console.oidc_client import OidcClient
@@ -26,6 +28,8 @@ class Console:
         self.previews = Previews(app.context)
         self.memory = Memory(self.previews)
         self.obligations = Obligations()
+        self.for_machines = CapacityLimiter(4)
+        """Threads for programs that ask whether all is well: people's requests do not keep them waiting."""
         self.counted: tuple[date, dict[str, dict[str, int]]] | None = None
         """The charts of the days before this one."""
         oidc = app.settings.console.oidc
