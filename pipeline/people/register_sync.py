@@ -18,7 +18,6 @@ from consent_sync.loaded import LoadedRegister, RegisterError
 from consent_sync.loader import Spec, load_spec
 from pipeline.domain.types import JsonObject
 from pipeline.store import Store
-from pipeline.store.publications import Publication
 
 HEARTBEAT = "register"
 ENROLLED = "register.enrolled"
@@ -34,8 +33,6 @@ class Outcome:
     settled: Settled
     version: int
     applied: bool
-    due: tuple[Publication, ...] = ()
-    """Published files that showed somebody who may not be shown any more."""
 
     @property
     def stopped(self) -> bool:

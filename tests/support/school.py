@@ -33,8 +33,7 @@ class School:
 
     def __init__(self, home: Path, env: Mapping[str, str] | None = None, matching: bool = True) -> None:
         self.home = home
-        self.extra = dict(env or {})
-        self.env = {**os.environ, **FAST, **self.extra}
+        self.env = {**os.environ, **FAST, **(env or {})}
         self.service: subprocess.Popen[str] | None = None
         dpia = ["--dpia-reference", "DPIA test", "--decided-by", "test"] if matching else []
         self.run("init", str(home), *dpia, home=False)

@@ -42,7 +42,6 @@ KINDS = (
     "item.unnamed",
     "item.marked",
     "item.approved",
-    "item.undone",
     "item.recalled",
     "item.removed",
     "original.viewed",

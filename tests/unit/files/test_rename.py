@@ -10,8 +10,7 @@ PLACES = {
     # the vault and what it is made of
     "files/rename.py",
     "files/folders.py",
-    "files/beneath.py",
-    "files/portraits.py",
+    "files/quarantine.py",
     "files/upload_parts.py",
     "files/originals.py",
     # the reader of media, in the one folder that it has
