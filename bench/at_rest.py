@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 from pipeline.config import Keys
+from pipeline.files.beneath import Folder
 from pipeline.files.folders import Vault
 from pipeline.files.original_keys import OriginalKeys
 from pipeline.files.template_keys import source_of
@@ -44,7 +45,8 @@ def main(mib: int) -> None:
                 f.write(n.to_bytes(8, "big") + block[8:])
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         measured.last = time.process_time()  # type: ignore[attr-defined]
-        sha256 = vault.take(film, mib << 20).sha256
+        with Folder.at(vault.inbox) as inbox:
+            sha256 = vault.arrivals.take(inbox, film.name, mib << 20).sha256
         measured(f"a film of {mib} MiB kept (read, hashed, sealed, opened again and compared)", mib << 20)
         with vault.opened(sha256):
             measured("the film opened for a child", mib << 20)
@@ -54,7 +56,8 @@ def main(mib: int) -> None:
         for n in range(PHOTOS):
             (vault.inbox / f"{n}.jpg").write_bytes(n.to_bytes(8, "big") + block[8:] + block * 4)
         measured.last = time.process_time()  # type: ignore[attr-defined]
-        hashes = [vault.take(vault.inbox / f"{n}.jpg", PHOTO).sha256 for n in range(PHOTOS)]
+        with Folder.at(vault.inbox) as inbox:
+            hashes = [vault.arrivals.take(inbox, f"{n}.jpg", PHOTO).sha256 for n in range(PHOTOS)]
         per_photo = measured(f"{PHOTOS} photos of 5 MiB kept", PHOTOS * PHOTO) / PHOTOS
         for one in hashes:
             with vault.opened(one):

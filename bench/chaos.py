@@ -59,7 +59,7 @@ OFTEN = {
     "log.writing",
     "log.written",
 }
-ANEW = {"recall.begun", "recall.removed", "recall.done"}
+ANEW = {"recall.beginning", "recall.begun", "recall.removed", "recall.done"}
 REGISTER = {"register.replacing", "register.replaced"}
 ENVIRONMENT = {
     "BEELDWACHT_WATCH__SETTLE_SECONDS": "0.1",
@@ -143,6 +143,11 @@ class Chaos:
         if not rows:
             return None
         item = self.random.choice(rows)[0]
+        named = self.ask("SELECT item_id, box FROM face_names WHERE ended_at IS NULL ORDER BY id DESC LIMIT 1")
+        if point != "store.naming" and named and self.random.random() < 0.3:  # a name that is taken away again
+            face = self.ask("SELECT face FROM verdicts WHERE item_id = ? AND box = ?", *named[0])
+            if face:
+                return ["item", "unname", str(named[0][0]), str(face[0][0]), "--by", "chaos", "--redo"]
         if point != "store.naming":
             return ["item", "redo", str(item), "--by", "chaos"]
         faces = self.ask("SELECT face, reason FROM verdicts WHERE item_id = ? AND person_id IS NULL", item)

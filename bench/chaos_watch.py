@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from bench.likeness import likeness
 from pipeline.domain.types import Box, RgbImage
 from pipeline.reader.film.ffmpeg import default_tools
-from pipeline.redaction.pixels import likeness
 
 ALIKE = 0.62  # of the covers of this program; an uncovered face has 0.9 and more
 PROBE = ".beeldwacht-probe"

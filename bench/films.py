@@ -29,18 +29,18 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.likeness import alike
 from models.downloads.manifest import FOLDER
 from models.engines.registry import load_detectors
 from pipeline.config import Film
 from pipeline.domain.film import FilmFacts, FilmLimits, Frame
 from pipeline.domain.film_json_forms import covers_out, facts_in, look_in
-from pipeline.domain.types import Box, Style
+from pipeline.domain.types import Box
 from pipeline.reader.film.colour import planes, rgb
 from pipeline.reader.film.encode import CRF, X264
 from pipeline.reader.film.ffmpeg import Tools, default_tools
 from pipeline.reader.film.frames import read_frames
 from pipeline.reader.film.probe import probe
-from pipeline.reader.film.redaction import alike
 from pipeline.redaction import film_regions
 from pipeline.sandbox.client import MediaClient
 from pipeline.sandbox.options import FilmOptions, MediaOptions
@@ -82,7 +82,7 @@ def ours(film: Path, target: Path) -> tuple[float, int, float]:
             facts.duration,
             facts=raw,
             muted=[],
-            style=str(Style.MOSAIC),
+            style="blur",
             seed=1,
             fingerprint=look.fingerprint,
             covers=covers_out(film_regions.covers(look, hidden, facts.width, facts.height, rate)),

@@ -80,7 +80,7 @@ class Tally:
 
 def photo(data: bytes, folder: Path) -> bool:
     """Decode, cover a part, write, check: as the child does it, without the networks."""
-    from pipeline.domain.types import Box, Region, Style
+    from pipeline.domain.types import Box, Region
     from pipeline.reader import photo_codec, photo_output_scan
     from pipeline.redaction import pixels as rendering
 
@@ -93,7 +93,7 @@ def photo(data: bytes, folder: Path) -> bool:
     height, width = found.pixels.shape[:2]
     box = Box(width * 0.2, height * 0.2, width * 0.7, height * 0.7)
     regions = (Region(-1, box, box),) if min(width, height) > 8 else ()
-    rendered = rendering.redact(found.pixels, regions, Style.MOSAIC, 7)
+    rendered = rendering.redact(found.pixels, regions, "blur", 7)
     photo_codec.encode(rendered, found.output_format, target)
     written = photo_codec.decode(target, 20_000_000)
     checks = [*photo_output_scan.scan_output(target), rendering.check_as_planned(rendered, written.pixels)]

@@ -19,7 +19,6 @@ from typing import Any
 from PIL import Image
 
 from models.downloads import manifest
-from pipeline.domain.types import Style
 from pipeline.redaction import regions as region_planning
 from pipeline.sandbox.client import MediaClient
 from pipeline.sandbox.options import MediaOptions
@@ -89,7 +88,7 @@ def measure(path: Path, folder: Path, runs: int) -> dict[str, Any]:
             analysis = media_client.analyse(path, embed=True)
             t.append(time.monotonic())
             regions = region_planning.plan_regions(analysis, frozenset())
-            media_client.produce(regions, Style.MOSAIC, run, folder / "out", (), embed=True)
+            media_client.produce(regions, "blur", run, folder / "out", (), embed=True)
             t.append(time.monotonic())
             found = len(analysis.faces)
             if run:  # the first one warms up

@@ -35,7 +35,7 @@ from PIL import Image
 from bench.robustness import load, packed
 from models.downloads import manifest
 from models.engines.registry import load_detectors
-from pipeline.domain.types import Box, Style, Template
+from pipeline.domain.types import Box, Template
 from pipeline.recognition.matching import ADULT, match
 from pipeline.redaction import regions as region_planning
 from pipeline.sandbox.client import MediaClient
@@ -132,7 +132,7 @@ def ours(home: Path, slots: int) -> tuple[float, dict[str, list[list[float]]]]:
                 shown = frozenset(s.face for s in sightings if s.person_id)
                 boxes: list[Box] = [analysis.faces[k].detection.box for k in shown]
                 regions = region_planning.plan_regions(analysis, shown)
-                media_client.produce(regions, Style.MOSAIC, 1, home / f"out{number}", boxes, embed=True)
+                media_client.produce(regions, "blur", 1, home / f"out{number}", boxes, embed=True)
                 found[path.name] = [
                     [b.left, b.top, b.right, b.bottom] for f in analysis.faces for b in [f.detection.box]
                 ]

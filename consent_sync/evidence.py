@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
 
 from consent_sync.loaded import Portrait
+from pipeline.files.beneath import resolved
 
 MAX_FORM_BYTES = 50 * 1024 * 1024
 MAX_PORTRAIT_BYTES = 50 * 1024 * 1024
@@ -105,10 +106,9 @@ def resolve(folder: Path, path: str) -> Path:
 def _digest(path: Path, limit: int, what: str) -> tuple[str, int]:
     """SHA-256 and size of a regular file that is not empty."""
     digest, size = hashlib.sha256(), 0
-    # O_NOFOLLOW: the path was resolved, so a link here was put there since. O_NONBLOCK: a pipe must not wait.
-    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     try:
-        descriptor = os.open(path, flags)
+        with resolved(path) as (folder, name):
+            descriptor = folder.open(name)
         try:
             state = os.fstat(descriptor)
             if not stat.S_ISREG(state.st_mode):

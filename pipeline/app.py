@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from consent_sync.changes.safeguards import Brakes
@@ -24,7 +25,7 @@ from models.engines.registry import WEIGHTS_OF
 from pipeline.config import Settings, Sheet
 from pipeline.domain import file_names
 from pipeline.domain.types import Rules
-from pipeline.errors import BeeldwachtError, ChildError, ConfigError, StartupError
+from pipeline.errors import BeeldwachtError, ChildError, ConfigError, PublishError, StartupError
 from pipeline.files.folders import Vault
 from pipeline.files.original_keys import OriginalKeys
 from pipeline.files.template_keys import TemplateKeys, source_of
@@ -41,11 +42,13 @@ from pipeline.people.register_load import Report, load_register
 from pipeline.people.register_sync import ENROLLED, Outcome, RegisterTimer, portraits_mark, sync
 from pipeline.people.template_enrolment import Enroller
 from pipeline.processing.context import Context
+from pipeline.publishing.recall_due import due, follow
 from pipeline.rules.reasons import explain
 from pipeline.rules.verdicts import may_match
 from pipeline.sandbox.client import MediaClient
 from pipeline.service.service import Service, media_options
 from pipeline.store import Store
+from pipeline.store.publications import Publication
 
 logger = logging.getLogger(__name__)
 RESTORED = "restored"
@@ -138,7 +141,7 @@ class App:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Hold the right to work on this inbox. Raises StartupError when another process has it."""
+        """Hold the right to work on this inbox and database. Raises StartupError when another process has it."""
         path = self.settings.path("data") / "service.lock"
         with path.open("a+") as lock:
             try:
@@ -152,7 +155,8 @@ class App:
             lock.truncate(0)
             lock.write(str(os.getpid()))
             lock.flush()
-            yield
+            with self.store.database.kept():
+                yield
 
     def at_work(self) -> int:
         """The process that holds the lock on this inbox; 0 when none does, or the system does not tell."""
@@ -226,9 +230,23 @@ class App:
     def load_register(self, path: Path, progress: Callable[[str, int, int], None], confirmed_by: str = "") -> Report:
         """Make a file the register, and enrol who agreed to be matched."""
         with self._enrolling(user()) as enroller:
-            report = load_register(path, self.store, enroller, now, user(), progress, self.brakes, confirmed_by)
+            follow = partial(self.follow, user())
+            report = load_register(path, self.store, enroller, now, user(), progress, self.brakes, confirmed_by, follow)
         self.store.items.silence(RESTORED)
         return report
+
+    def follow(self, actor: str) -> tuple[Publication, ...]:
+        """Carry out, or report, what the register in force means for what is published. Returns what showed somebody.
+
+        With the publish folder away everything is begun, and the service finishes it.
+        """
+        at_once = self.settings.register.recall == "at once"
+        found = due(self.store, self.store.register.current(), now().date())
+        try:
+            follow(self.store, self.vault, now(), actor, at_once)
+        except PublishError as e:
+            logger.error("recall: %s", e)
+        return found.shown
 
     @property
     def brakes(self) -> Brakes:
@@ -258,6 +276,8 @@ class App:
             max_age_days=self.settings.register.max_age_days,
             progress=progress,
         )
+        if not dry_run:
+            outcome = replace(outcome, due=self.follow(actor or user()))
         mark = {"mark": portraits_mark(outcome.version, outcome.loaded)}
         last = self.store.items.heartbeat(ENROLLED)
         if not dry_run and (last is None or last[1] != mark):  # also after a stop between the two
@@ -318,7 +338,7 @@ class App:
                 f"{person_id}: {explain(permission.reason, self.settings.language)}.",
                 "Enter the form into the register first.",
             )
-        path = self.vault.portrait(folder, person_id, data, suffix)
+        path = self.vault.portraits.keep(folder, person_id, data, suffix)
         own = Evidence(folder)
         portraits = {p: found for p in register.people if (found := own.portraits(p)[0])}
         with self._enrolling(actor) as enroller:
@@ -326,7 +346,7 @@ class App:
         why = next((w for p, name, w in result.portraits_refused if p == person_id and name == path.name), "")
         why = why or next((str(n.sentence) for n in result.not_enrolled if n.person_id == person_id), "")
         if why or result.problem:
-            self.vault.erase(path, "")
+            self.vault.portraits.erase(path, "")
         return why or result.problem
 
     def write_log_files(self) -> None:

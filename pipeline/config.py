@@ -10,6 +10,7 @@ import os
 import re
 import tomllib
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -17,9 +18,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pipeline.domain.film import SoundRule
-from pipeline.domain.types import At16, Style
+from pipeline.domain.types import At16
 from pipeline.errors import ConfigError
 from pipeline.recognition.matching import MatchSettings
+from pipeline.redaction.regions import REACHES, Reach
+from pipeline.redaction.styles import DEFAULT, STYLES
 
 FILE_NAME = "beeldwacht.toml"
 WEIGHTS = Path(__file__).resolve().parent.parent / "models" / "weights"
@@ -156,9 +159,33 @@ class Retention(_Section):
 
 
 class Redaction(_Section):
-    """How faces are covered. The strength has a floor that nothing here can lower."""
+    """How faces are covered. A cover holds nothing of what it covers, whatever is chosen here."""
 
-    style: Style = Style.MOSAIC
+    style: str = DEFAULT
+    channels: dict[str, str] = Field(default_factory=dict)
+    """The style of each channel that has another one."""
+    cover: Literal["face", "head"] = "face"
+
+    @field_validator("style", "channels")
+    @classmethod
+    def _known(cls, value: str | dict[str, str]) -> str | dict[str, str]:
+        for style in [value] if isinstance(value, str) else value.values():
+            if style not in STYLES:
+                raise ValueError(f"there is no style {style!r}: name one of {', '.join(STYLES)}")
+        return value
+
+    def style_of(self, channel: str) -> str:
+        """The style of the covers on a channel."""
+        return self.channels.get(channel, self.style)
+
+    def recorded(self, channels: Iterable[str]) -> dict[str, Any]:
+        """What the log keeps of it: how far covers reach, and their style on each channel."""
+        return {"reach": self.cover, "styles": {c: self.style_of(c) for c in channels}}
+
+    @property
+    def reach(self) -> Reach:
+        """How far covers reach around a face."""
+        return REACHES[self.cover]
 
 
 class Sheet(_Section):
@@ -186,6 +213,10 @@ class Register(Sheet):
     max_age_days: float = Field(default=45.0, ge=0)
     """0: however old."""
     at_16: At16 = At16.LAPSE
+    recall: Literal["at once", "ask"] = "at once"
+    """What happens to published files that the register does not allow any more: "ask" makes it a task for a person."""
+    task_days: int = Field(default=7, ge=0, le=365)
+    """In how many days a file that was taken back is to be gone from where staff noted that it went."""
 
 
 class Oidc(_Section):
@@ -358,6 +389,12 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Variables win over the file (which arrives as init values)."""
         return (env_settings, init_settings)
+
+    @model_validator(mode="after")
+    def _styles_of_channels(self) -> Self:
+        if unknown := set(self.redaction.channels) - set(self.channels):
+            raise ValueError(f"redaction.channels names channels that there are not: {', '.join(sorted(unknown))}")
+        return self
 
     def path(self, name: str) -> Path:
         """The absolute path of one of the folders."""

@@ -37,6 +37,7 @@ POINTS = {
     "aside.copied": "the copy lies in the quarantine without its reason",
     "aside.explained": "the reason lies beside it; the row is not written",
     "aside.done": "the row is written; what was made in work/ still stands there",
+    "recall.beginning": "inside the transaction of an act and of its recall, before its commit",
     "recall.begun": "the recall is committed; the files are still visible",
     "recall.removed": "the first file of a recall is removed",
     "recall.done": "the recall is finished",

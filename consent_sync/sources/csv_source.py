@@ -7,6 +7,7 @@ as a whole refuses it (the register loaded before stays in force); doubt about o
 from __future__ import annotations
 
 import csv
+import errno
 import hashlib
 import io
 import os
@@ -78,8 +79,10 @@ def file_bytes(path: Path) -> tuple[bytes, float]:
     """
     file = path.name
     try:
-        # O_NONBLOCK: opening a pipe that nobody writes to would otherwise wait for ever.
-        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        # O_NONBLOCK: opening a pipe that nobody writes to would otherwise wait for ever. O_NOFOLLOW: where others may
+        # write, a link would have any file of the machine read, and quoted in what is said about it.
+        flags = ("O_NONBLOCK", "O_NOFOLLOW", "O_BINARY")
+        descriptor = os.open(path, os.O_RDONLY | sum(getattr(os, flag, 0) for flag in flags))
         try:
             before = os.fstat(descriptor)
             if not stat.S_ISREG(before.st_mode):
@@ -97,10 +100,10 @@ def file_bytes(path: Path) -> tuple[bytes, float]:
         finally:
             os.close(descriptor)
     except OSError as error:
-        why = error.strerror or type(error).__name__
-        raise RegisterError(
-            file, f"the file cannot be read: {why}", remedy="Check the path and its permissions."
-        ) from error
+        link = error.errno == errno.ELOOP
+        why = "it is a link" if link else error.strerror or type(error).__name__
+        remedy = "Name the file itself, or put a copy there." if link else "Check the path and its permissions."
+        raise RegisterError(file, f"the file cannot be read: {why}", remedy=remedy) from error
     if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns) or len(data) != after.st_size:
         raise RegisterError(file, "the file changed while it was read", remedy="Try again when it is written.")
     return data, after.st_mtime

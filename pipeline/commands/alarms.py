@@ -8,7 +8,7 @@ from pipeline import output
 from pipeline.app import now
 from pipeline.commands.common import ConfigOption, JsonOption, opened
 from pipeline.errors import BeeldwachtError
-from pipeline.monitoring import health, monitor
+from pipeline.monitoring import gathering, health
 from pipeline.monitoring.alarms import Notice
 
 app = typer.Typer(no_args_is_help=True, help="Tell people when something needs them.")
@@ -25,8 +25,8 @@ def check(config_file: ConfigOption = None, json_out: JsonOption = False) -> Non
     """
     with opened(config_file) as application:
         delivered = application.watchman().round(now())
-        facts = monitor.gather(application.store, application.settings, now())
-        wrong = health.conditions(facts, monitor.limits(application.settings))
+        facts = gathering.gather(application.store, application.settings, now())
+        wrong = health.conditions(facts, gathering.limits(application.settings))
         language = application.settings.language
     if json_out:
         output.as_json(

@@ -153,7 +153,7 @@ def item_redo(item: int, by: ByOption, config_file: ConfigOption = None, json_ou
         found = application.store.items.get(item)
         if found is None or found.state is not State.PUBLISHED:
             raise BeeldwachtError(f"Item {item} is not published.", "Only a published item can be shown anew.")
-        state = actions.decide_anew(application.context, item, found.state, who(application, by), True)
+        state = actions.redo(application.context, item, who(application, by))
         application.write_log_files()
     _report(item, state, True, json_out)
 
@@ -279,6 +279,6 @@ def _facts(application: App, item: int) -> dict[str, Any]:
         "sound": application.store.read_models.sounds(item),
         "places": [
             {"id": p.id, "channel": p.channel, "place": p.place, "state": p.state}
-            for p in application.store.recall.places(item_id=item)
+            for p in application.store.places.all(item_id=item)
         ],
     }

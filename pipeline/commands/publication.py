@@ -32,9 +32,7 @@ def note(
     """
     with opened(config_file) as application:
         item, of_channel, sha256 = _find(application, target, channel)
-        number = application.store.recall.note_place(
-            now(), who(application, by), item, of_channel, sha256, where.strip()
-        )
+        number = application.store.places.note(now(), who(application, by), item, of_channel, sha256, where.strip())
         application.write_log_files()
     if json_out:
         output.as_json({"note": number, "item": item, "channel": of_channel, "sha256": sha256})
@@ -49,8 +47,8 @@ def done(task: int, by: ByOption, config_file: ConfigOption = None, json_out: Js
     Example: beeldwacht publication done 3 --by "M. Bakker"
     """
     with opened(config_file) as application:
-        place = application.store.recall.done(now(), who(application, by), task)
-        left = len(application.store.recall.places(open_only=True))
+        place = application.store.places.done(now(), who(application, by), task)
+        left = len(application.store.places.all(open_only=True))
         application.write_log_files()
     if json_out:
         output.as_json({"task": place.id, "item": place.item_id, "state": place.state, "still_open": left})
@@ -96,7 +94,7 @@ def list_(
     Example: beeldwacht publication list --open
     """
     with opened(config_file) as application:
-        places = application.store.recall.places(open_only)
+        places = application.store.places.all(open_only)
     if json_out:
         output.as_json(
             [

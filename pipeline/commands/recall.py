@@ -11,8 +11,11 @@ from pipeline import output
 from pipeline.app import now, user
 from pipeline.commands.common import ConfigOption, JsonOption, opened, who
 from pipeline.domain.types import Medium
-from pipeline.publishing.recall import carry_out, could_redo, due, take_back
+from pipeline.publishing.recall import carry_out, could_redo, take_back
+from pipeline.publishing.recall_due import begin, due
 from pipeline.store.publications import Publication
+
+ASKED = "asked for"
 
 
 def recall(
@@ -27,34 +30,45 @@ def recall(
 ) -> None:
     """List every published file in which a person is visible or was named; with --apply, take them back.
 
-    A file that is taken back leaves the publish folder at once. Its replacement is decided by the register as it is
-    now, and uncovers nobody who was covered before. Places that staff noted become tasks. Works while the service
-    runs and when it does not; replacements are made by the service or by `beeldwacht process`.
+    With `[register] recall = "at once"` (the default) what the register does not allow any more is taken back by
+    itself. A file that is taken back leaves the publish folder at once. Its replacement is decided by the register as
+    it is now, and uncovers nobody who was covered before. Places that staff noted become tasks. Works while the
+    service runs and when it does not; replacements are made by the service or by `beeldwacht process`.
 
     Example: beeldwacht recall P0042 --apply --by "A. de Boer"
     """
     with opened(config_file) as application:
         store, at = application.store, now()
         register = store.register.current()
-        showing = store.recall.showing(person or None)
+        everybody = due(store, register, at.date())
+        found = store.recall.showing(person) if person else list(everybody.shown)
         if could:
-            found = could_redo(showing, register, at.date())
-        else:
-            found = showing if person else due(showing, register, at.date())
+            found = could_redo(store.recall.showing(person or None), register, at.date())
         applied: list[int] = []
         if apply and not could:
             actor = who(application, by) if by else user()
             carry_out(application.vault, store, at, actor)
-            wanted = [s for s in found if s.visible or everything]
-            why = "asked for" if person else "the register does not allow it any more"
-            applied = take_back(wanted, application.vault, store, at, actor, why, replace=not no_replacement)
+            if person or no_replacement:
+                wanted = [s for s in found if s.visible or everything]
+                applied = take_back(wanted, application.vault, store, at, actor, ASKED, replace=not no_replacement)
+            else:
+                applied = begin(store, register, everybody, at, actor)
+                carry_out(application.vault, store, at, actor)
             application.write_log_files()
-        tasks = [p for p in store.recall.places(open_only=True) if not person or p.person_id == person]
+        days = application.settings.register.task_days
+        tasks = [p for p in store.places.all(open_only=True) if not person or p.person_id == person]
     facts: dict[str, Any] = {
         "files": [_file(s) for s in found],
         "applied": applied,
         "tasks": [
-            {"task": t.id, "item": t.item_id, "channel": t.channel, "place": t.place, "since": t.open_since}
+            {
+                "task": t.id,
+                "item": t.item_id,
+                "channel": t.channel,
+                "place": t.place,
+                "since": t.open_since,
+                "due": str(t.due_on(days)),
+            }
             for t in tasks
         ],
     }
@@ -64,16 +78,16 @@ def recall(
     _tell(found, applied, could)
     for t in tasks:
         then = f"beeldwacht publication done {t.id} --by NAME"
-        output.say(f"task {t.id}: take item {t.item_id} down at {t.place}; then: {then}", "yellow")
+        output.say(f"task {t.id}: take item {t.item_id} down at {t.place} by {t.due_on(days)}; then: {then}", "yellow")
 
 
-def say_due(found: Sequence[Publication]) -> None:
-    """After a register was loaded: how many published files show somebody who may not be shown any more."""
+def say_due(found: Sequence[Publication], at_once: bool) -> None:
+    """After a register was loaded: how many published files show, or showed, somebody who may not be shown any more."""
     if found:
         files, people = len({(s.channel, s.path) for s in found}), len({s.person_id for s in found})
-        output.say(
-            f"{files} published files show {people} people who may not be shown any more: beeldwacht recall", "red"
-        )
+        showed = "showed" if at_once else "show"
+        then = "they were taken back, and are replaced by the service" if at_once else "beeldwacht recall --apply"
+        output.say(f"{files} published files {showed} {people} people who may not be shown any more: {then}", "red")
 
 
 def _file(s: Publication) -> dict[str, Any]:

@@ -23,7 +23,6 @@ from pipeline.commands.recall import say_due
 from pipeline.commands.register_what_if import register_what_if
 from pipeline.domain.types import Consent
 from pipeline.errors import BeeldwachtError
-from pipeline.publishing.recall import due
 from pipeline.rules.consent import may_in, spread, turns_sixteen
 from pipeline.rules.reasons import explain
 
@@ -49,6 +48,7 @@ def register_load(
     with opened(config_file) as application, progress_bar(json_out) as bar:
         by = who(application, confirm) if confirm is not None else ""
         report = application.load_register(file, _shown(bar), by)
+        at_once = application.settings.register.recall == "at once"
     counts = {
         part: len(getattr(report.diff, part)) for part in ("people_added", "people_removed", "grants", "withdrawals")
     }
@@ -86,7 +86,7 @@ def register_load(
         output.say(report.templates_problem, "red")
     if report.settled:
         _say_held(report.settled)
-    say_due(report.due)
+    say_due(report.due, at_once)
     if not report.enrolled:
         output.say("Nobody can be recognised: every face will be covered. Is [matching] enabled?", "yellow")
 
@@ -108,8 +108,7 @@ def register_sync(
     with opened(config_file) as application, progress_bar(json_out) as bar:
         by = who(application, confirm) if confirm is not None else ""
         outcome = application.sync_register(_shown(bar), by, dry_run)
-        register = application.store.register.current()
-        concerned = due(application.store.recall.showing(), register, now().date())
+        at_once = application.settings.register.recall == "at once"
     wanted = outcome.settled.wanted if dry_run else outcome.settled.applied
     facts = {
         "version": outcome.version,
@@ -119,7 +118,7 @@ def register_sync(
         "people": len(outcome.loaded.people),
         "diff": wanted.summary(),
         **_held_json(outcome.settled),
-        "recall": len(concerned),
+        "recall": len(outcome.due),
         "problems": [{"row": p.row, "column": p.column, "expected": p.expected} for p in outcome.loaded.problems],
     }
     if json_out:
@@ -134,7 +133,7 @@ def register_sync(
         for p in outcome.loaded.problems:
             output.say(f"row {p.row}, {p.column}: expected {p.expected}", "yellow")
         _say_held(outcome.settled)
-        say_due(concerned)
+        say_due(outcome.due, at_once)
     if outcome.stopped:
         raise typer.Exit(2)
 

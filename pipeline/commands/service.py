@@ -227,11 +227,11 @@ def _feed(service: Service, settings: Settings, paths: list[Path], event: str, t
             ]
             service.take(below)
             continue
-        base = path if path.is_dir() else path.parent
+        base, files = walk(path)
         name = file_names.safe(event or (path.name if path.is_dir() else ""), file_names.UNSORTED)
-        for file in walk(path):
-            folder = "/".join(file_names.safe(p, "folder") for p in file.relative_to(base).parent.parts)
-            taken.append(service.intake.from_elsewhere(file, name, folder))
+        for file in files:
+            folder = "/".join(file_names.safe(p, "folder") for p in file.split("/")[:-1])
+            taken.append(service.intake.from_elsewhere(base, file, name, folder))
 
 
 def _summary(application: App, taken: list[Taken], done: list[int], json_out: bool) -> None:

@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from anyio import to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import Message, Receive
 
 from consent_sync.loaded import RegisterError
 from pipeline.console.auth import csrf_of
@@ -173,6 +175,7 @@ def _endpoint(console: Console, declared: Declared) -> Callable[[Request], Await
         )
         token = request.cookies.get(cookie(console, SESSION), "")
         session = await run_in_threadpool(console.auth.session, token) if token else None
+        request = Request(request.scope, _counted(request.receive, declared.limit))
         call = Call(console, request, language, token, session.account if session else None)
         fresh = ""
         if session is None:
@@ -186,7 +189,8 @@ def _endpoint(console: Console, declared: Declared) -> Callable[[Request], Await
                 "message.html", 404, title=call._("Not found"), text=call._("There is no such page, or not for you.")
             )
         except Refused as e:
-            response = call.page("message.html", e.status, title=call._("Not done"), text=str(e))
+            text = str(e) or call._("That is more than is taken at once.")
+            response = call.page("message.html", e.status, title=call._("Not done"), text=text)
         except TooManyAttempts as e:
             response = call.page("message.html", 429, title=call._("Not done"), text=call.say(e))
             response.headers["retry-after"] = str(e.seconds)
@@ -214,6 +218,21 @@ def _endpoint(console: Console, declared: Declared) -> Callable[[Request], Await
     return endpoint
 
 
+def _counted(receive: Receive, limit: int) -> Receive:
+    """The body as it comes, until it is more than is taken: whatever its head says, no more is kept in memory."""
+    there = 0
+
+    async def receive_counted() -> Message:
+        nonlocal there
+        message = await receive()
+        there += len(message.get("body", b""))
+        if there > limit:
+            raise Refused(413, "")
+        return message
+
+    return receive_counted
+
+
 async def _admitted(call: Call, declared: Declared) -> Response:
     if declared.roles and call.signed_in is None:
         if call.request.method == "GET" and not call.partial:
@@ -224,6 +243,8 @@ async def _admitted(call: Call, declared: Declared) -> Response:
         raise NotFound
     if call.request.method not in {"GET", "HEAD"}:
         await _body(call, declared)
+    if declared.machine:
+        return await to_thread.run_sync(declared.page, call, limiter=call.console.for_machines)
     return await run_in_threadpool(declared.page, call)
 
 
@@ -231,11 +252,13 @@ async def _body(call: Call, declared: Declared) -> None:
     """Read what was sent, within its limit, and check that it comes from a page of ours."""
     request = call.request
     length = request.headers.get("content-length", "")
-    if not length.isdecimal() or int(length) > declared.limit:
+    if (whole(length) or 0) > declared.limit:
         raise Refused(413, call._("That is more than is taken at once."))
     if (site := request.headers.get("sec-fetch-site")) and site not in {"same-origin", "none"}:
         raise Refused(403, call._("This was not sent from a page of the console."))
     given = request.headers.get("x-csrf-token", "")
+    if given:
+        _ours(call, given)  # before anything is read
     if declared.takes == "file":
         sent = await request.form(max_files=1, max_fields=20, max_part_size=declared.limit)
         for key, value in sent.multi_items():
@@ -251,8 +274,13 @@ async def _body(call: Call, declared: Declared) -> None:
             ):
                 call.form[key] = text
                 call.many.setdefault(key, []).append(text)
-    expected = csrf_of(call.token)
-    if not secrets.compare_digest((given or call.form.get("csrf", "")).encode(), expected.encode()):
+    if not given:
+        _ours(call, call.form.get("csrf", ""))
+
+
+def _ours(call: Call, given: str) -> None:
+    """Raises Refused for a token that no page of ours carries for this browser."""
+    if not secrets.compare_digest(given.encode(), csrf_of(call.token).encode()):
         raise Refused(403, call._("The page was open for too long. Load it again, then repeat what you did."))
 
 

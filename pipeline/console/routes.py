@@ -58,6 +58,7 @@ TABLE = (
     Declared("/review/{item:int}/paths", film.paths, _only(OFFICER)),
     Declared("/review/{item:int}/people", review.people, _only(OFFICER)),
     Declared("/review/{item:int}/act", review.act, _only(OFFICER), POST),
+    Declared("/review/{item:int}/undo", review.undo, _only(OFFICER), POST),
     Declared("/review/{item:int}/alike/{face:int}", review.alike, _only(OFFICER)),
     Declared("/review/{item:int}/face/{face:int}", review.face, _only(OFFICER)),
     Declared("/review/{item:int}/together", review.together, _only(OFFICER), POST),
@@ -85,6 +86,7 @@ TABLE = (
     Declared("/register/notices", register.notices_, _only(OFFICER, ADMINISTRATOR)),
     Declared("/register/sync", register.sync, _only(OFFICER, ADMINISTRATOR), POST),
     Declared("/register/person/{person}", register.person, _only(OFFICER, ADMINISTRATOR)),
+    Declared("/register/person/{person}/recall", register.recall, _only(OFFICER), POST),
     Declared("/register/person/{person}/export", register.export, _only(OFFICER, ADMINISTRATOR), POST),
     Declared("/register/person/{person}/erase", register.erase, _only(OFFICER, ADMINISTRATOR), POST),
     Declared(

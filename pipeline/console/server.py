@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import ssl
 import threading
 import time
 from urllib.parse import urlsplit
@@ -12,9 +13,11 @@ from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from pipeline.app import App
+from pipeline.console.connections import Patience, guarded
 from pipeline.console.request import Declared, routes
 from pipeline.console.routes import TABLE
 from pipeline.console.state import Console
@@ -22,6 +25,9 @@ from pipeline.errors import StartupError
 
 logger = logging.getLogger(__name__)
 _PATIENCE = 15.0
+_PATIENT = Patience()
+_LARGEST = 64 << 20
+"""Bytes of a body that no page takes: the rest of it is not waited for."""
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src 'self'; connect-src 'self'; "
@@ -38,6 +44,7 @@ def build(console: Console, table: tuple[Declared, ...] = TABLE) -> Starlette:
     middleware = [
         Middleware(TrustedHostMiddleware, allowed_hosts=sorted(hosts), www_redirect=False),
         Middleware(Headers, secure=settings.secure),
+        Middleware(PlainBodies),
     ]
     return Starlette(routes=routes(console, table), middleware=middleware)
 
@@ -73,13 +80,35 @@ class Headers:
         await self._app(scope, receive, with_headers)
 
 
+class PlainBodies:
+    """Turns away requests whose end is not told once and clearly by a length that some page takes (RFC 9112, 6.1)."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on whose body ends; answer the others at once, and hang up."""
+        given = [(k, v) for k, v in scope.get("headers", ()) if k in {b"content-length", b"transfer-encoding"}]
+        lengths = [v for k, v in given if k == b"content-length"]
+        if len(lengths) < len(given):
+            status, why = (400, "Two lengths.") if lengths else (411, "A length is needed.")
+        elif len(lengths) > 1 or not all(v.isdigit() and len(v) < 19 for v in lengths):
+            status, why = 400, "No length."
+        elif lengths and int(lengths[0]) > _LARGEST:
+            status, why = 413, "That is more than is taken at once."
+        else:
+            await self._app(scope, receive, send)
+            return
+        await PlainTextResponse(f"{why}\n", status, {"connection": "close"})(scope, receive, send)
+
+
 class Server:
     """The console on its address, in a thread of its own. Starts at once; raises StartupError when it cannot."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, patience: Patience = _PATIENT) -> None:
         s = app.settings.console
+        context = _certificate(app)
         self.console = Console(app)
-        certificate, key = (str(app.settings.root / p) if p else None for p in (s.tls_certificate, s.tls_key))
         config = uvicorn.Config(
             build(self.console),
             host=s.host,
@@ -91,10 +120,9 @@ class Server:
             forwarded_allow_ips="127.0.0.1",
             timeout_keep_alive=15,
             timeout_graceful_shutdown=5,
-            limit_concurrency=200,
+            http=guarded(patience, s.behind_proxy, context),  # type: ignore[arg-type]
+            ws="none",
             lifespan="off",
-            ssl_certfile=certificate,
-            ssl_keyfile=key,
         )
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._run, name="console", daemon=True)
@@ -145,3 +173,19 @@ class Server:
             self._server.run()
         except (OSError, SystemExit) as e:
             self._problem = str(e)
+
+
+def _certificate(app: App) -> ssl.SSLContext | None:
+    """What TLS is spoken with. Raises StartupError for a certificate or a key that cannot be used."""
+    s, root = app.settings.console, app.settings.root
+    if not (s.tls_certificate and s.tls_key):
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    try:
+        context.load_cert_chain(root / s.tls_certificate, root / s.tls_key)
+    except OSError as e:
+        raise StartupError(
+            f"{s.tls_certificate}, {s.tls_key}: TLS cannot be spoken with these ({e.strerror or e}).",
+            "Check tls_certificate and tls_key in [console].",
+        ) from e
+    return context

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import date
 
+from anyio import CapacityLimiter
+
 from pipeline.app import App
 from pipeline.console.auth import Auth
 from pipeline.console.oidc_client import OidcClient
 from pipeline.console.previews import Previews
 from pipeline.console.render import Pages
 from pipeline.console.similar_faces import Memory
+from pipeline.publishing.recall_due import Obligations
 
 
 class Console:
@@ -24,6 +27,9 @@ class Console:
         self.pages = Pages(app.settings.school)
         self.previews = Previews(app.context)
         self.memory = Memory(self.previews)
+        self.obligations = Obligations()
+        self.for_machines = CapacityLimiter(4)
+        """Threads for programs that ask whether all is well: people's requests do not keep them waiting."""
         self.counted: tuple[date, dict[str, dict[str, int]]] | None = None
         """The charts of the days before this one."""
         oidc = app.settings.console.oidc

@@ -22,9 +22,6 @@ Frame: TypeAlias = NDArray[np.uint8]
 Boxes: TypeAlias = NDArray[np.float32]
 """Shape (n, 4): left, top, right, bottom."""
 
-Span: TypeAlias = tuple[int, int]
-"""The first and the last frame of a piece of film, both included."""
-
 
 @dataclass(frozen=True, slots=True)
 class FilmFacts:
@@ -203,15 +200,13 @@ class Sample:
 class Cover:
     """What covers one track: whole pixels, even, one box for every frame from `start` on.
 
-    `boxes` are int32 (n, 4). `seen` is the frame of the first detection: there the colours of a mosaic are taken.
-    `corners`, float32 (n, 2), are the half axes of round corners of each box, in pixels (see
+    `boxes` are int32 (n, 4). `corners`, float32 (n, 2), are the half axes of round corners of each box, in pixels (see
     pipeline.domain.types.Outline): those of one face where the box is the hull of several places. None: rectangles.
     """
 
     track: int
     start: int
     boxes: NDArray[np.int32]
-    seen: int
     corners: NDArray[np.float32] | None = None
     subject: Subject = Subject.FACE
 

@@ -199,7 +199,6 @@ def covers_out(covers: tuple[Cover, ...]) -> list[JsonObject]:
             "track": c.track,
             "start": c.start,
             "boxes": _packed(c.boxes, "<i4"),
-            "seen": c.seen,
             "corners": None if c.corners is None else _packed(c.corners, "<f4"),
             "subject": str(c.subject),
         }
@@ -217,9 +216,7 @@ def _cover_in(value: JsonObject) -> Cover:
     corners = None if value["corners"] is None else _unpacked(value["corners"], "<f4", 2).astype(np.float32)
     if corners is not None and not (len(corners) == len(boxes) and np.isfinite(corners).all() and (corners >= 0).all()):
         raise ValueError("each box of a cover has its own round corners")
-    return Cover(
-        whole(value["track"]), whole(value["start"]), boxes, whole(value["seen"]), corners, Subject(value["subject"])
-    )
+    return Cover(whole(value["track"]), whole(value["start"]), boxes, corners, Subject(value["subject"]))
 
 
 def samples_out(samples: tuple[Sample, ...]) -> list[list[int]]:

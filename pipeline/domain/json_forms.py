@@ -126,7 +126,6 @@ def region_out(region: Region) -> JsonObject:
         "face": region.face,
         "box": box_out(region.box),
         "core": box_out(region.core),
-        "kept": _maybe_out(region.kept),
         "subject": str(region.subject),
         "outline": o and outline_out(o),
     }
@@ -138,7 +137,6 @@ def region_in(value: JsonObject) -> Region:
         int(value["face"]),
         box_in(value["box"]),
         box_in(value["core"]),
-        _maybe_in(value["kept"]),
         Subject(value["subject"]),
         None if value["outline"] is None else outline_in(value["outline"]),
     )

@@ -35,7 +35,7 @@ class State(StrEnum):
     FAILED = "failed"
     """Three attempts ended in an error."""
     REJECTED = "rejected"
-    """Will never be published: not a picture, damaged, or refused by the officer."""
+    """Will not be published: not a picture, damaged, or refused by the officer."""
 
 
 TRANSITIONS: Mapping[State, frozenset[State]] = MappingProxyType(
@@ -49,15 +49,13 @@ TRANSITIONS: Mapping[State, frozenset[State]] = MappingProxyType(
         # Not to withdrawn: that word says that the file was public, and a held file is not.
         State.HELD: frozenset({State.QUEUED, State.REJECTED}),
         State.FAILED: frozenset({State.QUEUED}),
-        # A re-redacted replacement is made from the original, and judged anew.
-        State.WITHDRAWN: frozenset({State.QUEUED}),
-        State.REJECTED: frozenset(),
+        # A re-redacted replacement is made from the original, and judged anew; or an officer refuses it for good.
+        State.WITHDRAWN: frozenset({State.QUEUED, State.REJECTED}),
+        # Only when the officer takes the refusal back, within seconds.
+        State.REJECTED: frozenset({State.QUEUED}),
     }
 )
 """From each state, the states that may follow."""
-
-END_STATES = frozenset(state for state, following in TRANSITIONS.items() if not following)
-"""States that nothing leaves."""
 
 SETTLED_STATES = frozenset({State.PUBLISHED, State.WITHDRAWN, State.HELD, State.FAILED, State.REJECTED})
 """States that a file leaves only when a person or a changed register asks for it: the service has done its part."""
@@ -67,7 +65,7 @@ class IllegalTransition(Exception):
     """A move between two states that the table does not know: a fault in the program, nothing was changed."""
 
     def __init__(self, source: State, target: State) -> None:
-        following = ", ".join(sorted(TRANSITIONS[source])) or "nothing: it is an end state"
+        following = ", ".join(sorted(TRANSITIONS[source]))
         super().__init__(f"a file that is {source} cannot become {target}; after {source} comes {following}")
         self.source = source
         self.target = target

@@ -139,6 +139,25 @@ class Outline:
         x, y = self.box.center
         return Box(x - across, y - along, x + across, y + along)
 
+    def holds(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Which points, in pixels, lie in it."""
+        dx, dy = x - self.box.center[0], y - self.box.center[1]
+        cos, sin = math.cos(self.angle), math.sin(self.angle)
+        across, along = np.abs(dx * cos + dy * sin), np.abs(dy * cos - dx * sin)
+        beyond_x = np.maximum(0, across - (self.box.width / 2 - self.corners[0])) / max(self.corners[0], 1e-9)
+        beyond_y = np.maximum(0, along - (self.box.height / 2 - self.corners[1])) / max(self.corners[1], 1e-9)
+        return np.asarray(beyond_x**2 + beyond_y**2 <= 1)
+
+    @staticmethod
+    def share(box: Box, outlines: Iterable[Outline]) -> float:
+        """The part of a box, 0 to 1, that lies in the union of outlines, as seen on a grid of 24 x 24 points."""
+        steps = (np.arange(24) + 0.5) / 24
+        x, y = np.meshgrid(box.left + steps * box.width, box.top + steps * box.height)
+        inside = np.zeros(x.shape, bool)
+        for outline in outlines:
+            inside |= outline.holds(x, y)
+        return float(inside.mean())
+
 
 @dataclass(frozen=True, slots=True)
 class Detection:
@@ -472,13 +491,6 @@ class FaceName:
     named_at: str = ""
 
 
-class Style(StrEnum):
-    """How a face is covered."""
-
-    MOSAIC = "mosaic"
-    BLOCK = "block"
-
-
 class Subject(StrEnum):
     """What a region covers."""
 
@@ -496,14 +508,12 @@ class Region:
     """A part of the image to cover. `face` is the face's index, or -1 when the check of the result added it.
 
     `box` holds the region, in whole pixels; `outline` is what is covered completely, None: all of the box. `core` is
-    the face itself. `kept` is what looks at the face agree on: so much is covered also where it lies on somebody who
-    may be seen. None: all of it.
+    the face itself.
     """
 
     face: int
     box: Box
     core: Box
-    kept: Box | None = None
     subject: Subject = Subject.FACE
     outline: Outline | None = None
 
@@ -515,11 +525,12 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to do to one original: what to cover, and which faces stay visible. Channels with equal plans share one
-    rendering."""
+    """What to do to one original: what to cover, in which style (pipeline.redaction.styles), and which faces stay
+    visible. Channels with equal plans share one rendering."""
 
     regions: tuple[Region, ...]
     shown: frozenset[int]
+    style: str
 
 
 @dataclass(frozen=True, slots=True)

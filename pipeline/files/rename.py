@@ -16,30 +16,32 @@ _AT_FDCWD = -100
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def rename_no_replace(source: Path, target: Path) -> None:
-    """Rename atomically; raises FileExistsError instead of replacing.
+def rename_no_replace(source: Path | str, target: Path | str, at: int = _AT_FDCWD, to: int = _AT_FDCWD) -> None:
+    """Rename atomically; raises FileExistsError instead of replacing. `at` and `to`: descriptors of their folders.
 
     renameat2(2) with RENAME_NOREPLACE; on file systems without it a hard link, which also fails when the target
     exists; on those without links (some network shares) a look and a rename.
     """
     result = -1
     if hasattr(_libc, "renameat2"):
-        result = _libc.renameat2(_AT_FDCWD, os.fsencode(source), _AT_FDCWD, os.fsencode(target), _NOREPLACE)
+        result = _libc.renameat2(at, os.fsencode(source), to, os.fsencode(target), _NOREPLACE)
         if result == 0:
             return
         code = ctypes.get_errno()
         if code not in {errno.ENOSYS, errno.EINVAL, errno.ENOTSUP}:
             raise OSError(code, os.strerror(code), str(target))
+    here, there = (None if fd == _AT_FDCWD else fd for fd in (at, to))
     try:
-        os.link(source, target, follow_symlinks=False)
+        os.link(source, target, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
     except OSError as e:
         if e.errno not in {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK}:
             raise
-        if os.path.lexists(target):
+        with suppress(FileNotFoundError):
+            os.stat(target, dir_fd=there, follow_symlinks=False)
             raise FileExistsError(errno.EEXIST, "exists", str(target)) from e
-        source.rename(target)
+        os.rename(source, target, src_dir_fd=here, dst_dir_fd=there)
     else:
-        source.unlink()
+        os.unlink(source, dir_fd=here)
 
 
 def replace_file(source: Path, target: Path) -> None:
@@ -70,17 +72,6 @@ def sync_file(path: Path) -> None:
     """Bring a file's bytes to the disk (fsync). Raises OSError."""
     with path.open("rb") as f:
         os.fsync(f.fileno())
-
-
-def write_text(text: str, target: Path) -> None:
-    """Write a short text by one rename, durably. Two who write the same one at once would disturb each other."""
-    partial = target.with_name(f".{target.name}.partial")
-    try:
-        partial.write_text(text.rstrip() + "\n", encoding="utf-8")
-        sync_file(partial)
-        replace_file(partial, target)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 def write_file(data: bytes, target: Path) -> None:

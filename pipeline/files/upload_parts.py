@@ -8,8 +8,9 @@ from pathlib import Path
 
 from pipeline.domain import file_names
 from pipeline.errors import IntakeError
-from pipeline.files.fsync import make_folder, sync_folder
-from pipeline.files.rename import digest, rename_no_replace, sync_file, write_text
+from pipeline.files.beneath import Folder
+
+_CHUNK = 1 << 20
 
 
 class UploadParts:
@@ -32,21 +33,22 @@ class UploadParts:
 
         Returns its SHA-256. Until the rename it has a name that the inbox leaves alone.
         """
-        upload, target = folder / f".upload-{key}", self._inbox / event
-        make_folder(target)
-        source = target / f".~tmp~{key}"
-        shutil.copyfile(upload, source)
-        sync_file(source)
-        sha256 = digest(source)
-        for free in file_names.numbered(name, 10_000):
-            try:
-                rename_no_replace(source, target / free)
-            except FileExistsError:
-                continue
-            sync_folder(target)
-            upload.unlink(missing_ok=True)
-            return sha256
-        source.unlink(missing_ok=True)
+        upload, arriving = folder / f".upload-{key}", f".~tmp~{key}"
+        with Folder.at(self._inbox) as inbox, inbox.make(event) as target:
+            with upload.open("rb") as source, os.fdopen(target.fresh(arriving, 0o666), "wb") as out:
+                shutil.copyfileobj(source, out, _CHUNK)
+                out.flush()
+                os.fsync(out.fileno())
+            sha256 = target.digest(arriving)
+            for free in file_names.numbered(name, 10_000):
+                try:
+                    target.move(arriving, target, free)
+                except FileExistsError:
+                    continue
+                target.sync()
+                upload.unlink(missing_ok=True)
+                return sha256
+            target.remove(arriving)
         raise IntakeError(f"{file_names.shown(name)}: there are too many of this name in {event}.", "Rename it.")
 
     def discard(self, folder: Path, key: str) -> None:
@@ -55,7 +57,6 @@ class UploadParts:
 
     def describe(self, event: str, name: str, text: str) -> None:
         """Write an event's description into the inbox, unless there is one: what was said first stands."""
-        folder = self._inbox / event
-        folder.mkdir(parents=True, exist_ok=True)
-        if not os.path.lexists(folder / name):
-            write_text(text, folder / name)
+        with Folder.at(self._inbox) as inbox, inbox.make(event) as folder:
+            if folder.info(name) is None:
+                folder.write(text.rstrip().encode() + b"\n", name)

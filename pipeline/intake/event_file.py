@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tomllib
+from contextlib import suppress
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any
 
 from pipeline.domain.file_names import EVENT_FILE
 from pipeline.domain.types import Event
+from pipeline.files.beneath import Folder
 
 _MAX_BYTES = 64 * 1024
 _TEXTS = ("title", "kind", "uploader", "permission")
@@ -42,21 +44,17 @@ def parse(name: str, text: str) -> Event:
     return Event(name, title, day, kind, groups, uploader, permission, people=people)
 
 
-def read(inbox: Path, event: str, file: Path) -> Event:
-    """The event of a file in the inbox: the nearest event.toml between it and the event's folder."""
-    folder = file.parent
-    while folder != inbox and inbox in folder.parents:
-        path = folder / EVENT_FILE
+def read(root: Folder, event: str, relative: str, top: bool = False) -> Event:
+    """The event of a file below a folder: the nearest event.toml above it, and with `top` also that of `root` itself.
+
+    In an inbox, `root` holds events, and is none. What stands there and is no regular file is a problem, never read.
+    """
+    parts = relative.split("/")[:-1]
+    for depth in range(len(parts), -1 if top else 0, -1):
         try:
-            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            data = _bytes(root, "/".join([*parts[:depth], EVENT_FILE]))
         except FileNotFoundError:
-            folder = folder.parent
             continue
-        except OSError as e:
-            return Event(event, problem=f"event.toml cannot be read ({e.strerror})")
-        try:
-            with os.fdopen(fd, "rb") as f:
-                data = f.read(_MAX_BYTES + 1)
         except OSError as e:
             return Event(event, problem=f"event.toml cannot be read ({e.strerror})")
         if len(data) > _MAX_BYTES:
@@ -66,6 +64,23 @@ def read(inbox: Path, event: str, file: Path) -> Event:
         except UnicodeDecodeError:
             return Event(event, problem="event.toml is not UTF-8 text")
     return Event(event)
+
+
+def described(root: Folder) -> list[str]:
+    """The folders of an inbox that have an event.toml, sorted. Raises OSError."""
+    found = []
+    for name in root.names():
+        with suppress(OSError), root.folder(name) as folder:  # a file, a link, or gone since it was listed
+            if folder.info(EVENT_FILE) is not None:
+                found.append(name)
+    return found
+
+
+def _bytes(root: Folder, relative: str) -> bytes:
+    with os.fdopen(root.open(relative), "rb") as f:
+        if os.fstat(f.fileno()).st_nlink > 1:  # it could be any file of the disk, and is quoted in what is said of it
+            raise OSError(errno.EMLINK, "it has another name elsewhere: copy it instead of linking it")
+        return f.read(_MAX_BYTES + 1)
 
 
 def _day(value: Any) -> date | None:

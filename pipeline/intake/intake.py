@@ -11,6 +11,7 @@ from pathlib import Path
 from pipeline.domain import file_names
 from pipeline.domain.types import Event
 from pipeline.errors import IntakeError, RefusedFile
+from pipeline.files.beneath import Folder
 from pipeline.files.folders import Vault
 from pipeline.intake import event_file
 from pipeline.intake.watch import Seen
@@ -42,47 +43,59 @@ class Intake:
 
     def from_inbox(self, seen: Seen) -> Taken:
         """Take one thing out of the inbox. What cannot be taken now stays, and is tried at the next sweep."""
-        path = self._vault.inbox / seen.relative
-        event = file_names.split(seen.relative)[0]
         try:
-            if not seen.regular:
-                raise RefusedFile(
-                    f"{file_names.shown(seen.relative)}: a link, a device or a pipe. Drop the file itself instead."
-                )
-            taken, stamp = self._store_copy(path, seen.relative, event_file.read(self._vault.inbox, event, path))
-            reach("intake.row")
-            self._vault.clear(path, stamp)
-            reach("intake.cleared")
-        except RefusedFile as e:
-            return self._refuse(path, seen.relative, e)
+            with Folder.at(self._vault.inbox) as inbox:
+                try:
+                    return self._from(inbox, seen)
+                except RefusedFile as e:
+                    return self._refuse(inbox, seen, e)
         except IntakeError as e:
             return Taken(seen.relative, "later", problem=str(e))
-        return taken
+        except OSError as e:
+            return Taken(seen.relative, "later", problem=self._vault.told(e, self._vault.inbox))
 
-    def from_elsewhere(self, path: Path, event: str, folder: str) -> Taken:
-        """Take a copy of a file that is not in the inbox; the file itself stays where it is."""
-        relative = "/".join(filter(None, (event, folder, path.name)))
+    def from_elsewhere(self, base: Path, relative: str, event: str, folder: str) -> Taken:
+        """Take a copy of a file that is not in the inbox, but below `base`; the file itself stays where it is."""
+        place = "/".join(filter(None, (event, folder, relative.rpartition("/")[2])))
         try:
-            facts = event_file.read(path.parent.parent, event, path)
-            return self._store_copy(path, relative, facts)[0]
+            with Folder.at(base, across=True) as root:
+                facts = event_file.read(root, event, relative, top=True)
+                return self._store_copy(root, relative, "", place, facts)[0]
         except IntakeError as e:
             outcome = "refused" if isinstance(e, RefusedFile) else "later"
-            return Taken(relative, outcome, problem=str(e))
+            return Taken(place, outcome, problem=str(e))
 
-    def _store_copy(self, path: Path, relative: str, event: Event) -> tuple[Taken, str]:
-        stored = self._vault.take(path, self._max_bytes)
+    def _from(self, inbox: Folder, seen: Seen) -> Taken:
+        if not seen.regular:
+            raise RefusedFile(
+                f"{file_names.shown(seen.relative)}: a link, a device or a pipe. Drop the file itself instead."
+            )
+        event = event_file.read(inbox, file_names.split(seen.relative)[0], seen.relative)
+        taken, stamp = self._store_copy(inbox, seen.relative, seen.stamp, seen.relative, event)
+        reach("intake.row")
+        self._vault.arrivals.clear(inbox, seen.relative, stamp)
+        reach("intake.cleared")
+        return taken
+
+    def _store_copy(self, root: Folder, path: str, listed: str, relative: str, event: Event) -> tuple[Taken, str]:
+        stored = self._vault.arrivals.take(root, path, self._max_bytes, listed)
         _, folder, name = file_names.split(relative)
         arrival = Arrival(
-            stored.sha256, file_names.shown(name), event, folder, file_names.shown(relative), stored.stamp, stored.size
+            stored.sha256,
+            file_names.shown(name),
+            event,
+            folder,
+            file_names.shown(relative),
+            stored.identity,
+            stored.size,
         )
         outcome, item = self._store.items.arrive(self._clock(), arrival, event.uploader or ACTOR)
         return Taken(relative, outcome, item), stored.stamp
 
-    def _refuse(self, path: Path, relative: str, error: RefusedFile) -> Taken:
+    def _refuse(self, inbox: Folder, seen: Seen, error: RefusedFile) -> Taken:
         mark = secrets.token_hex(4)  # in the log, for the name: only what lies in quarantine says whose it is
-        try:
-            if self._vault.aside.put(path, relative, f"{error}\nIn the log: {mark}") is not None:
-                self._store.items.refuse(self._clock(), mark, error, ACTOR)
-        except IntakeError as e:
-            return Taken(relative, "later", problem=str(e))
-        return Taken(relative, "refused", problem=str(error))
+        why = f"{error}\nIn the log: {mark}"
+        if self._vault.aside.put(inbox, seen.relative, seen.stamp, why) is None:
+            return Taken(seen.relative, "later", problem=f"{file_names.shown(seen.relative)}: is not what was listed.")
+        self._store.items.refuse(self._clock(), mark, error, ACTOR)
+        return Taken(seen.relative, "refused", problem=str(error))

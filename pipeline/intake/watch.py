@@ -20,12 +20,12 @@ from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers import Observer
 
 from pipeline.domain import file_names
-from pipeline.files.folders import stamp_of
+from pipeline.files.beneath import Folder, stamp_of
 
 BROKEN_OFF = timedelta(hours=24)
 """An upload that nobody wrote to for so long will not be finished."""
 _TAIL = 1 << 16
-_OF_ONE_FOLDER = {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR}
+_OF_ONE_FOLDER = {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EXDEV}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,51 +93,45 @@ def look(inbox: Path, skipped: list[str] | None = None, unfinished: list[Unfinis
     told which, and why. `unfinished` is told what has the name of an upload that is not finished.
     """
     found: list[tuple[int, Seen]] = []
-    for path, info in _walk(str(inbox), [] if skipped is None else skipped):
-        name, relative = os.path.basename(path), os.path.relpath(path, inbox)  # noqa: PTH119 - of many thousands
-        if file_names.unfinished(name):
-            if unfinished is not None:
-                unfinished.append(Unfinished(relative, _moment(info.st_mtime)))
-            continue
-        if file_names.beside(name):
-            continue
-        regular = stat.S_ISREG(info.st_mode)
-        whole = _looks_whole(path, info.st_size) if regular else True
-        found.append((info.st_mtime_ns, Seen(relative, stamp_of(info), regular, whole)))
+    with Folder.at(inbox) as root:
+        for folder, where, name, info in _walk(root, [] if skipped is None else skipped):
+            relative = f"{where}/{name}" if where else name
+            if file_names.unfinished(name):
+                if unfinished is not None:
+                    unfinished.append(Unfinished(relative, _moment(info.st_mtime)))
+                continue
+            if file_names.beside(name):
+                continue
+            regular = stat.S_ISREG(info.st_mode)
+            whole = _looks_whole(folder, name, info.st_size) if regular else True
+            found.append((info.st_mtime_ns, Seen(relative, stamp_of(info), regular, whole)))
     return [seen for _, seen in sorted(found, key=lambda pair: (pair[0], pair[1].relative))]
 
 
-def _walk(root: str, skipped: list[str]) -> Iterator[tuple[str, os.stat_result]]:
-    folders = [root]  # not by recursion: somebody may drop a thousand folders, one in the other
+def _walk(root: Folder, skipped: list[str]) -> Iterator[tuple[Folder, str, str, os.stat_result]]:
+    """Everything below that is no folder: the folder it is in, held open, the way there, its name, and what it is."""
+    folders = [""]  # not by recursion: somebody may drop a thousand folders, one in the other
     while folders:
-        folder = folders.pop()
+        where = folders.pop()
         try:
-            with os.scandir(folder) as entries:
-                inside = list(entries)
+            folder = root.folder(where)
         except FileNotFoundError:
-            if folder == root:
-                raise
             continue  # went away between the listing and the look: the next sweep sees what is left
         except OSError as e:
-            if folder == root or e.errno not in _OF_ONE_FOLDER:
+            if e.errno not in _OF_ONE_FOLDER:
                 raise
-            skipped.append(f"{file_names.shown(os.path.relpath(folder, root))[:200]}: {e.strerror}")
+            skipped.append(f"{file_names.shown(where)[:200]}: {e.strerror}")
             continue
-        for entry in inside:
-            try:
-                info = entry.stat(follow_symlinks=False)
-            except FileNotFoundError:
-                continue
-            except OSError as e:
-                if e.errno != errno.ENAMETOOLONG:
-                    raise
-                skipped.append(f"{file_names.shown(os.path.relpath(folder, root))[:200]}: {e.strerror}")
-                continue
-            if stat.S_ISDIR(info.st_mode):
-                if not file_names.ignored_folder(entry.name):
-                    folders.append(entry.path)
-            else:
-                yield entry.path, info
+        with folder, os.scandir(folder.fd) as entries:
+            for entry in entries:
+                try:
+                    info = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue
+                if not stat.S_ISDIR(info.st_mode):
+                    yield folder, where, entry.name, info
+                elif not file_names.ignored_folder(entry.name):
+                    folders.append(f"{where}/{entry.name}" if where else entry.name)
 
 
 def _moment(seconds: float) -> datetime:
@@ -147,10 +141,10 @@ def _moment(seconds: float) -> datetime:
         return datetime.min.replace(tzinfo=UTC)
 
 
-def _looks_whole(path: str, size: int) -> bool:
+def _looks_whole(folder: Folder, name: str, size: int) -> bool:
     """Whether a JPEG or PNG has its end marker. Other formats are taken by size and time alone."""
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        fd = folder.open(name)
     except OSError:
         return True  # taking it will say what is wrong
     try:

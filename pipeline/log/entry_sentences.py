@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from pipeline.log.item_sentences import ITEMS
 from pipeline.log.person_sentences import PEOPLE
+from pipeline.log.recall_sentences import RECALLS
 from pipeline.log.vocabulary import Body, Lines, Say
 
 
@@ -100,4 +101,4 @@ SERVICE: Lines = {
     "service.backed_up": _backed_up,
     "service.restored": _restored,
 }
-LINES: Lines = {**ITEMS, **PEOPLE, **SERVICE}
+LINES: Lines = {**ITEMS, **RECALLS, **PEOPLE, **SERVICE}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from pipeline.log.vocabulary import Body, Lines, Say, clock, phrase, reason_text, why_given
 
@@ -32,7 +31,10 @@ def _refused(b: Body, say: Say, _: str) -> Iterator[str]:
 
 def _published(b: Body, say: Say, _: str) -> Iterator[str]:
     channels = ", ".join(r["channel"] for r in b["renditions"])
-    yield say(f"published on {channels}", f"gepubliceerd op {channels}")
+    again = b.get("replaces")
+    yield say(f"published on {channels}", f"gepubliceerd op {channels}") + (
+        say(", in the place of what was taken back", ", in de plaats van wat is teruggehaald") if again else ""
+    )
     yield from (f"{r['channel']}: SHA-256 {r['sha256']}" for r in b["renditions"])
 
 
@@ -122,6 +124,10 @@ def _original_deleted(body: Body, say: Say, __: str) -> Iterator[str]:
     yield say(f"the original {what} was deleted: {body['why']}", f"het origineel {what} is verwijderd: {body['why']}")
 
 
+def _undone(b: Body, say: Say, _: str) -> Iterator[str]:
+    yield say(f"entry {b['entry']} was undone", f"regel {b['entry']} is ongedaan gemaakt")
+
+
 def _viewed(_: Body, say: Say, __: str) -> Iterator[str]:
     yield say("the original was looked at", "het origineel is bekeken")
 
@@ -152,69 +158,6 @@ def _uploaded(b: Body, say: Say, _: str) -> Iterator[str]:
     )
 
 
-def _due(b: Body, say: Say, _: str) -> Iterator[str]:
-    people = ", ".join(sorted({f["person"] for f in b["files"]}))
-    n = len(b["files"])
-    yield say(
-        f"{n} published files show people who may not be shown any more: {people}",
-        f"{n} gepubliceerde bestanden tonen mensen die niet meer zichtbaar mogen zijn: {people}",
-    )
-    for f in b["files"]:
-        sound = f.get("medium") == "sound"
-        yield say(
-            f"item {f['item']} on {f['channel']} "
-            + (f"lets {f['person']} be heard" if sound else f"shows {f['person']}")
-            + f", SHA-256 {f['sha256']}",
-            f"bestand {f['item']} op {f['channel']} laat {f['person']} {'horen' if sound else 'zien'}, "
-            f"SHA-256 {f['sha256']}",
-        )
-
-
-def _recalled(b: Body, say: Say, language: str) -> Iterator[str]:
-    why, places = phrase(b["why"], language), b["places"]
-    whom = say(f" for {b['person']}", f" voor {b['person']}") if b["person"] else ""
-    then = (
-        say("to be replaced", "wordt vervangen") if b["replace"] else say("without a replacement", "zonder vervanging")
-    )
-    yield say(
-        f"taken back{whom} ({why}), {then}; {places} places to take it down at",
-        f"teruggehaald{whom} ({why}), {then}; op {places} plaatsen weg te halen",
-    )
-    yield from (_file(f, say) for f in b["files"])
-
-
-def _removed(b: Body, say: Say, _: str) -> Iterator[str]:
-    yield say(f"{b['removed']} files left the publish folder", f"{b['removed']} bestanden zijn uit de publicatiemap")
-    for f in b["changed"]:
-        which = f if isinstance(f, str) else _file(f, say)  # earlier versions wrote the path
-        yield say(
-            f"{which}: was changed there since, and was left alone",
-            f"{which}: is daar sindsdien gewijzigd, en is blijven staan",
-        )
-
-
-def _file(f: Mapping[str, Any], say: Say) -> str:
-    """A published file: by its number, or, in entries of earlier versions, by its path."""
-    which = (
-        f"{f['channel']}/{f['path']}"
-        if "path" in f
-        else say(
-            f"{f['channel']}, published file {f['rendition']}", f"{f['channel']}, gepubliceerd bestand {f['rendition']}"
-        )
-    )
-    return f"{which}, SHA-256 {f['sha256']}"
-
-
-def _noted(b: Body, say: Say, _: str) -> Iterator[str]:
-    yield say(f"place {b['note']} of this file was noted", f"plaats {b['note']} van dit bestand is genoteerd") + (
-        f" ({b['channel']})" if b["channel"] else ""
-    )
-
-
-def _taken_down(b: Body, say: Say, _: str) -> Iterator[str]:
-    yield say(f"task {b['task']} is done: taken down there", f"taak {b['task']} is klaar: daar weggehaald")
-
-
 ITEMS: Lines = {
     "item.arrived": _arrived,
     "item.duplicate": _duplicate,
@@ -232,16 +175,11 @@ ITEMS: Lines = {
     "item.marked": _marked,
     "item.unmarked": _unmarked,
     "item.approved": _approved,
+    "item.undone": _undone,
     "original.viewed": _viewed,
     "original.deleted": _original_deleted,
     "incident.closed": _incident_closed,
     "spot.drawn": _spot_drawn,
     "spot.marked": _spot_marked,
     "upload.finished": _uploaded,
-    "item.recalled": _recalled,
-    "item.redone": _recalled,
-    "item.removed": _removed,
-    "recall.due": _due,
-    "publication.noted": _noted,
-    "publication.done": _taken_down,
 }

@@ -43,7 +43,6 @@ def verdict_line(verdict: Mapping[str, Any], channel: str, language: str) -> str
         consent_row=verdict.get("consent_row"),
     )
     line += f" [{verdict['article']}]" if verdict.get("article") else ""
-    line += _stretches(verdict, language)
     if person := verdict.get("person") or verdict.get("candidate"):
         known = say["is" if verdict.get("person") else "closest"]
         line += f"; {known} {person}"
@@ -56,16 +55,6 @@ def verdict_line(verdict: Mapping[str, Any], channel: str, language: str) -> str
         if engines := verdict.get("engine_scores"):
             line += " (" + ", ".join(f"{k} {v:.3f}" for k, v in engines.items()) + ")"
     return line
-
-
-def _stretches(verdict: Mapping[str, Any], language: str) -> str:
-    """When a face of a film is shown that is not for as long as it is there, and why not always."""
-    if not verdict["shown"] or "shown_in" not in verdict or verdict["shown_in"] == [verdict.get("seconds")]:
-        return ""
-    when = ", ".join(f"{clock(a)} - {clock(b)}" for a, b in verdict["shown_in"]) or "-"
-    if language == "nl":
-        return f"; zichtbaar in {when}, tussen twee beelden die zeggen wie het is, en verder afgedekt"
-    return f"; shown in {when}, between two looks that say who it is, and covered in between"
 
 
 def sound_line(plan: Mapping[str, Any], channel: str, language: str) -> str:
@@ -115,11 +104,22 @@ def _decided(body: dict[str, Any], language: str) -> Iterator[str]:
             if dutch
             else f"published under a neutral name: its own holds a name of {named}"
         )
+    yield from _covers(body.get("basis", {}).get("covers"), dutch)
     for channel, verdicts in body["verdicts"].items():
         yield from (verdict_line(v, channel, language) for v in verdicts)
     yield from (sound_line(plan, channel, language) for channel, plan in body.get("sound", {}).items())
     for channel, checks in body["checks"].items():
         yield from check_lines(channel, checks, language)
+
+
+def _covers(covers: Mapping[str, Any] | None, dutch: bool) -> Iterator[str]:
+    """How what is covered looks; earlier versions did not say."""
+    if not covers:
+        return
+    styles = ", ".join(f"{style} ({channel})" for channel, style in covers["styles"].items())
+    head = covers["reach"] == "head"
+    reach = ("het hele hoofd" if head else "het gezicht") if dutch else ("the whole head" if head else "the face")
+    yield f"{'afgedekt wordt' if dutch else 'covered is'} {reach}: {styles}"
 
 
 def check_lines(channel: str, checks: Sequence[Mapping[str, Any]], language: str) -> Iterator[str]:

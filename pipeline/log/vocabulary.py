@@ -79,6 +79,7 @@ _PHRASES: Mapping[str, str] = MappingProxyType(
         "an officer approved it": "een functionaris keurde het goed",
         "an officer denied a person of this event": "een functionaris sprak een naam bij deze gebeurtenis tegen",
         "an officer's act covers more": "een functionaris liet meer afdekken",
+        "an officer's act was undone": "wat een functionaris deed, is ongedaan gemaakt",
         "an officer's act was taken back": "wat een functionaris deed, is teruggenomen",
         "an officer's act: cover": "een functionaris liet een gezicht afdekken",
         "an officer's act: figure": "een functionaris liet een hele persoon afdekken",
@@ -90,6 +91,7 @@ _PHRASES: Mapping[str, str] = MappingProxyType(
         "staff said who can be heard": "een medewerker zei wie er te horen is",
         "the name of a face changed": "de naam bij een gezicht veranderde",
         "the register changed after the decision": "het register veranderde na de beslissing",
+        "the register, or the day, changed after the decision": "het register, of de dag, veranderde na de beslissing",
     }
 )
 
@@ -144,7 +146,14 @@ def check_text(name: str, language: str) -> str:
 
 
 def phrase(why: str, language: str) -> str:
-    """A reason that was given: a phrase of the program in the language of the page, a person's words as they are."""
+    """A reason that was given: a phrase of the program in the language of the page, a person's words as they are.
+
+    A code of the rules (a recall says by it why the register does not allow a file any more) is its sentence.
+    """
+    if why in set(Reason):
+        return explain(Reason(why), language)
+    if why in set(HoldReason):
+        return explain(HoldReason(why), language)
     return _PHRASES.get(why, why) if language == "nl" else why
 
 

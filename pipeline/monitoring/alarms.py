@@ -46,6 +46,10 @@ TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "register_stale": ("The consent register is stale, days old", "Het toestemmingsregister is verouderd, dagen oud"),
     "disk": ("A disk is nearly full, MiB left", "Een schijf is bijna vol, MiB over"),
+    "recall_due": (
+        "Something has to be taken down that somebody may not be seen in",
+        "Er moet iets worden weggehaald waarop iemand niet zichtbaar mag zijn",
+    ),
     "publish": (
         "The publish folder does not hold what was decided, files",
         "In de publicatiemap staat niet wat is besloten, bestanden",
@@ -69,6 +73,7 @@ REMEDIES: Mapping[str, str] = {
     "register_waits": "beeldwacht register sync --confirm NAME",
     "register_stale": "beeldwacht register sync",
     "disk": "beeldwacht doctor",
+    "recall_due": "beeldwacht recall",
     "publish": "beeldwacht publication check",
     "log": "beeldwacht log verify",
     "log_unread": "beeldwacht log verify",

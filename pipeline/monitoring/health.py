@@ -63,6 +63,15 @@ class LogFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class RecallFacts:
+    """What is still to be taken back: items that show somebody who may not be shown, or whose files have not left yet;
+    and places where staff noted that a file went."""
+
+    items: tuple[int, ...] = ()
+    tasks: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything that a monitor is told, as it was at `now`."""
 
@@ -76,6 +85,7 @@ class Facts:
     disks: tuple[Disk, ...]
     log: LogFacts
     seconds: Seconds
+    recall: RecallFacts = RecallFacts()
     strange: int = 0
     """Files in the publish folder that nobody decided on, or that are not as they were decided, or are gone."""
 
@@ -140,6 +150,9 @@ def _conditions(facts: Facts, limits: Limits) -> Iterator[Condition]:
         yield Condition("register_stale", (now - known).days if known else 0, patience=limits.silent)
     if low := [d for d in facts.disks if d.free < limits.free]:
         yield Condition("disk", min(d.free for d in low) >> 20)
+    if facts.recall.items or facts.recall.tasks:
+        count = len(facts.recall.items) + facts.recall.tasks
+        yield Condition("recall_due", count, facts.recall.items[:20], timedelta(minutes=1))
     if facts.strange:
         yield Condition("publish", facts.strange)
     if facts.log.flaws is None:

@@ -15,10 +15,12 @@ from pipeline.domain.lifecycle import State
 from pipeline.domain.types import Box, JsonObject, Medium
 from pipeline.errors import BeeldwachtError
 from pipeline.processing.context import Context
-from pipeline.publishing.recall import carry_out, show_anew
+from pipeline.publishing.recall import carry_out
 from pipeline.redaction.manual_marks import AnnotationKind
 from pipeline.rules.sound import MaySpeak, who_may_speak
 from pipeline.rules.verdicts import may_in
+from pipeline.store.act import STAFF_ASKED
+from pipeline.store.recalls import TakeBack
 from pipeline.store.review import ReviewError
 from pipeline.store.rows import Item
 
@@ -54,24 +56,32 @@ def name_face(
     if person not in context.store.register.current().people:
         raise BeeldwachtError(f"{person} is not in the register.", "Give the id of somebody who is.")
     box = box_in(face_of(context, item_id, face)["box"])
-    state = context.store.hand_names.name(context.clock(), item_id, face, box, person, by, why, seen)
-    return decide_anew(context, item_id, state, by, redo)
+    state = context.store.hand_names.name(context.clock(), item_id, face, box, person, by, why, seen, redo)
+    return carried(context, item_id, state, by)
 
 
 def unname_face(context: Context, item_id: int, face: int, by: str, redo: bool, seen: int | None = None) -> State:
     """Take back a name; a published file that shows the face because of it is replaced at once."""
     box = box_in(face_of(context, item_id, face)["box"])
-    state = context.store.hand_names.unname(context.clock(), item_id, face, box, by, seen)
-    shown = any(v["shown"] and v["face"] == face for v in context.store.items.verdict_rows(item_id))
-    return decide_anew(context, item_id, state, by, redo or shown)
+    state = context.store.hand_names.unname(context.clock(), item_id, face, box, by, seen, redo)
+    return carried(context, item_id, state, by)
 
 
-def decide_anew(context: Context, item_id: int, state: State, by: str, redo: bool) -> State:
-    """Show a published item anew when that is asked for: what was covered before may be shown then (A.4)."""
-    if state is State.PUBLISHED and redo:
-        show_anew(item_id, context.vault, context.store, context.clock(), by, "staff asked for it")
-        return State.QUEUED
-    return state
+def redo(context: Context, item_id: int, by: str) -> State:
+    """Decide a published item again, so that it may show what it did not: a deliberate act. Returns its state."""
+    begun = context.store.recall.begin(context.clock(), by, item_id, "", STAFF_ASKED, uncover=True)
+    return carried(context, item_id, State.WITHDRAWN if begun else item_of(context, item_id).state, by)
+
+
+def carried(context: Context, item_id: int, state: State, by: str) -> State:
+    """Remove the files of an item that an act has just taken back. Returns the state it is in afterwards.
+
+    Raises PublishError when the publish folder is away: the act counts, and the service removes them as soon as it can.
+    """
+    if state is not State.WITHDRAWN:
+        return state
+    carry_out(context.vault, context.store, context.clock(), by)
+    return item_of(context, item_id).state
 
 
 def deny(context: Context, item_id: int, face: int, by: str, why: str, seen: int | None = None) -> State:
@@ -126,8 +136,10 @@ def approve(context: Context, item_id: int, by: str, why: str, seen: int | None 
 
 
 def reject(context: Context, item_id: int, by: str, why: str, seen: int | None = None) -> State:
-    """Refuse a held item for good."""
-    return context.store.review.reject(context.clock(), by, item_id, reason(why), seen)
+    """Refuse a held item for good, or a published one: its files are taken back, and nothing comes in their place."""
+    state = context.store.review.reject(context.clock(), by, item_id, reason(why), seen)
+    carry_out(context.vault, context.store, context.clock(), by)
+    return state
 
 
 def retry(context: Context, item_id: int, by: str, why: str, seen: int | None = None) -> State:
@@ -155,7 +167,6 @@ def say_speakers(
     register = store.register.current()
     if missing := sorted(set(people) - register.people.keys()):
         raise BeeldwachtError(f"{', '.join(missing)}: not in the register.", "Give ids of people who are.")
-    state = store.hand_names.say_speakers(at, item_id, people, by, why, seen, only)
     kept = store.recall.heard_before(item_id)
     refusing = [
         p
@@ -163,11 +174,13 @@ def say_speakers(
         for c in (context.settings.channels if kept is None else kept)
         if not may_in(register, p, Medium.SOUND, c, at.date()).allowed
     ]
-    recalled = state is State.PUBLISHED and bool(refusing)
-    if recalled and store.recall.begin(at, by, item_id, refusing[0], "somebody in it may not be heard"):
-        carry_out(context.vault, store, at, by)
-        state = State.QUEUED
-    return decide_anew(context, item_id, state, by, redo), recalled
+    back = TakeBack("somebody in it may not be heard", tuple(dict.fromkeys(refusing))) if refusing else None
+    if redo and not refusing:
+        back = TakeBack(STAFF_ASKED, uncover=True)
+    was = item_of(context, item_id).state
+    state = store.hand_names.say_speakers(at, item_id, people, by, why, seen, only, back)
+    recalled = bool(refusing) and was is State.PUBLISHED and state is State.WITHDRAWN
+    return carried(context, item_id, state, by), recalled
 
 
 def may_speak(context: Context, item_id: int) -> tuple[MaySpeak, ...]:
@@ -209,11 +222,5 @@ def _mark(
     seen: int | None,
     span: Stretch | None = None,
 ) -> State:
-    now = context.clock()
-    state = context.store.review.mark(now, by, item_id, kind, reason(why), box, person, seen, span)
-    if state is not State.PUBLISHED:
-        return state
-    named = [person] if person else []
-    context.store.recall.begin(now, by, item_id, named[0] if named else "", "an officer's act covers more")
-    carry_out(context.vault, context.store, now, by)
-    return State.QUEUED
+    state = context.store.review.mark(context.clock(), by, item_id, kind, reason(why), box, person, seen, span)
+    return carried(context, item_id, state, by)

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from consent_sync.evidence import Evidence, EvidenceError, resolve
+from consent_sync.evidence import MAX_FORM_BYTES, Evidence, EvidenceError, resolve
 from pipeline.domain.types import JsonObject
-from pipeline.errors import BeeldwachtError, ChildError, KeyUnknown, OriginalGone
+from pipeline.errors import BeeldwachtError, ChildError, KeyUnknown, OriginalGone, RefusedFile
 from pipeline.log.sentences import about
 from pipeline.officer.access_letter import AccessLetter, write_html, write_pdf
 from pipeline.processing.context import Context
@@ -85,7 +85,7 @@ def erase(person_id: str, confirm: str, context: Context, folder: Path | None, k
     if originals:
         remarks.append(f"{originals} originals in which the person was recognised stay in the vault, shown nowhere")
     remarks.append("take the person out of the school's own register too, or the next load brings the person back")
-    tasks = len(store.recall.places(open_only=True))
+    tasks = len(store.places.all(open_only=True))
     return Receipt(person_id, rows, tuple(recalled), tuple(removed), tuple(kept), left, searched, tuple(remarks), tasks)
 
 
@@ -110,7 +110,7 @@ def _remove(person_id: str, context: Context, folder: Path | None) -> tuple[tupl
     kept: list[str] = []
     found, _ = Evidence(folder).portraits(person_id)
     for portrait in found:
-        (gone if context.vault.erase(portrait.path, portrait.sha256) else kept).append(
+        (gone if context.vault.portraits.erase(portrait.path, portrait.sha256) else kept).append(
             f"portrait {portrait.sha256[:16]}"
         )
     for form in context.store.rights.forms(person_id):
@@ -124,7 +124,7 @@ def _remove(person_id: str, context: Context, folder: Path | None) -> tuple[tupl
             continue
         if not path.exists():
             continue
-        erased = context.vault.erase(path, form.sha256)
+        erased = context.vault.portraits.erase(path, form.sha256)
         (gone if erased else kept).append(f"form {form.sha256[:16]}" + ("" if erased else ": changed since"))
     return tuple(gone), tuple(kept)
 
@@ -227,7 +227,11 @@ def _copy_forms(person_id: str, context: Context, folder: Path | None, target: P
         except EvidenceError:
             continue
         name = f"{form.sha256[:12]}{source.suffix.lower()}"
-        shutil.copyfile(source, target / name)
+        try:
+            with context.vault.portraits.borrowed(source, form.sha256, MAX_FORM_BYTES) as copy:
+                shutil.copyfile(copy, target / name)
+        except RefusedFile:
+            continue
         copies[form.sha256] = name
     return copies
 
@@ -244,7 +248,7 @@ def _pictures(
         name = f"export-{a.item_id}.partial"
         try:
             media_client.start()
-            product = render_only(item, a.places, name, media_client, context) if item else None
+            product = render_only(item, a.boxes, name, media_client, context) if item else None
         except (ChildError, KeyUnknown, OriginalGone, OSError) as e:
             context.vault.discard(name)
             failed[a.item_id] = str(e)

@@ -129,7 +129,7 @@ def _measures(settings: Settings) -> JsonObject:
     place = {"file": "a file for the service alone", "environment": "an environment variable", "keyring": "the keyring"}
     return {
         "templates": f"AES-256-GCM, bound to person, engine and portrait; key in {place[settings.keys.source]}",
-        "covers": f"{settings.redaction.style}, with a floor that cannot be configured; every file is looked at again",
+        "covers": _covers(settings) + "; nothing of what is covered is in a cover; every file is looked at again",
         "media": "read in a child process with limits of memory and time, without network where the system allows",
         "log": "chained entries in the database and in files; people appear by id",
         "deletion": "secure_delete, and the write-ahead log emptied",
@@ -145,3 +145,10 @@ def _band(rule: BandRule) -> JsonObject:
         "stricter below": rule.small,
         **({"stricter from": rule.large / 2} if rule.large_extra else {}),
     }
+
+
+def _covers(settings: Settings) -> str:
+    """How faces are covered, on which channel."""
+    own = settings.redaction.channels
+    styles = [settings.redaction.style, *(f"{style} on {channel}" for channel, style in own.items())]
+    return f"{settings.redaction.cover}: {', '.join(styles)}"

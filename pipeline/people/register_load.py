@@ -37,7 +37,7 @@ class Report:
     alike: tuple[LookAlike, ...] = ()
     templates_problem: str = ""
     due: tuple[Publication, ...] = ()
-    """Published files that show somebody who may not be shown any more: `beeldwacht recall`."""
+    """Published files that showed somebody who may not be shown any more: see `[register] recall`."""
     settled: Settled | None = None
     """What waits for a person before it counts."""
 
@@ -51,8 +51,12 @@ def load_register(
     progress: Callable[[str, int, int], None],
     brakes: Brakes,
     confirmed_by: str = "",
+    follow: Callable[[], tuple[Publication, ...]] = tuple,
 ) -> Report:
     """Make the file the register. Where matching is off nobody is enrolled and every template goes.
+
+    `follow` is called as soon as it is in force: what it does not allow any more is taken back before anybody is
+    enrolled.
 
     Raises consent_sync's RegisterError when the file cannot be trusted: then nothing changes.
     """
@@ -60,6 +64,7 @@ def load_register(
     loaded = load(path, on=on, progress=lambda done, of: progress("reading forms", done, of))
     settled = plan(store, loaded, clock(), brakes, bool(confirmed_by))
     version = apply(store, loaded, settled, clock(), actor, confirmed_by)
+    due = follow()
     result = enroller.enrol(store.register.current(), loaded.portraits, progress)
     return Report(
         version,
@@ -70,6 +75,6 @@ def load_register(
         result.portraits_refused,
         result.alike,
         result.problem,
-        enroller.due,
+        due,
         settled,
     )

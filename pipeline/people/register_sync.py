@@ -18,6 +18,7 @@ from consent_sync.loaded import LoadedRegister, RegisterError
 from consent_sync.loader import Spec, load_spec
 from pipeline.domain.types import JsonObject
 from pipeline.store import Store
+from pipeline.store.publications import Publication
 
 HEARTBEAT = "register"
 ENROLLED = "register.enrolled"
@@ -33,6 +34,8 @@ class Outcome:
     settled: Settled
     version: int
     applied: bool
+    due: tuple[Publication, ...] = ()
+    """Published files that showed somebody who may not be shown any more."""
 
     @property
     def stopped(self) -> bool:

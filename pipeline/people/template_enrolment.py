@@ -28,12 +28,10 @@ from pipeline.people.portrait_checks import (
     usable_portrait,
 )
 from pipeline.people.portrait_consistency import PortraitFace, look_alikes, odd_ones_out, shared_face
-from pipeline.publishing.recall import report_due
 from pipeline.recognition.matching import EngineScale, too_young
 from pipeline.rules.verdicts import may_match
 from pipeline.sandbox.client import MediaClient
 from pipeline.store import Store
-from pipeline.store.publications import Publication
 
 Progress = Callable[[str, int, int], None]
 KEY_PROBLEM = "no_key"
@@ -104,8 +102,6 @@ class Enroller:
         self._settings = settings
         self._clock = clock
         self._actor = actor
-        self.due: tuple[Publication, ...] = ()
-        """Published files that show somebody who, by the register enrolled last, may not be shown any more."""
 
     def prune(self, register: Register) -> int:
         """Delete the templates of who may no longer be matched, has left, or whose portrait is too old.
@@ -133,7 +129,6 @@ class Enroller:
         Raises ChildError when the engines do not load: what had to be deleted is deleted by then.
         """
         self.prune(register)
-        self.due = tuple(report_due(self._store, register, self._clock(), self._actor))
         media_client, on = self._media_client, self._clock().date()
         if media_client:
             # Only now: a withdrawal counts, and its template goes, whatever is wrong with the engines.
@@ -250,7 +245,7 @@ class Enroller:
     def _describe(self, portrait: Portrait, media_client: MediaClient) -> str | _Crowd | Mapping[str, Vector]:
         """The vectors of the one usable face, per engine; or of several; or a sentence that says why there is none."""
         media_client.start()
-        with self._vault.borrowed(portrait.path, portrait.sha256, portrait.size) as copy:
+        with self._vault.portraits.borrowed(portrait.path, portrait.sha256, portrait.size) as copy:
             analysis = media_client.analyse(copy, embed=True)
         face = usable_portrait(analysis, tuple(self._weights))
         if not isinstance(face, PortraitRefusal):

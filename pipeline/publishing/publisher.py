@@ -31,7 +31,7 @@ class Publisher:
         self._lock = threading.Lock()
 
     def publish_ready(self) -> list[Item]:
-        """Publish every ready item; returns those that became visible.
+        """Publish every ready item; returns those that became visible. What a person may still undo waits for that.
 
         What the disk keeps back (full, read-only, a file where a folder should be) stays ready and is tried again;
         it does not keep the others back. After an error of the disk itself (EIO) the file is rendered anew: a second
@@ -40,7 +40,7 @@ class Publisher:
         published: list[Item] = []
         trouble: OSError | None = None
         with self._lock:
-            for item, renditions in self._store.items.ready():
+            for item, renditions in self._store.items.ready(self._clock()):
                 try:
                     if self._publish(item, renditions):
                         published.append(item)
@@ -55,8 +55,8 @@ class Publisher:
 
     def _publish(self, item: Item, renditions: Sequence[Rendition]) -> bool:
         waiting = [r for r in renditions if r.state is State.READY]
-        if not self._store.items.still_current(item.id):
-            return self._redo(item, waiting, "the register changed after the decision")
+        if not self._store.items.still_current(self._clock(), item.id):
+            return self._redo(item, waiting, "the register, or the day, changed after the decision")
         reach("publish.checked")
         try:
             for rendition in waiting:
@@ -75,7 +75,7 @@ class Publisher:
     def _release(self, rendition: Rendition) -> None:
         for _ in range(_TRIES):
             try:
-                self._vault.release(rendition.work_name, rendition.channel, rendition.path, rendition.sha256)
+                self._vault.published.release(rendition.work_name, rendition.channel, rendition.path, rendition.sha256)
             except FileExistsError:
                 rendition = self._store.items.relocate(rendition)  # nothing is ever overwritten
             else:
@@ -84,7 +84,7 @@ class Publisher:
 
     def _redo(self, item: Item, waiting: Sequence[Rendition], why: str) -> bool:
         for r in waiting:
-            self._vault.retract(r.channel, r.path, r.sha256)  # another channel's copy may be out already
+            self._vault.published.retract(r.channel, r.path, r.sha256)  # another channel's copy may be out already
             self._vault.discard(r.work_name)
         self._store.items.redo(self._clock(), item, why)
         return False

@@ -13,7 +13,8 @@ from pipeline.domain.types import Reason, Register
 from pipeline.files.folders import Vault
 from pipeline.rules.verdicts import may_in
 from pipeline.store import Store
-from pipeline.store.publications import Publication, Recall
+from pipeline.store.publications import Publication
+from pipeline.store.recalls import Recall
 
 _ABOUT_CONSENT = frozenset(
     {
@@ -35,27 +36,9 @@ _ABOUT_CONSENT = frozenset(
 )
 
 
-def due(showing: Iterable[Publication], register: Register, on: date) -> list[Publication]:
-    """Of what is published: where somebody is visible who, by this register, may not be on this day."""
-    return [s for s in showing if s.visible and not _may(s, register, on)]
-
-
 def could_redo(showing: Iterable[Publication], register: Register, on: date) -> list[Publication]:
     """Of what is published: where somebody is covered for want of a consent that there is by now. Never automatic."""
     return [s for s in showing if not s.visible and s.reason in _ABOUT_CONSENT and _may(s, register, on)]
-
-
-def report_due(store: Store, register: Register, now: datetime, actor: str) -> list[Publication]:
-    """What is due, with an entry in the log when anything is: a withdrawal leads to a list, and staff apply it."""
-    found = due(store.recall.showing(), register, now.date())
-    if found:
-        people = sorted({s.person_id for s in found})
-        files = [
-            {"item": s.item_id, "channel": s.channel, "sha256": s.sha256, "person": s.person_id, "medium": s.medium}
-            for s in found
-        ]
-        store.journal.note(now, "recall.due", actor, {"version": register.version, "files": files}, people)
-    return found
 
 
 def take_back(
@@ -76,13 +59,6 @@ def take_back(
     return taken
 
 
-def show_anew(item_id: int, vault: Vault, store: Store, now: datetime, actor: str, why: str) -> bool:
-    """Decide a published item again, so that it may show what it did not: a deliberate act. False: not published."""
-    begun = store.recall.begin(now, actor, item_id, "", why, uncover=True)
-    carry_out(vault, store, now, actor)
-    return begun
-
-
 def carry_out(vault: Vault, store: Store, now: datetime, actor: str) -> list[Recall]:
     """Remove the files of every recall that was begun, and send the items on. Again does no harm.
 
@@ -91,8 +67,8 @@ def carry_out(vault: Vault, store: Store, now: datetime, actor: str) -> list[Rec
     finished = []
     for recall in store.recall.unfinished():
         for channel in {f.channel for f in recall.files}:
-            vault.expect(channel)
-        changed = [f for f in recall.files if not vault.retract(f.channel, f.path, f.sha256)]
+            vault.published.expect(channel)
+        changed = [f for f in recall.files if not vault.published.retract(f.channel, f.path, f.sha256)]
         if store.recall.finish(now, actor, recall, changed):
             finished.append(recall)
     return finished

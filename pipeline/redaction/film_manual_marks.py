@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.domain.film import Cover, FirstPass, Stretch, Track
-from pipeline.domain.types import Face, Verdict
+from pipeline.domain.types import Face, Subject, Verdict
 from pipeline.redaction import film_regions, manual_marks
 from pipeline.redaction.manual_marks import DOWNWARDS, SIDEWAYS, WIDER, Annotation, AnnotationKind
 from pipeline.redaction.regions import SIDE
@@ -81,14 +81,19 @@ def covers(
             still.append(film_regions.standing(region.box, _frames(mark.span, rate, look.frames), *size))
     if HoldReason.PROTECTED_PERSON in manual_marks.lifted(by_hand):
         following |= {(index, AnnotationKind.FIGURE): _figure for index in hidden}
-    moving = [_following(look.tracks[i], look.frames, grow, size, rate) for (i, _), grow in sorted(following.items())]
+    moving = [
+        _following(look.tracks[i], look.frames, kind, grow, size, rate) for (i, kind), grow in sorted(following.items())
+    ]
     return tuple(replace(c, track=-1 - n) for n, c in enumerate((*still, *moving)))
 
 
-def _following(track: Track, frames: int, grow: Grow, size: tuple[int, int], rate: float) -> Cover:
+def _following(
+    track: Track, frames: int, kind: AnnotationKind, grow: Grow, size: tuple[int, int], rate: float
+) -> Cover:
     """The cover of a track, made larger in every frame."""
     own = film_regions.cover(track, frames, *size, rate)
-    return replace(own, boxes=film_regions.whole(grow(own.boxes.astype(np.float64)), *size))
+    larger = replace(own, boxes=film_regions.whole(grow(own.boxes.astype(np.float64)), *size))
+    return replace(larger, corners=None, subject=Subject.FIGURE) if kind is AnnotationKind.FIGURE else larger
 
 
 def _wider(boxes: NDArray[np.float64]) -> NDArray[np.float64]:

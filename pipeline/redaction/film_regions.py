@@ -14,9 +14,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.domain.film import Boxes, Cover, FilmFacts, FirstPass, Stretch, Track
-from pipeline.domain.types import Box
-from pipeline.redaction.regions import FOREHEAD, MINIMUM, SIDE
+from pipeline.domain.film import Boxes, Cover, FirstPass, Sample, Stretch, Track
+from pipeline.domain.types import Box, Subject
+from pipeline.redaction.regions import FACE, MINIMUM, SIDE, Reach
 from pipeline.redaction.tracker import SECOND_LOOK
 
 LINGER = 0.4
@@ -32,49 +32,58 @@ GAP_GROWTH = 0.6
 """Growth in a gap: part of the face's size per second to the nearest detection, up to `MOST_GROWTH`."""
 
 MOST_GROWTH = 0.4
+_AWAY = 2 * SIDE / (1 + 2 * SIDE)
+"""How far, in half axes of its region, a face's own box is away from the border that its region touches."""
 _SPEED_OVER = 5
 
 
-def covers(look: FirstPass, hidden: Set[int], width: int, height: int, rate: float) -> tuple[Cover, ...]:
+def covers(
+    look: FirstPass, hidden: Set[int], width: int, height: int, rate: float, around: Reach = FACE
+) -> tuple[Cover, ...]:
     """One cover for every track whose index is in `hidden`, for frames of this size at this rate."""
-    return tuple(cover(t, look.frames, width, height, rate) for t in look.tracks if t.index in hidden)
+    return tuple(cover(t, look.frames, width, height, rate, around) for t in look.tracks if t.index in hidden)
 
 
 def standing(box: Box, frames: tuple[int, int], width: int, height: int) -> Cover:
     """A cover that stays in one place from one frame to before another: what an officer drew."""
     start, stop = frames
     boxes = whole(np.array([[box.left, box.top, box.right, box.bottom]], np.float64), width, height)
-    return Cover(-1, start, np.repeat(boxes, stop - start, axis=0), start)
+    return Cover(-1, start, np.repeat(boxes, stop - start, axis=0), subject=Subject.DRAWN)
 
 
-def regions(track: Track) -> Boxes:
+def regions(track: Track, around: Reach = FACE) -> Boxes:
     """The region of every detection of a track, float32 (n, 4), not yet cut to the frame."""
     size = track.boxes[:, 2:] - track.boxes[:, :2]
-    grown = np.concatenate([track.boxes[:, :2] - SIDE * size, track.boxes[:, 2:] + SIDE * size], axis=1)
+    side = around.side * size
+    grown = np.concatenate([track.boxes[:, :2] - side, track.boxes[:, 2:] + side], axis=1)
     eyes, mouth = track.marks[:, :2].mean(1), track.marks[:, 3:].mean(1)
     up = eyes - mouth
     length = np.linalg.norm(up, axis=1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
         up = np.where(np.isfinite(length) & (length > 1e-6), up / length, (0.0, -1.0))
-    shift = np.concatenate([up, up], axis=1) * FOREHEAD * size[:, 1:]
+    shift = np.concatenate([up, up], axis=1) * around.forehead * size[:, 1:]
     moved = grown + shift
     return _hull(grown, moved).astype(np.float32)
 
 
+def samples(track: Track, rate: float, most: int = 12) -> tuple[Sample, ...]:
+    """The detections of a track that recognition should look at: the best of every half second, spread over all.
+
+    The best is the largest, most upright and surest one that faces the camera.
+    """
+    good = np.nonzero(np.isfinite(track.marks).all(axis=(1, 2)))[0]
+    if track.mixed or not good.size:
+        return ()
+    seconds = (track.frames[good[-1]] - track.frames[good[0]]) / rate
+    pieces = np.array_split(good, min(len(good), max(3, min(most, round(seconds * 2)))))
+    worth = _worth(track)
+    return tuple(Sample(track.index, int(p[np.argmax(worth[p])])) for p in pieces if p.size)
+
+
 def best(track: Track) -> int:
     """Which detection of a track shows the face best; the surest one when it never faces the camera."""
-    value = worth(track)
-    return int(np.argmax(value if value.max() > 0 else track.scores))
-
-
-def worth(track: Track) -> NDArray[np.float64]:
-    """How much a detection is worth to recognition: its size and score, less when the head is turned."""
-    side = (track.boxes[:, 2:] - track.boxes[:, :2]).max(1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        right = np.linalg.norm(track.marks[:, 2] - track.marks[:, 0], axis=1)
-        left = np.linalg.norm(track.marks[:, 2] - track.marks[:, 1], axis=1)
-        facing = np.minimum(right, left) / np.maximum(right, left)
-    return np.asarray(np.nan_to_num(np.minimum(side, 160.0) * (0.3 + facing) * track.scores, nan=0.0), np.float64)
+    worth = _worth(track)
+    return int(np.argmax(worth if worth.max() > 0 else track.scores))
 
 
 def facing(track: Track, at: int) -> float:
@@ -120,15 +129,6 @@ def box_at(track: Track, frame: int) -> tuple[float, float, float, float] | None
     return left, top, right, bottom
 
 
-def track_at(look: FirstPass, frame: int, box: Box, same: float, facts: FilmFacts) -> int | None:
-    """The track whose face was detected in this frame in this place (IoU of `same` and more); None when none was."""
-    for track in look.tracks:
-        for row in track.boxes[track.frames == frame].tolist():
-            if Box(*row).clamp(facts.width, facts.height).iou(box) >= same:
-                return track.index
-    return None
-
-
 def extended(look: FirstPass, boxes: Iterable[tuple[int, Boxes]], rate: float) -> FirstPass:
     """The look with faces that were found in the result: (frame, box) each, a track of its own."""
     tracks = list(look.tracks)
@@ -156,6 +156,16 @@ def _hull(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floati
     return np.concatenate([np.minimum(a[:, :2], b[:, :2]), np.maximum(a[:, 2:], b[:, 2:])], axis=1)
 
 
+def _worth(track: Track) -> NDArray[np.float64]:
+    """How much a detection is worth to recognition: its size and score, less when the head is turned."""
+    side = (track.boxes[:, 2:] - track.boxes[:, :2]).max(1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        right = np.linalg.norm(track.marks[:, 2] - track.marks[:, 0], axis=1)
+        left = np.linalg.norm(track.marks[:, 2] - track.marks[:, 1], axis=1)
+        facing = np.minimum(right, left) / np.maximum(right, left)
+    return np.asarray(np.nan_to_num(np.minimum(side, 160.0) * (0.3 + facing) * track.scores, nan=0.0), np.float64)
+
+
 def _speed(frames: NDArray[np.int32], boxes: Boxes, size: float) -> NDArray[np.float64]:
     """Pixels per frame of the middle over a few detections, at most a twelfth of the face's size."""
     if len(frames) < 2:
@@ -165,15 +175,16 @@ def _speed(frames: NDArray[np.int32], boxes: Boxes, size: float) -> NDArray[np.f
     return np.asarray(np.clip(speed, -size / 12, size / 12), np.float64)
 
 
-def cover(track: Track, frames: int, width: int, height: int, rate: float) -> Cover:
+def cover(track: Track, frames: int, width: int, height: int, rate: float, around: Reach = FACE) -> Cover:
     """What covers one track of a film of so many frames of this size."""
-    wide = regions(track)
+    wide = regions(track, around)
     first, last = track.span
     before, after = (0 if track.goes_on[end] else round(_linger(track, end) * rate) for end in (0, 1))
     low = max(track.shot[0], first - before)
     high = min(track.shot[1], frames - 1, last + after)
     when = np.arange(low, high + 1)
     dense = np.stack([np.interp(when, track.frames, wide[:, k]) for k in range(4)], axis=1)
+    round_ = (dense[:, 2:] - dense[:, :2]) / 2
     size = float((wide[:, 2:] - wide[:, :2]).max())
     # Ahead of the first and behind the last detection the face may have gone on as it moved, or stayed.
     for outside, steps, part in (
@@ -192,7 +203,20 @@ def cover(track: Track, frames: int, width: int, height: int, rate: float) -> Co
     reach = 2 * max(1, round(AROUND * rate)) + 1
     dense[:, :2] = minimum_filter1d(dense[:, :2], reach, axis=0, mode="nearest")
     dense[:, 2:] = maximum_filter1d(dense[:, 2:], reach, axis=0, mode="nearest")
-    return Cover(track.index, low, whole(dense, width, height), first)
+    round_ = minimum_filter1d(round_, reach, axis=0, mode="nearest")
+    return Cover(track.index, low, whole(dense, width, height), corners(dense, round_, width, height))
+
+
+def corners(boxes: NDArray[np.floating], round_: NDArray[np.floating], width: int, height: int) -> NDArray[np.float32]:
+    """The round corners (n, 2) of boxes that are the hulls of ellipses with these half axes (n, 2).
+
+    A box with such corners holds the ellipse wherever it lies in the box. The nearer a face is to the border of the
+    frame the less round they are: one that the border cuts off is as wide there as anywhere.
+    """
+    limit = np.array([width, height], np.float64)
+    beyond = np.maximum(np.maximum(-boxes[:, :2], boxes[:, 2:] - limit), 0)
+    inside = np.clip(1 - beyond / np.maximum(_AWAY * round_, 1e-6), 0, 1).min(axis=1, keepdims=True)
+    return np.asarray(round_ * inside, np.float32)
 
 
 def _linger(track: Track, end: int) -> float:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from pipeline.domain.film import Stretch
-from pipeline.domain.types import Box, Detection, Face, Reason, Region, Verdict
+from pipeline.domain.types import Box, Detection, Face, Outline, Reason, Region, Subject, Verdict
 from pipeline.redaction import regions
 from pipeline.rules.reasons import HoldReason, article
 
@@ -70,14 +70,14 @@ def reviewed(
     that mostly lies under a cover by hand.
     """
     denied = {m.person_id for m in marks if m.kind is AnnotationKind.NOT_PERSON}
-    by_hand = [r.box for m in marks if (r := region(m, *size))]
+    by_hand = [r.shape for m in marks if (r := region(m, *size))]
     boxes = {f.index: f.detection.box for f in faces}
 
     def one(v: Verdict) -> Verdict:
         reason = None
         if v.person_id in denied and not v.sighting.named_by:
             reason = Reason.DENIED
-        elif v.shown and boxes[v.face].covered_by(by_hand) >= MOSTLY:
+        elif v.shown and Outline.share(boxes[v.face], by_hand) >= MOSTLY:
             reason = Reason.COVERED_BY_HAND
         return v if reason is None else replace(v, shown=False, reason=reason, article=article(reason))
 
@@ -119,14 +119,13 @@ def region(mark: Annotation, width: int, height: int) -> Region | None:
     if mark.kind is AnnotationKind.FIGURE:
         return _figure(mark.box, width, height)
     if mark.kind is AnnotationKind.REGION:
-        drawn = regions.region_of(Detection(mark.box, 1.0, None, ()), width, height)
-        return drawn if mark.box.clamp(width, height).area else None
+        return regions.drawn(mark.box, width, height) if mark.box.clamp(width, height).area else None
     box = mark.box.grow(WIDER) if mark.kind is AnnotationKind.WIDEN else mark.box
     return regions.region_of(Detection(box, 1.0, None, ()), width, height)
 
 
 def _figure(face: Box, width: int, height: int) -> Region:
-    """From above the head to below the feet; the cells of the mosaic are those of the face."""
+    """From above the head to below the feet."""
     around = regions.region_of(Detection(face, 1.0, None, ()), width, height)
     body = Box(
         face.left - SIDEWAYS * face.width,
@@ -134,4 +133,4 @@ def _figure(face: Box, width: int, height: int) -> Region:
         face.right + SIDEWAYS * face.width,
         face.bottom + DOWNWARDS * face.height,
     ).clamp(width, height)
-    return Region(-1, body.hull(around.box), around.core)
+    return Region(-1, body.hull(around.box), around.core, subject=Subject.FIGURE)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.domain.json_forms import analysis_in, box_out, check_in, region_out
-from pipeline.domain.types import Analysis, Box, Check, JsonObject, Medium, Region, Style
+from pipeline.domain.types import Analysis, Box, Check, JsonObject, Medium, Region
 from pipeline.errors import ChildDied, ChildError, ChildRefused, EnginesUnfit
 from pipeline.sandbox.options import MediaOptions
 from pipeline.sandbox.process import Hear, WorkerProcess
@@ -128,7 +128,7 @@ class MediaClient:
             raise self._talk.nonsense(e) from e
 
     def produce(
-        self, regions: Sequence[Region], style: Style, seed: int, path: Path, shown: Sequence[Box], embed: bool
+        self, regions: Sequence[Region], style: str, seed: int, path: Path, shown: Sequence[Box], embed: bool
     ) -> Product:
         """Cover regions of the photo analysed last, write it to `path`, and look at what was written.
 
@@ -137,7 +137,7 @@ class MediaClient:
         request: JsonObject = {
             "op": "produce",
             "regions": [region_out(r) for r in regions],
-            "style": str(style),
+            "style": style,
             "seed": seed,
             "shown": [box_out(b) for b in shown],
             "embed": embed,

@@ -27,7 +27,7 @@ from pipeline.domain.types import Check, Face, JsonObject
 from pipeline.errors import ChildDied
 from pipeline.sandbox.client import MediaClient
 
-_PROOF = frozenset({"same_pictures", "same_size", "same_frames", "every_cover_in_every_frame", "rest_unchanged"})
+_PROOF = frozenset({"same_pictures", "same_size", "same_frames", "every_cover_in_every_frame", "as_planned"})
 _PROOF_OF_SOUND = frozenset({"sound_muted", "sound_kept", "sound_length", "sound_in_step"})
 Answer = TypeVar("Answer")
 
@@ -71,24 +71,13 @@ class FilmReader:
 
     def described(self, look: FirstPass, samples: tuple[Sample, ...]) -> tuple[Face, ...]:
         """The faces of some detections with their embeddings, in this order."""
-        return self.followed(look, (), samples)[0] if samples else ()
+        raw = self._ask("film_describe", look=look_out(look), samples=samples_out(samples))
 
-    def followed(
-        self, look: FirstPass, tracks: tuple[int, ...], samples: tuple[Sample, ...]
-    ) -> tuple[tuple[Face, ...], tuple[tuple[int, ...], ...]]:
-        """The same, and for each of some tracks the frames in which its face is not as it was in the frame before."""
-        raw = self._ask("film_describe", look=look_out(look), samples=samples_out(samples), follow=list(tracks))
-
-        def read() -> tuple[tuple[Face, ...], tuple[tuple[int, ...], ...]]:
+        def read() -> tuple[Face, ...]:
             faces = tuple(face_in(f) for f in raw["faces"])
-            jumps = tuple(tuple(whole(f) for f in own) for own in raw["jumps"])
-            if (len(faces), len(jumps)) != (len(samples), len(tracks)):
+            if len(faces) != len(samples):
                 raise ValueError("other faces than it was asked for")
-            for index, own in zip(tracks, jumps, strict=True):
-                first, last = look.tracks[index].span
-                if list(own) != sorted({f for f in own if first < f <= last}):
-                    raise ValueError("a jump lies in its track, in order")
-            return faces, jumps
+            return faces
 
         return _believed(self.media_client, "faces", read)
 

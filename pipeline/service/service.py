@@ -32,6 +32,7 @@ from pipeline.processing.outcome import look_name
 from pipeline.processing.worker import Worker
 from pipeline.publishing.publisher import Publisher
 from pipeline.publishing.recall import carry_out
+from pipeline.publishing.recall_due import follow
 from pipeline.publishing.retention import expire
 from pipeline.sandbox.client import Doubt, MediaClient
 from pipeline.sandbox.options import FilmOptions, MediaOptions
@@ -77,9 +78,11 @@ class Service:
         self._broken_off: Sequence[watch.Unfinished] = ()
         self._later: dict[str, str] = {}  # file in the inbox -> why it could not be taken
         self._workers: list[Worker] = []
+        self._lost: StartupError | None = None  # another service keeps the database now
         self._confined: tuple[str, ...] = ()
         self._prune = prune
         self._pruned: date | None = None
+        self._followed: tuple[int, date] | None = None  # the register and the day that what is published agrees with
         self._last_beat = self._last_renewal = self._next_sweep = 0.0
 
     # --- life -------------------------------------------------------------------------------------------------
@@ -114,7 +117,7 @@ class Service:
             "channels": list(context.settings.channels),
         }
         context.store.journal.note(context.clock(), "service.started", "service", facts)
-        carry_out(context.vault, context.store, context.clock(), "service")
+        self._carry_out()
         self._publisher.publish_ready()
         if self._register:
             self._register.start()
@@ -126,7 +129,7 @@ class Service:
         missing = None
         for channel in self._context.settings.channels:
             try:
-                self._context.vault.expect(channel)
+                self._context.vault.published.expect(channel)
             except PublishError as e:
                 missing = e
             else:
@@ -135,10 +138,12 @@ class Service:
             raise StartupError(missing.message, missing.remedy)
 
     def run(self) -> None:
-        """Watch the inbox until `stop` is called."""
+        """Watch the inbox until `stop` is called. Raises StartupError when another service took the database over."""
         while not self._stop.is_set():
             self._guarded(self._tick)
             self._stop.wait(_TICK if not self._flag.is_set() else 0.05)
+        if self._lost:
+            raise self._lost
 
     def drain(self, progress: Callable[[int], None] = lambda _: None) -> None:
         """Work until the queue is empty; `progress` is told how many files are left."""
@@ -166,6 +171,10 @@ class Service:
         end = time.monotonic() + patience
         for worker in self._workers:
             worker.join(max(0.0, end - time.monotonic()))
+        if self._lost:  # what these workers held belongs to the other service by now
+            for worker in self._workers:
+                worker.abandon()
+            return
         context = self._context
         # First the files go back to the queue, then the readers end: that they did is not the files' fault.
         context.store.items.recover(context.clock(), living=())
@@ -238,16 +247,35 @@ class Service:
         now = time.monotonic()
         if now - self._last_beat >= _BEAT_SECONDS:
             self._last_beat = now
-            self._attempt("templates", self._prune_daily)
+            self._prove_keeper()
+            if self._lost:
+                return
             self._attempt("recall", self._carry_out)
+            self._attempt("templates", self._prune_daily)
             self._attempt("vault", lambda: context.vault.originals.seal_plain(_SEAL_BYTES))
             self._attempt("publish", self._publisher.publish_ready)  # what a full disk or a locked folder kept back
             self._attempt("log", lambda: self._log_files.append(context.store.journal.entries))
             context.store.items.beat(context.clock(), SERVICE_HEARTBEAT, self._facts())
             self._alive()
 
+    def _prove_keeper(self) -> None:
+        """End when another service took over the database: two would take each other's work."""
+        try:
+            self._context.store.database.prove_keeper()
+        except StartupError as e:
+            logger.critical("%s", e)
+            self._lost = e
+            self.stop()
+
     def _carry_out(self) -> None:
-        if carry_out(self._context.vault, self._context.store, self._context.clock(), "service"):
+        """Finish what was begun; after each reading of the register, and each midnight, what it means as well."""
+        context, now = self._context, self._context.clock()
+        state = context.store.register.current().version, now.date()
+        if state != self._followed:
+            follow(context.store, context.vault, now, "service", context.settings.register.recall == "at once")
+            self._followed = state
+            self._wake.set()
+        if carry_out(context.vault, context.store, now, "service"):
             self._wake.set()
 
     def _attempt(self, part: str, step: Callable[[], object]) -> None:
@@ -335,11 +363,11 @@ class Service:
             self._problems.pop("service", None)
 
 
-def walk(path: Path) -> list[Path]:
-    """The files below a folder that an inbox would take, sorted; a file stands for itself."""
+def walk(path: Path) -> tuple[Path, list[str]]:
+    """A folder, and the files below it that an inbox would take, sorted; a file is the only one of its folder."""
     if not path.is_dir():
-        return [path]
-    return sorted(path / seen.relative for seen in watch.look(path))
+        return path.parent, [path.name]
+    return path, sorted(seen.relative for seen in watch.look(path))
 
 
 def media_options(context: Context) -> MediaOptions:

@@ -11,6 +11,7 @@ from pipeline.store.hand_names import HandNameStore
 from pipeline.store.items import ItemStore
 from pipeline.store.log import Journal
 from pipeline.store.metrics import MetricsStore
+from pipeline.store.places import PlaceStore
 from pipeline.store.publications import PublicationStore
 from pipeline.store.read_models import ReadModels
 from pipeline.store.register import RegisterStore
@@ -19,6 +20,7 @@ from pipeline.store.review import ReviewStore
 from pipeline.store.rights import RightsStore
 from pipeline.store.spot_checks import SpotCheckStore
 from pipeline.store.templates import TemplateStore
+from pipeline.store.undo import UndoStore
 from pipeline.store.uploads import UploadStore
 
 __all__ = ["Database", "ItemStore", "Journal", "RegisterStore", "Store", "TemplateStore"]
@@ -36,7 +38,9 @@ class Store:
         self.templates = TemplateStore(self.database, self.journal)
         self.hand_names = HandNameStore(self.database, self.journal)
         self.recall = PublicationStore(self.database, self.journal)
+        self.places = PlaceStore(self.database, self.journal)
         self.review = ReviewStore(self.database, self.journal)
+        self.undo = UndoStore(self.database, self.journal)
         self.accounts = AccountStore(self.database, self.journal)
         self.attempts = AttemptStore(self.database, self.journal)
         self.uploads = UploadStore(self.database, self.journal)

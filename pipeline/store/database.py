@@ -14,6 +14,7 @@ from sqlalchemy import Connection, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.errors import StoreError
+from pipeline.store.keeper import Keeper
 from pipeline.store.tables import migrate, open_engine, register_versions
 
 
@@ -38,6 +39,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.engine = open_engine(url)
         migrate(self.engine)
+        self._keeper = Keeper(self.engine)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -50,6 +52,17 @@ class Database:
         """A consistent view for reading."""
         with _typed_errors(), self.engine.connect() as tx, tx.begin():
             yield tx
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Hold the right to work on this database. Raises StartupError when another service has it."""
+        with _typed_errors(), self._keeper.held():
+            yield
+
+    def prove_keeper(self) -> None:
+        """Look whether the right is still held. Raises StartupError when another service took it meanwhile."""
+        with _typed_errors():
+            self._keeper.prove()
 
     def checkpoint(self) -> bool:
         """SQLite: bring everything from the write-ahead log into the file and empty it, so that nothing deleted stays.

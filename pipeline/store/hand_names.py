@@ -9,16 +9,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
 
-from pipeline.domain import lifecycle
 from pipeline.domain.film import Speakers
 from pipeline.domain.json_forms import box_in, box_out
 from pipeline.domain.lifecycle import State
 from pipeline.domain.types import Box, FaceName, JsonObject
 from pipeline.errors import BeeldwachtError
 from pipeline.kill_points import reach
+from pipeline.store.act import STAFF_ASKED, again, same_face, shown_as
 from pipeline.store.console_tables import marks
 from pipeline.store.database import Database, stamp, to_json
 from pipeline.store.log import Journal, unchanged
+from pipeline.store.recalls import TakeBack
 from pipeline.store.tables import face_names, items, speakers
 
 _FACE_CHANGED = "the name of a face changed"
@@ -50,24 +51,26 @@ class HandNameStore:
         named_by: str,
         why: str = "",
         seen: int | None = None,
+        redo: bool = False,
     ) -> State:
         """Say that a face is a person. Returns the state that the item is left in.
 
-        Another name of the same face ends. Raises NamingError when another face of the photo has this person's name
-        (a person is in a photo once), or when the item has no faces to name, and Conflict when the item is not as it
-        was `seen` any more.
+        Another name of the same face ends. A published file that shows the face as somebody else is taken back; `redo`
+        takes it back in any case, to be shown anew. Raises NamingError when another face of the photo has this person's
+        name (a person is in a photo once), or when the item has no faces to name, OriginalGone when it cannot be shown
+        anew, and Conflict when the item is not as it was `seen` any more.
         """
         with self._db.write() as tx:
             unchanged(tx, item_id, seen)
             row = _item(tx, item_id)
             for other in tx.execute(_standing(item_id)):
-                same_face = box_in(json.loads(other.box)).iou(box) >= _same(row)
-                if not same_face and not _is_film(row) and other.person_id == person_id:
+                same = box_in(json.loads(other.box)).iou(box) >= same_face(row)
+                if not same and not _is_film(row) and other.person_id == person_id:
                     raise NamingError(
                         f"Item {item_id}: another face is {person_id} already, and nobody is in a photo twice.",
                         f"Take that name away first: beeldwacht item unname {item_id} FACE --by NAME.",
                     )
-                if same_face:
+                if same:
                     tx.execute(
                         update(face_names)
                         .where(face_names.c.id == other.id)
@@ -87,14 +90,23 @@ class HandNameStore:
                 body["why"] = why
             self._journal.append(tx, now, "item.named", named_by, body, item_id, [person_id])
             reach("store.naming")
-            return again(self._journal, tx, now, row, named_by, _FACE_CHANGED)
+            others = shown_as(tx, row, box) - {person_id}
+            back = TakeBack(STAFF_ASKED, (person_id,), uncover=True) if redo else None
+            if others:
+                back = TakeBack(_FACE_CHANGED, tuple(sorted(others)))
+            return again(self._journal, tx, now, row, named_by, _FACE_CHANGED, back)
 
-    def unname(self, now: datetime, item_id: int, face: int, box: Box, by: str, seen: int | None = None) -> State:
-        """Take a name away. Returns the state of the item. Raises NamingError when the face has none."""
+    def unname(
+        self, now: datetime, item_id: int, face: int, box: Box, by: str, seen: int | None = None, redo: bool = False
+    ) -> State:
+        """Take a name away. Returns the state of the item. Raises NamingError when the face has none.
+
+        A published file that shows the face is taken back; `redo` takes it back in any case, to be shown anew.
+        """
         with self._db.write() as tx:
             unchanged(tx, item_id, seen)
             row = _item(tx, item_id)
-            same = _same(row)
+            same = same_face(row)
             ended = [r for r in tx.execute(_standing(item_id)) if box_in(json.loads(r.box)).iou(box) >= same]
             if not ended:
                 raise NamingError(f"Item {item_id}, face {face}: nobody gave it a name.", "See `beeldwacht item show`.")
@@ -103,7 +115,10 @@ class HandNameStore:
             people = sorted({r.person_id for r in ended})
             body: JsonObject = {"face": face, "box": box_out(box), "people": people}
             self._journal.append(tx, now, "item.unnamed", by, body, item_id, people)
-            return again(self._journal, tx, now, row, by, _FACE_CHANGED)
+            back = TakeBack(STAFF_ASKED, uncover=True) if redo else None
+            if shown := shown_as(tx, row, box):
+                back = TakeBack(_FACE_CHANGED, tuple(sorted({*people, *shown})))
+            return again(self._journal, tx, now, row, by, _FACE_CHANGED, back)
 
     def speakers(self, item_id: int) -> Speakers | None:
         """Who can be heard in a film or recording, as staff said last; None when they did not say."""
@@ -123,11 +138,13 @@ class HandNameStore:
         why: str,
         seen: int | None = None,
         only: bool = False,
+        back: TakeBack | None = None,
     ) -> State:
         """Say who can be heard, all of them; an empty collection says nobody. Returns the state the item is left in.
 
-        `only`: nobody else speaks, whoever is seen. It takes the place of what was said before. Raises NamingError for
-        a photo, and for an item that is closed, and Conflict when the item is not as it was `seen` any more.
+        `only`: nobody else speaks, whoever is seen. It takes the place of what was said before. A published item is
+        taken back as `back` says. Raises NamingError for a photo, and for an item that is closed, and Conflict when the
+        item is not as it was `seen` any more.
         """
         with self._db.write() as tx:
             unchanged(tx, item_id, seen)
@@ -149,22 +166,7 @@ class HandNameStore:
             )
             body: JsonObject = {"people": named, "why": why, **({"only": True} if only else {})}
             self._journal.append(tx, now, "item.speakers", by, body, item_id, named)
-            return again(self._journal, tx, now, row, by, "staff said who can be heard")
-
-
-def again(journal: Journal, tx: Connection, now: datetime, row: Row[Any], by: str, why: str) -> State:
-    """Decide an item again that is not published yet; what a worker holds it gives back by itself (the mark moved)."""
-    state = State(row.state)
-    if state not in {State.READY, State.HELD}:
-        return state
-    lifecycle.check(state, State.QUEUED)
-    tx.execute(
-        update(items)
-        .where(items.c.id == row.id)
-        .values(state=State.QUEUED, attempts=0, updated_at=stamp(now), lease_owner=None, lease_until=None)
-    )
-    journal.append(tx, now, "item.requeued", by, {"why": why}, row.id)
-    return State.QUEUED
+            return again(self._journal, tx, now, row, by, "staff said who can be heard", back)
 
 
 def standing(tx: Connection, item_id: int) -> list[FaceName]:
@@ -190,11 +192,6 @@ def mark(tx: Connection, item_id: int) -> int:
 
 def _is_film(row: Row[Any]) -> bool:
     return str(row.format).startswith("film")
-
-
-def _same(row: Row[Any]) -> float:
-    """Overlap (IoU) of one face. Those of a film are tracks: many may be one person, and several in one place."""
-    return 0.98 if _is_film(row) else 0.5
 
 
 def _standing(item_id: int) -> Any:

@@ -15,7 +15,7 @@ from pipeline.domain.lifecycle import State
 from pipeline.domain.types import JsonObject
 from pipeline.errors import BeeldwachtError, Cancelled, LeaseLost, RefusedFile
 from pipeline.kill_points import reach
-from pipeline.store import decisions, hand_names
+from pipeline.store import decisions, hand_names, recalls
 from pipeline.store.database import Database, newest_version, stamp, to_json
 from pipeline.store.log import Journal, last_entry
 from pipeline.store.publish_paths import PublishPaths
@@ -31,6 +31,7 @@ from pipeline.store.rows import (
     rendition_logged,
 )
 from pipeline.store.tables import heartbeats, items, renditions, verdicts
+from pipeline.store.undo import undoable
 
 SERVICE = "service"
 LONGEST_REST = 60.0
@@ -224,6 +225,7 @@ class ItemStore:
                 notes=to_json(list(decision.analysis.notes)),
                 format=decision.analysis.format,
                 register_version=decision.register_version,
+                judged_on=decision.on.isoformat(),
                 seconds=decision.seconds,
             )
             why = {str(v.reason) for vs in decision.verdicts.values() for v in vs}
@@ -239,16 +241,20 @@ class ItemStore:
             reach("store.deciding")
             return item_in(tx.execute(select(items).where(items.c.id == item.id)).one())
 
-    def ready(self) -> list[tuple[Item, list[Rendition]]]:
-        """Items that are decided and verified but not yet visible, with their renditions."""
+    def ready(self, now: datetime | None = None) -> list[tuple[Item, list[Rendition]]]:
+        """Items that are decided and verified but not yet visible, with their renditions.
+
+        With `now`, those are left out on which an act on a page may still be undone: they wait for a few seconds.
+        """
+        query = select(items).where(items.c.state == State.READY).order_by(items.c.id)
         with self._db.read() as tx:
-            rows = tx.execute(select(items).where(items.c.state == State.READY).order_by(items.c.id)).all()
+            rows = tx.execute(query if now is None else query.where(~undoable(now))).all()
             return [(item_in(r), self._renditions(tx, r.id)) for r in rows]
 
-    def still_current(self, item_id: int) -> bool:
-        """Whether an item is still ready, and the register still the one that it was judged by."""
+    def still_current(self, now: datetime, item_id: int) -> bool:
+        """Whether an item is still ready, and register and day are still those that it was judged by."""
         with self._db.read() as tx:
-            return self._current(tx, tx.execute(select(items).where(items.c.id == item_id)).one())
+            return self._current(tx, now, tx.execute(select(items).where(items.c.id == item_id)).one())
 
     def relocate(self, rendition: Rendition) -> Rendition:
         """Reserve another place, because a file that is not ours stands on the first."""
@@ -265,12 +271,12 @@ class ItemStore:
     def published(self, now: datetime, item: Item) -> None:
         """Note that every rendition of a ready item is in the publish folder.
 
-        Raises LeaseLost when the register changed while the files were moved, or the item is to be decided again: the
-        caller takes them back.
+        Raises LeaseLost when the register or the day changed while the files were moved, or the item is to be decided
+        again: the caller takes them back.
         """
         with self._db.write() as tx:
             row = tx.execute(select(items).where(items.c.id == item.id)).one()
-            if row.revision != item.revision or (row.state == State.READY and not self._current(tx, row)):
+            if row.revision != item.revision or row.state != State.READY or not self._current(tx, now, row):
                 raise LeaseLost(f"Item {item.id}: what it was judged by changed while it was published.")
             done = self._renditions(tx, item.id)
             self._move(tx, now, row, State.PUBLISHED)
@@ -279,8 +285,12 @@ class ItemStore:
                 .where(renditions.c.item_id == item.id, renditions.c.state == State.READY)
                 .values(state=State.PUBLISHED, published_at=stamp(now))
             )
-            body = {"renditions": [rendition_logged(r) for r in done if r.state is State.READY]}
-            self._journal.append(tx, now, "item.published", SERVICE, body, item.id)
+            body: JsonObject = {"renditions": [rendition_logged(r) for r in done if r.state is State.READY]}
+            replaced = recalls.replaced(tx, item.id)
+            if replaced:  # the other end of the recall, found by the person for whom it was
+                body["replaces"] = replaced.revision
+            people = [replaced.person_id] if replaced and replaced.person_id else []
+            self._journal.append(tx, now, "item.published", SERVICE, body, item.id, people)
             reach("store.publishing")
 
     def redo(self, now: datetime, item: Item, why: str) -> None:
@@ -381,8 +391,10 @@ class ItemStore:
             raise LeaseLost(f"Item {item_id} was taken over by another worker.", "What was made is thrown away.")
         return row
 
-    def _current(self, tx: Connection, row: Row[Any]) -> bool:
-        return bool(row.state == State.READY and row.register_version == newest_version(tx))
+    def _current(self, tx: Connection, now: datetime, row: Row[Any]) -> bool:
+        """A consent may end at midnight, and a pupil turn 16: a verdict of yesterday publishes nothing today."""
+        same = row.register_version == newest_version(tx) and row.judged_on == now.date().isoformat()
+        return bool(row.state == State.READY and same)
 
     def _same_register(self, tx: Connection, version: int) -> None:
         current = newest_version(tx)

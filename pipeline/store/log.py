@@ -67,6 +67,13 @@ class Journal:
         with self._db.write() as tx:
             self.append(tx, now, kind, actor, body, people=people)
 
+    def note_once(self, now: datetime, kind: str, actor: str, body: JsonObject, people: Sequence[str] = ()) -> None:
+        """`note`, unless the last entry of this kind says the very same."""
+        last = select(log.c.body).where(log.c.kind == kind).order_by(log.c.seq.desc()).limit(1)
+        with self._db.write() as tx:
+            if tx.execute(last).scalar() != chain.canonical(body):
+                self.append(tx, now, kind, actor, body, people=people)
+
     def entries(
         self,
         after: int = 0,

@@ -1,37 +1,27 @@
-"""Published files: in which somebody is visible, where they went, and how they are taken back and shown anew.
-
-Taking back is three steps, each safe to repeat: `begin` (the row says withdrawn and a recall is open), the files leave
-the publish folder (pipeline.publishing.recall, by hash), `finish` (the item is decided again, or stays withdrawn).
-"""
+"""Published files: in which somebody is visible or can be heard, and how they are taken back and shown anew."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, Select, and_, case, func, literal, or_, select, true
 
-from pipeline.domain import lifecycle
-from pipeline.domain.film import Stretch
-from pipeline.domain.film_json_forms import stretches_in
 from pipeline.domain.json_forms import box_in
 from pipeline.domain.lifecycle import State
-from pipeline.domain.types import Box, JsonObject, Medium
-from pipeline.errors import BeeldwachtError, OriginalGone
+from pipeline.domain.types import Box, Event, Medium, Reason
 from pipeline.files.publish_audit import Standing
 from pipeline.kill_points import reach
-from pipeline.store.database import Database, stamp
+from pipeline.store import recalls
+from pipeline.store.database import Database
 from pipeline.store.log import Journal
-from pipeline.store.review import open_incident
-from pipeline.store.rows import Rendition, rendition_logged
-from pipeline.store.tables import heard, items, places, recalls, renditions, verdicts
-
-
-class RecallError(BeeldwachtError):
-    """What was asked about a published file does not fit: it is not published, or there is no such task."""
+from pipeline.store.recalls import Recall, TakeBack
+from pipeline.store.rows import Rendition, event_in
+from pipeline.store.tables import heard, items, renditions, speakers, verdicts
+from pipeline.store.tables import recalls as recall_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,40 +40,6 @@ class Publication:
     """What they appear in: a photo, the picture of a film, or its sound (`visible`: it was left as it was)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recall:
-    """An item that was taken back and whose files may still have to go."""
-
-    id: int
-    item_id: int
-    revision: int
-    person_id: str
-    replace: bool
-    files: tuple[Rendition, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a published file went. `open_since` makes it a task until `done_at`."""
-
-    id: int
-    item_id: int
-    channel: str
-    sha256: str
-    place: str
-    noted_by: str
-    noted_at: str
-    open_since: str | None
-    person_id: str | None
-    done_by: str | None
-    done_at: str | None
-
-    @property
-    def state(self) -> str:
-        """`noted`, `open` (take it down there) or `done`."""
-        return "done" if self.done_at else "open" if self.open_since else "noted"
-
-
 class PublicationStore:
     """What is published with whom in it, and its way back."""
 
@@ -93,42 +49,23 @@ class PublicationStore:
 
     def showing(self, person_id: str | None = None, item_id: int | None = None) -> list[Publication]:
         """Every published file in which this person (or anybody) is seen, was named, or can be heard, oldest first."""
-        found = []
-        for table, visible in ((verdicts, verdicts.c.shown), (heard, heard.c.kept)):
-            same = and_(
-                table.c.item_id == renditions.c.item_id,
-                table.c.revision == renditions.c.revision,
-                table.c.channel == renditions.c.channel,
-            )
-            query = (
-                select(renditions, items.c.format, table.c.person_id, visible.label("visible"), table.c.reason)
-                .join(table, same)
-                .join(items, items.c.id == renditions.c.item_id)
-                .where(renditions.c.state == State.PUBLISHED, table.c.person_id.is_not(None))
-                .order_by(renditions.c.item_id, renditions.c.id, table.c.id)
-            )
-            if person_id is not None:
-                query = query.where(table.c.person_id == person_id)
-            if item_id is not None:
-                query = query.where(renditions.c.item_id == item_id)
-            with self._db.read() as tx:
-                for r in tx.execute(query):
-                    seen = Medium.FILM if r.format.startswith("film") else Medium.PHOTO
-                    medium = seen if table is verdicts else Medium.SOUND
-                    found.append(
-                        Publication(
-                            r.item_id,
-                            r.channel,
-                            r.path,
-                            r.sha256,
-                            r.published_at,
-                            r.person_id,
-                            bool(r.visible),
-                            r.reason,
-                            medium,
-                        )
-                    )
+        found: list[Publication] = []
+        with self._db.read() as tx:
+            for query in _appearing():
+                own = query.selected_columns.person_id == person_id if person_id is not None else true()
+                which = renditions.c.item_id == item_id if item_id is not None else true()
+                found += map(_publication, tx.execute(query.where(own, which)))
         return sorted(found, key=lambda s: s.item_id)
+
+    def appearing(self) -> Iterator[tuple[str, Medium, str]]:
+        """Each person, medium and channel for which any published file shows, or lets hear, the person now."""
+        with self._db.read() as tx:
+            for query in _appearing():
+                c = query.selected_columns
+                film = c.format.like("film%").label("film")
+                distinct = query.with_only_columns(c.person_id, c.channel, c.sound, film).order_by(None).distinct()
+                for r in tx.execute(distinct.where(c.visible == 1)):
+                    yield r.person_id, _medium(bool(r.sound), bool(r.film)), r.channel
 
     def begin(
         self,
@@ -140,77 +77,41 @@ class PublicationStore:
         uncover: bool = False,
         replace: bool = True,
         incident: str = "",
+        others: Sequence[str] = (),
     ) -> bool:
-        """Take an item back: from now on it is not published, and nobody has to remember to remove its files.
-
-        Places that staff noted become tasks, unless it is only to be shown anew (`uncover`). `incident` opens one with
-        this text. Returns False when it is not published (any more). Where the original was deleted, nothing comes in
-        its place; to show it anew is refused then (OriginalGone), and it stays as it is.
-        """
+        """Take an item back in a transaction of its own: see `pipeline.store.recalls.begin`."""
+        people = tuple(dict.fromkeys(p for p in (person_id, *others) if p))
         with self._db.write() as tx:
-            row = tx.execute(select(items).where(items.c.id == item_id)).first()
-            if row is None or row.state != State.PUBLISHED:
-                return False
-            if row.original_deleted_at and uncover:
-                raise OriginalGone(
-                    f"The original of item {item_id} was deleted on {row.original_deleted_at[:10]}.",
-                    "To show it anew, drop the file into the inbox again first.",
-                )
-            replace = replace and not row.original_deleted_at
-            _move(tx, now, row, State.WITHDRAWN)
-            files = [_rendition(r) for r in _files(tx, item_id, State.PUBLISHED)]
-            tx.execute(
-                update(renditions)
-                .where(renditions.c.item_id == item_id, renditions.c.state == State.PUBLISHED)
-                .values(state=State.WITHDRAWN)
+            begun = recalls.begin(
+                self._journal, tx, now, actor, item_id, TakeBack(why, people, uncover, replace, incident)
             )
-            tx.execute(
-                insert(recalls).values(
-                    item_id=item_id,
-                    revision=row.revision,
-                    person_id=person_id,
-                    uncover=int(uncover),
-                    replace=int(replace),
-                    actor=actor,
-                    at=stamp(now),
-                )
-            )
-            opened = 0
-            if not uncover:
-                opened = tx.execute(
-                    update(places)
-                    .where(places.c.item_id == item_id, places.c.open_since.is_(None), places.c.done_at.is_(None))
-                    .values(open_since=stamp(now), person_id=person_id)
-                ).rowcount
-            body: JsonObject = {
-                "why": why,
-                "person": person_id,
-                "replace": replace,
-                "places": opened,
-                "files": [rendition_logged(f) for f in files],
-            }
-            if incident:
-                body["incident"] = open_incident(tx, now, actor, item_id, incident)
-            kind = "item.redone" if uncover else "item.recalled"
-            self._journal.append(tx, now, kind, actor, body, item_id, [person_id] if person_id else [])
-        reach("recall.begun")
-        return True
+        if begun:
+            reach("recall.begun")
+        return begun
 
     def unfinished(self) -> list[Recall]:
         """Recalls whose files may still be in the publish folder."""
         with self._db.read() as tx:
-            rows = tx.execute(select(recalls).where(recalls.c.done_at.is_(None)).order_by(recalls.c.id)).all()
-            return [
-                Recall(
-                    r.id,
-                    r.item_id,
-                    r.revision,
-                    r.person_id,
-                    bool(r.replace),
-                    tuple(_rendition(f) for f in _files(tx, r.item_id, State.WITHDRAWN) if f.revision == r.revision),
-                )
-                for r in rows
-            ]
+            return recalls.unfinished(tx)
+
+    def pending(self) -> list[int]:
+        """Items that were taken back and whose replacement is on its way."""
+        with self._db.read() as tx:
+            return recalls.pending(tx)
+
+    def irreplaceable(self, since: datetime) -> list[int]:
+        """Items that were taken back since then and could not be replaced: their originals are gone."""
+        with self._db.read() as tx:
+            return recalls.irreplaceable(tx, since)
+
+    def events(self) -> list[tuple[Event, list[int]]]:
+        """Every event, as it was when its files came, with the items of it that are published."""
+        query = select(items.c.id, items.c.event_facts).where(items.c.state == State.PUBLISHED).order_by(items.c.id)
+        found: dict[str, list[int]] = {}
+        with self._db.read() as tx:
+            for r in tx.execute(query):
+                found.setdefault(r.event_facts, []).append(r.id)
+        return [(event_in(facts), own) for facts, own in found.items()]
 
     def finish(self, now: datetime, actor: str, recall: Recall, changed: Sequence[Rendition]) -> bool:
         """The files are gone: decide the item again when a replacement is wanted. Once; returns whether this was it.
@@ -218,34 +119,10 @@ class PublicationStore:
         `changed` are files that somebody altered in the publish folder: they were left alone, and become tasks.
         """
         with self._db.write() as tx:
-            row = tx.execute(select(recalls.c.done_at).where(recalls.c.id == recall.id)).one()
-            if row.done_at is not None:
-                return False
-            tx.execute(update(recalls).where(recalls.c.id == recall.id).values(done_at=stamp(now)))
-            for f in changed:
-                tx.execute(
-                    insert(places).values(
-                        item_id=f.item_id,
-                        channel=f.channel,
-                        sha256=f.sha256,
-                        noted_by=actor,
-                        noted_at=stamp(now),
-                        place=f"publish folder, {f.channel}/{f.path}: changed there since it was published",
-                        open_since=stamp(now),
-                        person_id=recall.person_id,
-                    )
-                )
-            item = tx.execute(select(items).where(items.c.id == recall.item_id)).one()
-            if recall.replace and item.state == State.WITHDRAWN:
-                _move(tx, now, item, State.QUEUED, attempts=0, interruptions=0)
-            body: JsonObject = {
-                "removed": len(recall.files) - len(changed),
-                "replace": recall.replace,
-                "changed": [rendition_logged(f) for f in changed],
-            }
-            self._journal.append(tx, now, "item.removed", actor, body, recall.item_id)
-        reach("recall.done")
-        return True
+            finished = recalls.finish(self._journal, tx, now, actor, recall, changed)
+        if finished:
+            reach("recall.done")
+        return finished
 
     def shown_before(self, item_id: int) -> dict[str, list[tuple[Box, str]]] | None:
         """Per channel whom the last published file showed, and where; None when nothing limits the next one.
@@ -267,27 +144,6 @@ class PublicationStore:
                 shown.setdefault(r.channel, []).append((box_in(json.loads(r.box)), r.person_id))
             return shown
 
-    def stretches_before(self, item_id: int) -> dict[str, list[tuple[Box, tuple[Stretch, ...]]]] | None:
-        """Per channel when the last published film showed which face; None like `shown_before`.
-
-        A face that was shown before this was recorded was shown for as long as it was there.
-        """
-        with self._db.read() as tx:
-            last = _limiting(tx, item_id)
-            if last is None:
-                return None
-            rows = tx.execute(
-                select(verdicts).where(
-                    verdicts.c.item_id == item_id, verdicts.c.revision == last, verdicts.c.shown == 1
-                )
-            )
-            shown: dict[str, list[tuple[Box, tuple[Stretch, ...]]]] = {}
-            for r in rows:
-                facts = json.loads(r.facts)
-                when = stretches_in(facts.get("shown_in", [facts["seconds"]] if "seconds" in facts else []))
-                shown.setdefault(r.channel, []).append((box_in(json.loads(r.box)), when))
-            return shown
-
     def heard_before(self, item_id: int) -> frozenset[str] | None:
         """The channels on which the sound of the last published file was left as it was; None like `shown_before`."""
         with self._db.read() as tx:
@@ -304,7 +160,8 @@ class PublicationStore:
 
     def standing(self) -> dict[str, Standing]:
         """What stands in the publish folder (channel/path), and what may: it is ready, or on its way out."""
-        leaving = select(recalls.c.id).where(recalls.c.done_at.is_(None), recalls.c.item_id == renditions.c.item_id)
+        open_recall = recall_rows.c.done_at.is_(None), recall_rows.c.item_id == renditions.c.item_id
+        leaving = select(recall_rows.c.id).where(*open_recall)
         which = or_(
             renditions.c.state.in_([State.PUBLISHED, State.READY]),
             and_(renditions.c.state == State.WITHDRAWN, leaving.exists()),
@@ -312,45 +169,6 @@ class PublicationStore:
         with self._db.read() as tx:
             rows = tx.execute(select(renditions).where(which)).all()
         return {f"{r.channel}/{r.path}": Standing(r.sha256, r.size, r.state == State.PUBLISHED) for r in rows}
-
-    # --- places -----------------------------------------------------------------------------------------------
-
-    def note_place(self, now: datetime, by: str, item_id: int, channel: str, sha256: str, place: str) -> int:
-        """Note where staff took a published file. Returns the number of the note, which a recall makes a task."""
-        with self._db.write() as tx:
-            row = tx.execute(select(items.c.state).where(items.c.id == item_id)).first()
-            if row is None:
-                raise RecallError(f"There is no item {item_id}.", "See `beeldwacht publication list`.")
-            key = tx.execute(
-                insert(places).values(
-                    item_id=item_id, channel=channel, sha256=sha256, place=place, noted_by=by, noted_at=stamp(now)
-                )
-            ).inserted_primary_key
-            number = int(key[0]) if key else 0
-            self._journal.append(tx, now, "publication.noted", by, {"note": number, "channel": channel}, item_id)
-        return number
-
-    def done(self, now: datetime, by: str, task: int) -> Place:
-        """Report that a file was taken down at a place. Raises RecallError when there is no such open task."""
-        with self._db.write() as tx:
-            row = tx.execute(select(places).where(places.c.id == task)).first()
-            if row is None or row.done_at is not None or row.open_since is None:
-                why = "does not exist" if row is None else "is done already" if row.done_at else "is a note, not a task"
-                raise RecallError(f"Task {task} {why}.", "See `beeldwacht publication list`.")
-            tx.execute(update(places).where(places.c.id == task).values(done_by=by, done_at=stamp(now)))
-            people = [row.person_id] if row.person_id else []
-            self._journal.append(tx, now, "publication.done", by, {"task": task}, row.item_id, people)
-            return _place(tx.execute(select(places).where(places.c.id == task)).one())
-
-    def places(self, open_only: bool = False, item_id: int | None = None) -> list[Place]:
-        """Notes and tasks, oldest first."""
-        query = select(places).order_by(places.c.id)
-        if open_only:
-            query = query.where(places.c.open_since.is_not(None), places.c.done_at.is_(None))
-        if item_id is not None:
-            query = query.where(places.c.item_id == item_id)
-        with self._db.read() as tx:
-            return [_place(r) for r in tx.execute(query)]
 
     def find(self, channel: str, path: str) -> tuple[int, str, str] | None:
         """Item, channel and hash of the file that was published last under this path."""
@@ -367,7 +185,7 @@ class PublicationStore:
 def _limiting(tx: Connection, item_id: int) -> int | None:
     """The revision of the last published decision, unless staff asked since for the item to be shown anew."""
     lifted = tx.execute(
-        select(func.max(recalls.c.revision)).where(recalls.c.item_id == item_id, recalls.c.uncover == 1)
+        select(func.max(recall_rows.c.revision)).where(recall_rows.c.item_id == item_id, recall_rows.c.uncover == 1)
     ).scalar()
     published = renditions.c.state.in_([State.PUBLISHED, State.WITHDRAWN])
     last = tx.execute(
@@ -376,35 +194,62 @@ def _limiting(tx: Connection, item_id: int) -> int | None:
     return None if last is None or (lifted is not None and lifted >= last) else int(last)
 
 
-def _move(tx: Connection, now: datetime, row: Row[Any], to: State, **values: Any) -> None:
-    lifecycle.check(State(row.state), to)
-    tx.execute(
-        update(items)
-        .where(items.c.id == row.id)
-        .values(state=to, updated_at=stamp(now), lease_owner=None, lease_until=None, **values)
+def _appearing() -> tuple[Select[Any], ...]:
+    """Three questions, each with who, where, and whether visible: seen, heard, said by staff to be heard."""
+    seen = _of(verdicts, verdicts.c.shown, verdicts.c.reason, 0).join(verdicts, _same(verdicts))
+    kept = _of(heard, heard.c.kept, heard.c.reason, 1).join(heard, _same(heard))
+    return seen, kept, _said()
+
+
+def _said() -> Select[Any]:
+    """Somebody of whom staff said it after the file was published is taken to be heard in it unless it was muted."""
+    asked = select(heard.c.id).where(_same(heard)).correlate(renditions)
+    audible = or_(asked.where(heard.c.kept == 1).exists(), ~asked.exists())
+    own = asked.where(heard.c.person_id == speakers.c.person_id).correlate(renditions, speakers)
+    said = _of(speakers, case((audible, 1), else_=0), literal(Reason.NOT_COMPARED), 1)
+    return said.join(speakers, speakers.c.item_id == renditions.c.item_id).where(
+        or_(items.c.format.like("film%"), items.c.format.like("sound%")),
+        speakers.c.ended_at.is_(None),
+        speakers.c.person_id != "",
+        speakers.c.said_at > renditions.c.published_at,
+        ~own.exists(),
     )
 
 
-def _files(tx: Connection, item_id: int, state: State) -> Sequence[Row[Any]]:
-    query = select(renditions).where(renditions.c.item_id == item_id, renditions.c.state == state)
-    return tx.execute(query.order_by(renditions.c.id)).all()
+def _of(table: Any, visible: Any, reason: Any, sound: int) -> Select[Any]:
+    columns = (
+        table.c.person_id.label("person_id"),
+        items.c.format.label("format"),
+        visible.label("visible"),
+        reason.label("reason"),
+        literal(sound).label("sound"),
+    )
+    query = select(renditions, *columns).join(items, items.c.id == renditions.c.item_id)
+    query = query.where(renditions.c.state == State.PUBLISHED, table.c.person_id.is_not(None))
+    return query.order_by(renditions.c.item_id, renditions.c.id, table.c.id)
 
 
-def _rendition(r: Row[Any]) -> Rendition:
-    return Rendition(r.id, r.item_id, r.channel, State(r.state), r.work_name, r.sha256, r.path, r.revision)
+def _same(table: Any) -> Any:
+    return and_(
+        table.c.item_id == renditions.c.item_id,
+        table.c.revision == renditions.c.revision,
+        table.c.channel == renditions.c.channel,
+    )
 
 
-def _place(r: Row[Any]) -> Place:
-    return Place(
-        r.id,
+def _publication(r: Row[Any]) -> Publication:
+    return Publication(
         r.item_id,
         r.channel,
+        r.path,
         r.sha256,
-        r.place,
-        r.noted_by,
-        r.noted_at,
-        r.open_since,
+        r.published_at,
         r.person_id,
-        r.done_by,
-        r.done_at,
+        bool(r.visible),
+        r.reason,
+        _medium(bool(r.sound), r.format.startswith("film")),
     )
+
+
+def _medium(sound: bool, film: bool) -> Medium:
+    return Medium.SOUND if sound else Medium.FILM if film else Medium.PHOTO

@@ -83,6 +83,13 @@ class RegisterStore:
             version = tx.execute(query).scalar() or 0
             return _register(tx, version, self.rules) if version else Register(0, {}, {}, self.rules)
 
+    def at_moment(self, moment: str) -> Register:
+        """The register as it was in force at a moment (`stamp`); version 0 when there was none yet."""
+        query = select(func.max(register_versions.c.version)).where(register_versions.c.loaded_at <= moment)
+        with self._db.read() as tx:
+            version = tx.execute(query).scalar() or 0
+            return _register(tx, version, self.rules) if version else Register(0, {}, {}, self.rules)
+
     def versions(self) -> list[Version]:
         """Every version, oldest first."""
         with self._db.read() as tx:

@@ -18,13 +18,16 @@ from pipeline.domain.types import Box, JsonObject
 from pipeline.errors import BeeldwachtError
 from pipeline.redaction.manual_marks import Annotation, AnnotationKind
 from pipeline.rules.reasons import HoldReason
+from pipeline.store.act import again
 from pipeline.store.console_tables import incidents, marks
 from pipeline.store.database import Database, stamp, to_json
-from pipeline.store.hand_names import again
 from pipeline.store.log import Journal, last_of, unchanged
+from pipeline.store.recalls import TakeBack
 from pipeline.store.tables import items, log, verdicts
 
 REFUSED = "refused_by_officer"
+COVERS_MORE = "an officer's act covers more"
+DENIED_IN_EVENT = "an officer denied a person of this event"
 ONE_LOOK = timedelta(minutes=5)
 _CAN_BE_MARKED = frozenset({State.QUEUED, State.WORKING, State.READY, State.HELD, State.PUBLISHED, State.WITHDRAWN})
 
@@ -81,7 +84,8 @@ class ReviewStore:
     ) -> State:
         """Write a mark, and have what is not published yet decided again. Returns the state of the item.
 
-        A denial sends every undecided or unpublished item of the event back in which the person was named.
+        What is published is taken back. A denial sends every item of the event back in which the person was named; of
+        published ones those that show the person by likeness.
         Raises ReviewError when the item cannot be marked, Conflict when it was changed meanwhile.
         """
         with self._db.write() as tx:
@@ -96,10 +100,12 @@ class ReviewStore:
             if person_id is not None:
                 body["person"] = person_id
             self._journal.append(tx, now, "item.marked", by, body, item_id, [person_id] if person_id else [])
-            state = again(self._journal, tx, now, row, by, f"an officer's act: {str(kind).replace('_', ' ')}")
+            named = (person_id,) if person_id else ()
+            act = f"an officer's act: {str(kind).replace('_', ' ')}"
+            state = again(self._journal, tx, now, row, by, act, TakeBack(COVERS_MORE, named))
             if kind is AnnotationKind.NOT_PERSON and person_id:
                 for other in self._named_in_event(tx, row, person_id):
-                    again(self._journal, tx, now, other, by, "an officer denied a person of this event")
+                    again(self._journal, tx, now, other, by, DENIED_IN_EVENT, TakeBack(DENIED_IN_EVENT, named))
             return state
 
     def unmark(self, now: datetime, by: str, item_id: int, mark_id: int, why: str, seen: int | None = None) -> State:
@@ -137,12 +143,38 @@ class ReviewStore:
             self._journal.append(tx, now, "item.approved", by, body, item_id, reasons=reasons)
             return again(self._journal, tx, now, row, by, "an officer approved it")
 
+    def approvals(self, lifting: str) -> list[Annotation]:
+        """The approvals that stand and lifted this reason to hold."""
+        which = marks.c.kind == AnnotationKind.APPROVE, marks.c.ended_at.is_(None), marks.c.reasons.contains(lifting)
+        with self._db.read() as tx:
+            found = [_mark(r) for r in tx.execute(select(marks).where(*which).order_by(marks.c.id))]
+        return [m for m in found if lifting in m.reasons]
+
+    def lapse(self, now: datetime, by: str, approval: Annotation, why: str, people: Sequence[str]) -> State:
+        """End an approval that was given without knowing of these people; what is published by it is taken back."""
+        with self._db.write() as tx:
+            row = _item(tx, approval.item_id, frozenset(State))
+            still = marks.c.id == approval.id, marks.c.ended_at.is_(None)
+            if not tx.execute(update(marks).where(*still).values(ended_by=by, ended_at=stamp(now))).rowcount:
+                return State(row.state)
+            body: JsonObject = {"mark": approval.id, "why": why}
+            self._journal.append(tx, now, "item.unmarked", by, body, row.id, people)
+            return again(self._journal, tx, now, row, by, why, TakeBack(why, tuple(people)))
+
     def reject(self, now: datetime, by: str, item_id: int, why: str, seen: int | None = None) -> State:
-        """Refuse a held item for good. Raises ReviewError when it is not held."""
+        """Refuse a held item for good, or a published one: that is taken back, and nothing comes in its place.
+
+        Raises ReviewError when it is neither.
+        """
         with self._db.write() as tx:
             unchanged(tx, item_id, seen)
-            row = _item(tx, item_id, {State.HELD})
-            lifecycle.check(State.HELD, State.REJECTED)
+            row = _item(tx, item_id, {State.HELD, State.PUBLISHED})
+            state = (
+                again(self._journal, tx, now, row, by, why, TakeBack(REFUSED, replace=False))
+                if (row.state == State.PUBLISHED)
+                else State.HELD
+            )
+            lifecycle.check(state, State.REJECTED)
             tx.execute(
                 update(items)
                 .where(items.c.id == item_id)
@@ -238,18 +270,16 @@ class ReviewStore:
         )
 
     def _named_in_event(self, tx: Connection, row: Row[Any], person_id: str) -> Sequence[Row[Any]]:
-        named = select(verdicts.c.item_id).where(verdicts.c.person_id == person_id)
-        waiting = items.c.state.in_([State.READY, State.HELD])
-        query = select(items).where(items.c.event == row.event, items.c.id != row.id, waiting, items.c.id.in_(named))
-        return tx.execute(query).all()
-
-
-def open_incident(tx: Connection, now: datetime, by: str, item_id: int, what: str) -> int:
-    """Write the row of an incident, in the transaction that withdraws its item. Returns its number."""
-    key = tx.execute(
-        insert(incidents).values(item_id=item_id, what=what, opened_by=by, opened_at=stamp(now))
-    ).inserted_primary_key
-    return int(key[0]) if key else 0
+        """The other items of the event that wait and in which the person was named, or that show the person."""
+        own = verdicts.c.item_id == items.c.id, verdicts.c.person_id == person_id
+        waiting = and_(items.c.state.in_([State.READY, State.HELD]), select(verdicts.c.id).where(*own).exists())
+        query = select(items).where(items.c.event == row.event, items.c.id != row.id)
+        found = list(tx.execute(query.where(waiting)).all())
+        newest = verdicts.c.revision == items.c.revision, verdicts.c.shown == 1
+        shown = query.add_columns(verdicts.c.facts).join(verdicts, and_(*own, *newest))
+        public = tx.execute(shown.where(items.c.state == State.PUBLISHED)).all()
+        likeness = {r.id: r for r in public if not json.loads(r.facts).get("named_by")}
+        return [*found, *likeness.values()]
 
 
 def _item(tx: Connection, item_id: int, allowed: frozenset[State] | set[State]) -> Row[Any]:

@@ -100,12 +100,6 @@ class FilmDecision:
     """For each track the frame in which its box is the verdict's."""
     board: Board | None = None
     """What a page draws of it."""
-    proven: tuple[tuple[Stretch, ...], ...] = ()
-    """For each track when it is proven whose face it is."""
-    shown: Mapping[str, Mapping[int, tuple[Stretch, ...]]] = field(default_factory=dict)
-    """Per channel when each track is shown that is; in everything else of it it is covered."""
-    proofs: Mapping[int, tuple[Sequence[int], Sequence[int]]] = field(default_factory=dict)
-    """For a track that matching named the frames of the looks that did, and those in which its face jumped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +137,8 @@ def event_logged(event: Event) -> JsonObject:
     return {k: facts[k] for k in ("date", "kind", "groups", "permission", "people")} | {"problem": wrong}
 
 
-def _event_in(text: str) -> Event:
+def event_in(text: str) -> Event:
+    """The opposite of `event_out`, from a column."""
     facts = json.loads(text)
     facts["date"] = date.fromisoformat(facts["date"]) if facts["date"] else None
     facts["groups"], facts["people"] = tuple(facts["groups"]), tuple(facts.get("people", ()))
@@ -156,7 +151,7 @@ def item_in(row: Row[Any]) -> Item:
         row.id,
         row.sha256,
         row.name,
-        _event_in(row.event_facts),
+        event_in(row.event_facts),
         row.folder,
         State(row.state),
         tuple(json.loads(row.reasons)),
@@ -190,10 +185,8 @@ def verdict_facts(v: Verdict, analysis: Analysis, film: FilmDecision | None = No
         "named_by": s.named_by,
         "seconds": stretches_out((film.seconds[v.face],))[0] if film else None,
         "frame": film.best_frames[v.face] if film else None,
-        "proven": stretches_out(film.proven[v.face]) if film and v.person_id else None,
-        "shown_in": stretches_out(film.shown[v.channel].get(v.face, ())) if film and v.shown else None,
     }
-    return {k: x for k, x in facts.items() if x not in (None, "", {}, []) or (k == "shown_in" and x is not None)}
+    return {k: x for k, x in facts.items() if x not in (None, "", {}, [])}
 
 
 def _rounded(value: float | None) -> float | None:
@@ -230,7 +223,7 @@ def decision_out(row: Row[Any], d: Decision) -> JsonObject:
             ch: [{"name": c.name, "passed": c.passed, "detail": c.detail} for c in cs] for ch, cs in d.checks.items()
         },
         "renditions": [{"channel": x.channel, "sha256": x.sha256, "bytes": x.size} for x in d.drafts],
-        "basis": d.basis | {"event": event_logged(_event_in(row.event_facts))},
+        "basis": d.basis | {"event": event_logged(event_in(row.event_facts))},
         "held": list(d.hold),
         **(_film_out(d.film) if d.film else {}),
     }
@@ -244,7 +237,6 @@ def _film_out(film: FilmDecision) -> JsonObject:
             "rate": film.rate,
             "seconds": round(film.duration, 3),
             "speech": round(film.speech, 2),
-            "proofs": {str(f): {"looks": list(a), "jumps": list(b)} for f, (a, b) in film.proofs.items()},
         },
         "sound": {
             channel: {

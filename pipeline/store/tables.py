@@ -34,7 +34,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.errors import StoreError
 
-HEAD = "0009"
+HEAD = "0010"
 """The newest schema; a test holds it against pipeline/store/migrations."""
 
 metadata = MetaData(
@@ -74,6 +74,7 @@ items = Table(
     Column("cancel_requested_by", Text),  # somebody asked to give up the work on it
     Column("cancel_requested_at", String(32)),
     Column("original_deleted_at", String(32)),  # its time was over (pipeline.publishing.retention)
+    Column("judged_on", String(10)),  # the day for which consent was asked by the newest decision
 )
 
 renditions = Table(
@@ -83,7 +84,7 @@ renditions = Table(
     Column("item_id", ForeignKey("items.id"), nullable=False, index=True),
     Column("revision", Integer, nullable=False),
     Column("channel", String(31), nullable=False),
-    Column("state", String(16), nullable=False),
+    Column("state", String(16), nullable=False, index=True),
     Column("work_name", Text, nullable=False),
     Column("sha256", String(64), nullable=False),
     Column("size", Integer, nullable=False),

@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from pipeline.redaction.pixels import likeness
+from bench.likeness import likeness
 from tests.console.browsing import NEEDED, access_key, opened
 from tests.console.site import Site
 from tests.e2e.test_films import frames, where

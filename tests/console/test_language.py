@@ -27,7 +27,10 @@ PIPELINE = CONSOLE.parent
 RAISING = (
     "officer/actions.py",
     "publishing/recall.py",
-    *(f"store/{n}.py" for n in ("accounts", "log", "hand_names", "publications", "review", "spot_checks", "uploads")),
+    *(
+        f"store/{n}.py"
+        for n in ("accounts", "log", "hand_names", "places", "recalls", "review", "spot_checks", "uploads")
+    ),
 )
 INNER = {"ValueError", "StartupError", "FileNotFoundError", "SignInError", "NotFound", "SystemExit"}
 """Errors that no page shows, or in words of its own."""

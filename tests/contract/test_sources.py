@@ -76,8 +76,8 @@ def write_sql(folder: Path, table: Table) -> Spec:
 
 
 WRITERS: dict[str, Callable[[Path, Table], Spec]] = {"csv": write_csv, "xlsx": write_xlsx, "sql": write_sql}
-PEOPLE_ONLY = {"oneroster_csv", "oneroster_rest"}
-"""Sources that need a consent sheet beside them: tests/integration/consent_sync/test_oneroster.py."""
+PEOPLE_ONLY = {"oneroster_csv", "oneroster_rest", "edexml"}
+"""Sources that need a consent sheet beside them: tests/integration/consent_sync/test_oneroster.py, test_edexml.py."""
 
 
 @pytest.fixture(params=sorted(WRITERS))

@@ -41,6 +41,17 @@ static int fails_at(const char *call, int fd) {
     return fails(call, path);
 }
 
+static int fails_in(const char *call, int at, const char *name) {
+    char link[64], path[8192];
+    if (!getenv("DISK_ERROR") || !name) return 0;
+    if (name[0] == '/' || at == AT_FDCWD) return fails(call, name);
+    snprintf(link, sizeof link, "/proc/self/fd/%d", at);
+    long length = syscall(SYS_readlinkat, AT_FDCWD, link, path, 4096);
+    if (length <= 0) return 0;
+    snprintf(path + length, sizeof path - length, "/%s", name);
+    return fails(call, path);
+}
+
 #define REAL(name) static __typeof__(&name) real; if (!real) real = (__typeof__(&name)) dlsym(RTLD_NEXT, #name)
 #define BROKEN(condition) if (condition) { errno = EIO; return -1; }
 
@@ -53,7 +64,10 @@ int fsync(int fd) { REAL(fsync); BROKEN(fails_at("fsync", fd)) return real(fd); 
 int fdatasync(int fd) { REAL(fdatasync); BROKEN(fails_at("fsync", fd)) return real(fd); }
 int rename(const char *from, const char *to) { REAL(rename); BROKEN(fails("rename", to)) return real(from, to); }
 int renameat2(int a, const char *from, int b, const char *to, unsigned flags) {
-    REAL(renameat2); BROKEN(fails("rename", to)) return real(a, from, b, to, flags);
+    REAL(renameat2); BROKEN(fails_in("rename", b, to)) return real(a, from, b, to, flags);
+}
+int renameat(int a, const char *from, int b, const char *to) {
+    REAL(renameat); BROKEN(fails_in("rename", b, to)) return real(a, from, b, to);
 }
 int unlink(const char *path) { REAL(unlink); BROKEN(fails("unlink", path)) return real(path); }
-int unlinkat(int at, const char *path, int flags) { REAL(unlinkat); BROKEN(fails("unlink", path)) return real(at, path, flags); }
+int unlinkat(int at, const char *path, int flags) { REAL(unlinkat); BROKEN(fails_in("unlink", at, path)) return real(at, path, flags); }

@@ -15,12 +15,12 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from bench.likeness import likeness
 from pipeline.domain.film import FilmFacts
 from pipeline.domain.types import Box, RgbImage
 from pipeline.reader.film.colour import rgb
 from pipeline.reader.film.pcm import BLOCKS, levels
 from pipeline.reader.film.probe import probe
-from pipeline.redaction.pixels import likeness
 from tests.e2e.test_main_job import row
 from tests.e2e.test_recall import Quick
 from tests.support import films

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.likeness import likeness
 from pipeline.domain.types import Box
-from pipeline.redaction.pixels import likeness
 from tests.support.school import School
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.likeness import likeness
 from pipeline import config
 from pipeline.app import App
 from pipeline.domain.json_forms import box_in
@@ -17,7 +18,6 @@ from pipeline.domain.types import Box
 from pipeline.errors import Conflict
 from pipeline.officer import actions
 from pipeline.redaction.manual_marks import AnnotationKind
-from pipeline.redaction.pixels import likeness
 from pipeline.store.review import ReviewError
 from tests.support.school import School
 

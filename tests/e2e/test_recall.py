@@ -9,12 +9,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.likeness import likeness
 from pipeline.domain.types import Box
-from pipeline.redaction.pixels import likeness
 from tests.e2e.test_main_job import drop, row
 from tests.support.school import School, until
 
 ROWS = [{"person_id": "P1"}, {"person_id": "P2", "photo_personal": "no"}, {"person_id": "P3", "matching": "no"}]
+
+
+ASK = {"BEELDWACHT_REGISTER__RECALL": "ask"}
+"""A list for a person, instead of recalls by themselves: those are in test_carried_out."""
 
 
 class Quick(School):
@@ -26,7 +30,7 @@ class Quick(School):
         from pipeline.cli import app
 
         with contextlib.chdir(self.home if home else Path.cwd()):
-            done = CliRunner().invoke(app, list(arguments))
+            done = CliRunner().invoke(app, list(arguments), env=self.extra)
         error = f"Error: {done.exception}" if done.exception and not isinstance(done.exception, SystemExit) else ""
         result = subprocess.CompletedProcess(
             list(arguments), 1 if error else done.exit_code, done.stdout, error + done.stderr
@@ -43,7 +47,7 @@ def portraits(samples: Path) -> dict[str, list[Path]]:
 @pytest.fixture
 def school(tmp_path: Path, weights: Path, samples: Path) -> School:
     """P1 agreed to everything, P2 to the school channel only, P3 to publication and not to matching."""
-    s = Quick(tmp_path / "s")
+    s = Quick(tmp_path / "s", ASK)
     s.register(ROWS, portraits(samples))
     return s
 

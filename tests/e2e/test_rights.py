@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from bench.likeness import likeness
 from pipeline.app import App
 from pipeline.config import load
 from pipeline.domain.types import Box
-from pipeline.redaction.pixels import likeness
 from pipeline.rules.verdicts import may_match
 from tests.e2e.test_main_job import drop, row
 from tests.e2e.test_recall import Quick

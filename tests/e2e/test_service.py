@@ -13,8 +13,8 @@ from PIL import Image
 from pipeline import config
 from pipeline.app import App
 from pipeline.maintenance import doctor
+from pipeline.monitoring.gathering import gather, limits
 from pipeline.monitoring.health import Condition, conditions
-from pipeline.monitoring.monitor import gather, limits
 from pipeline.store import Store
 from tests.support.school import School
 

@@ -12,6 +12,7 @@ import pytest
 
 from pipeline import config
 from pipeline.app import App
+from pipeline.files.beneath import Folder
 from pipeline.reader import confinement, landlock, seccomp
 from pipeline.sandbox import process
 from pipeline.sandbox.client import MediaClient
@@ -44,7 +45,8 @@ def test_hostile_code_in_the_child_gets_nothing(
     school.register([{"person_id": "obama"}], {"obama": [samples / "obama.jpg"]})
     application = App(config.load(school.home / "beeldwacht.toml"))
     vault = application.context.vault
-    sha256 = vault.take(samples / "biden.jpg", 1 << 30).sha256
+    with Folder.at(samples) as folder:
+        sha256 = vault.arrivals.take(folder, "biden.jpg", 1 << 30).sha256
     (school.publish / "school").mkdir(exist_ok=True)
     (school.publish / "school" / "published.jpg").write_bytes(b"published")
     (school.home / "work" / "of-another.partial").write_bytes(b"rendered")

@@ -33,7 +33,8 @@ class School:
 
     def __init__(self, home: Path, env: Mapping[str, str] | None = None, matching: bool = True) -> None:
         self.home = home
-        self.env = {**os.environ, **FAST, **(env or {})}
+        self.extra = dict(env or {})
+        self.env = {**os.environ, **FAST, **self.extra}
         self.service: subprocess.Popen[str] | None = None
         dpia = ["--dpia-reference", "DPIA test", "--decided-by", "test"] if matching else []
         self.run("init", str(home), *dpia, home=False)

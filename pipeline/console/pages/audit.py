@@ -42,6 +42,7 @@ KINDS = (
     "item.unnamed",
     "item.marked",
     "item.approved",
+    "item.undone",
     "item.recalled",
     "item.removed",
     "original.viewed",

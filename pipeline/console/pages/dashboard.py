@@ -56,8 +56,24 @@ def _facts(c: Call) -> dict[str, Any]:
         },
         "unsaid": store.read_models.count_waiting(Queue.SOUND) if c.has(OFFICER) else 0,
         "incidents": store.review.incidents(open_only=True),
-        "tasks": store.recall.places(open_only=True) if c.has(OFFICER) else [],
+        "recall": _recall(c),
         "now": c.console.clock(),
+    }
+
+
+def _recall(c: Call) -> dict[str, Any]:
+    """What is still to be taken back, replaced or taken down elsewhere."""
+    store, on = c.console.store, c.console.clock().date()
+    found = c.console.obligations.due(store, on)
+    days = c.console.app.settings.register.task_days
+    tasks = store.places.all(open_only=True)
+    return {
+        "files": sorted({*found.items, *(r.item_id for r in store.recall.unfinished())}),
+        "people": found.people,
+        "pending": store.recall.pending(),
+        "gone": store.recall.irreplaceable(c.console.clock() - timedelta(days=60)),
+        "tasks": tasks,
+        "late": sum(1 for t in tasks if (day := t.due_on(days)) and day < on),
     }
 
 

@@ -46,7 +46,7 @@ def one(c: Call) -> Response:
     """One published file: where it went, and what can be done with it."""
     found = _file(c)
     places = [
-        p for p in c.console.store.recall.places(item_id=found.item_id) if p.channel in {"", found.rendition.channel}
+        p for p in c.console.store.places.all(item_id=found.item_id) if p.channel in {"", found.rendition.channel}
     ]
     return c.page("gallery_one.html", file=found, places=places, problem="")
 
@@ -94,10 +94,10 @@ def place(c: Call) -> Response:
             400,
             file=found,
             problem=c._("Say where it was used."),
-            places=c.console.store.recall.places(item_id=found.item_id),
+            places=c.console.store.places.all(item_id=found.item_id),
         )
     r = found.rendition
-    c.console.store.recall.note_place(c.console.clock(), c.account.actor, r.item_id, r.channel, r.sha256, where[:500])
+    c.console.store.places.note(c.console.clock(), c.account.actor, r.item_id, r.channel, r.sha256, where[:500])
     c.console.app.write_log_files()
     return c.go(f"/gallery/{r.id}", c._("Noted."))
 
@@ -116,14 +116,16 @@ def withdrawn(c: Call) -> Response:
     return c.page(
         "withdrawn.html",
         files=store.read_models.withdrawn(c.console.clock() - timedelta(days=60)),
-        tasks=store.recall.places(open_only=True),
+        tasks=store.places.all(open_only=True),
+        days=c.console.app.settings.register.task_days,
+        today=c.console.clock().date(),
         incidents=store.review.incidents(),
     )
 
 
 def done(c: Call) -> Response:
     """A file was taken down at a place."""
-    c.console.store.recall.done(c.console.clock(), c.account.actor, c.number("task"))
+    c.console.store.places.done(c.console.clock(), c.account.actor, c.number("task"))
     c.console.app.write_log_files()
     return c.go("/gallery/withdrawn", c._("Noted as taken down."))
 

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from pipeline.console.request import Call
 from pipeline.errors import StoreError
-from pipeline.monitoring import health, metrics, monitor
+from pipeline.monitoring import gathering, health, metrics, monitor
 from pipeline.monitoring.alarms import from_json
 from pipeline.monitoring.notifiers import secret
 
@@ -25,7 +25,7 @@ def live(_: Call) -> Response:
 def healthz(c: Call) -> Response:
     """Whether the database answers and the service works: 200, or 503 with the parts that do not."""
     try:
-        context = health.checks(c.console.clock(), monitor.last_beat(c.console.store))
+        context = health.checks(c.console.clock(), gathering.last_beat(c.console.store))
     except StoreError as e:
         logger.error("healthz: %s", e)
         context = {"database": False}
@@ -38,7 +38,7 @@ def figures(c: Call) -> Response:
     if not _may(c):
         return PlainTextResponse("The token is needed.\n", 401, {"www-authenticate": "Bearer"})
     try:
-        facts = monitor.gather(c.console.store, c.console.app.settings, c.console.clock())
+        facts = gathering.gather(c.console.store, c.console.app.settings, c.console.clock())
         last = c.console.store.items.heartbeat(monitor.ALARMS)
     except StoreError as e:
         logger.error("metrics: %s", e)

@@ -17,8 +17,9 @@ from pipeline.console.request import Call, NotFound, whole
 from pipeline.domain.types import Medium, Person, Register
 from pipeline.errors import BeeldwachtError
 from pipeline.officer import person_rights
+from pipeline.officer.actions import reason
 from pipeline.people.register_sync import HEARTBEAT
-from pipeline.publishing.recall import due
+from pipeline.publishing.recall import take_back
 from pipeline.rules.consent import may_in, spread, turns_sixteen
 from pipeline.rules.reasons import explain
 from pipeline.rules.verdicts import may_match
@@ -88,14 +89,14 @@ def sync(c: Call) -> Response:
         confirmed_by=c.account.name if mode == "confirm" else "", dry_run=mode == "dry", actor=c.account.actor
     )
     register = c.console.store.register.current()
-    concerned = due(c.console.store.recall.showing(), register, c.console.clock().date())
     wanted = outcome.settled.wanted if mode == "dry" else outcome.settled.applied
     return c.page(
         "register_synced.html",
         outcome=outcome,
         dry=mode == "dry",
         diff=wanted.summary(),
-        due=concerned,
+        due=outcome.due,
+        at_once=c.console.app.settings.register.recall == "at once",
         names={p.person_id: p.name for p in register.people.values()},
     )
 
@@ -120,6 +121,16 @@ def notices_(c: Call) -> Response:
 def person(c: Call) -> Response:
     """One person: what may be shown where and why, the history, and where he or she was recognised."""
     return _person(c)
+
+
+def recall(c: Call) -> Response:
+    """Take back every published file that shows a person, or lets the person be heard, for whatever reason it does."""
+    person_id, console = c.request.path_params["person"], c.console
+    why, now = reason(c.form.get("why", "")), console.clock()
+    shown = [s for s in console.store.recall.showing(person_id) if s.visible]
+    taken = take_back(shown, console.app.vault, console.store, now, c.account.actor, why)
+    console.app.write_log_files()
+    return c.go(f"/register/person/{person_id}", c._("Files taken back: {n}.").format(n=len(taken)))
 
 
 def export(c: Call) -> Response:

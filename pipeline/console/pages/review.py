@@ -30,6 +30,9 @@ from pipeline.store.rows import Item
 _MOST_FOUND = 12
 _MOST_TOLD = 5
 _HEAD = 240
+_WHOLE = {"approve", "reject", "retry"}
+"""Acts on the item as a whole: what is typed or drawn in a field stops them."""
+_NO_UNDO = {"deny", "retry"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +113,14 @@ def people(c: Call) -> Response:
 
 def act(c: Call) -> Response:
     """Carry out what a button says, such as `cover:3` or `name:3:P0042`, and show the item again, or the next one."""
-    number = c.number("item")
+    number, what = c.number("item"), c.form.get("act", "")
     following = c.console.store.read_models.neighbours(number)[1]
+    if what == "none":
+        return _item(c, number)
+    if what in _WHOLE and (left := _unsent(c)):
+        return _item(c, number, 409, left)
     try:
-        done = _act(c, number, c.form.get("act", ""))
+        done = _act(c, number, what)
     except Conflict:
         return _item(
             c,
@@ -127,9 +134,29 @@ def act(c: Call) -> Response:
     except BeeldwachtError as e:
         return _item(c, number, 409, c.say(e))
     c.console.app.write_log_files()
-    ends = c.form.get("act") in {"approve", "reject"}
+    ends = what in {"approve", "reject"}
     target = f"/review/{following}" if ends and following else "/review" if ends else f"/review/{number}"
-    return c.go(target, done)
+    verb = what.partition(":")[0]
+    return c.go(target if verb in _NO_UNDO else f"{target}?undo={number}", done)
+
+
+def undo(c: Call) -> Response:
+    """Take back what one did last with an item, within ten seconds; nothing was published by it yet."""
+    number = c.number("item")
+    c.console.store.undo.undo(c.console.clock(), c.account.actor, number)
+    c.console.app.write_log_files()
+    return c.go(f"/review/{number}", c._("Undone. The file is decided again."))
+
+
+def _unsent(c: Call) -> str:
+    """What was typed or drawn, and would be thrown away by an act on the whole item; empty when nothing was."""
+    if any(c.form.get(k, "").strip() for k in ("left", "top", "right", "bottom", "from", "until")):
+        return c._("A region is drawn that was not sent. Cover it, or empty its four sides; then decide.")
+    if any(v.strip() for k, v in c.form.items() if k.startswith("person-")):
+        return c._("A name is typed that was not given. Give it, or empty the field; then decide.")
+    if c.form.get("speakers", "").strip():
+        return c._("Who can be heard is typed and was not sent. Send it, or empty the field; then decide.")
+    return ""
 
 
 def alike(c: Call) -> Response:

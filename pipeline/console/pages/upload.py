@@ -20,6 +20,7 @@ from pipeline.domain.file_names import EVENT_FILE
 from pipeline.domain.lifecycle import State
 from pipeline.domain.types import Event
 from pipeline.errors import BeeldwachtError
+from pipeline.files.beneath import Folder
 from pipeline.intake import event_file
 from pipeline.store.uploads import Upload, UploadError
 
@@ -109,13 +110,13 @@ def _pieces(c: Call) -> Path:
 
 def _events(c: Call) -> list[str]:
     """Events that are described in the inbox: their folders stay when their files are taken."""
-    inbox = c.console.context.vault.inbox
-    return sorted(p.parent.name for p in inbox.glob(f"*/{EVENT_FILE}"))
+    with Folder.at(c.console.context.vault.inbox) as inbox:
+        return event_file.described(inbox)
 
 
 def _described(c: Call, event: str) -> Event:
-    inbox = c.console.context.vault.inbox
-    return event_file.read(inbox, event, inbox / event / "x")
+    with Folder.at(c.console.context.vault.inbox) as inbox:
+        return event_file.read(inbox, event, f"{event}/x")
 
 
 def _event(c: Call) -> str:

@@ -74,6 +74,33 @@ async function copyPicture(button) {
   }
 }
 
+// Enter does what its field is for, and nothing else: the form's first button is a disabled one.
+document.addEventListener("keydown", (event) => {
+  const field = event.target;
+  if (event.key !== "Enter" || event.isComposing || !field.form || !field.matches("input, select")) return;
+  const wanted = field.dataset.enter;
+  if (!wanted && !field.form.querySelector("[data-no-enter]")) return;
+  event.preventDefault();
+  if (!wanted) return;
+  const button = event.target.form.querySelector(`button[value="${wanted}"]`);
+  if (event.target.value.trim() && button) event.target.form.requestSubmit(button);
+});
+
+function undoing() {
+  const form = document.querySelector("[data-undo]");
+  if (!form) return;
+  const end = Date.now() + Number(form.dataset.undo) * 1000;
+  const told = form.querySelector("[data-left]");
+  const tick = () => {
+    const left = Math.ceil((end - Date.now()) / 1000);
+    form.querySelector("button").disabled = left <= 0;
+    if (left <= 0) { told.remove(); return; }
+    told.textContent = `${left} s`;
+    setTimeout(tick, 250);
+  };
+  tick();
+}
+
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-copy]");
   if (button) copyPicture(button);
@@ -82,6 +109,6 @@ document.addEventListener("change", (event) => {
   if (!event.target.matches("[data-all]")) return;
   for (const box of event.target.form.querySelectorAll("input[name=file]")) box.checked = event.target.checked;
 });
-const ready = () => { drawing(); sliders(); };
+const ready = () => { drawing(); sliders(); undoing(); };
 document.addEventListener("DOMContentLoaded", ready);
 document.addEventListener("htmx:afterSettle", drawing);

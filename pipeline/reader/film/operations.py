@@ -20,9 +20,8 @@ import cv2
 from pipeline.domain.film import FilmFacts, FilmLimits, FirstPass, Sample, Stretch
 from pipeline.domain.film_json_forms import covers_in, facts_in, facts_out, look_in, look_out, samples_in, stretches_in
 from pipeline.domain.json_forms import check_out, face_out
-from pipeline.domain.types import Box, Check, Detection, Face, JsonObject, RgbImage, Style
+from pipeline.domain.types import Box, Check, Detection, Face, JsonObject, RgbImage
 from pipeline.reader.film import render_and_compare, sound
-from pipeline.reader.film.appearance import Appearance
 from pipeline.reader.film.colour import rgb
 from pipeline.reader.film.ffmpeg import default_tools
 from pipeline.reader.film.fingerprint import Fingerprint
@@ -30,6 +29,7 @@ from pipeline.reader.film.first_pass import look
 from pipeline.reader.film.frames import read_frames
 from pipeline.reader.film.output_scan_mp4 import scan_film
 from pipeline.reader.film.probe import probe
+from pipeline.reader.film.redaction import Painter
 from pipeline.reader.film.second_look import exact_landmarks
 from pipeline.reader.film.stills import still
 from pipeline.reader.media_errors import UnsupportedFormat
@@ -74,29 +74,23 @@ class FilmOperations:
         return look_out(replace(seen, fingerprint=pictures.value))
 
     def describe(self, request: JsonObject) -> JsonObject:
-        """Embeddings of some detections of the first pass, in the order in which they are asked for.
-
-        For the tracks of `follow` also the frames in which the face is not as it was in the frame before.
-        """
+        """Embeddings of some detections of the first pass, in the order in which they are asked for."""
         path, facts, seen = Path(request["path"]), facts_in(request["facts"]), look_in(request["look"])
         wanted: dict[int, list[tuple[int, Detection]]] = {}
-        samples, follow = samples_in(request["samples"]), [int(i) for i in request["follow"]]
+        samples = samples_in(request["samples"])
         for number, sample in enumerate(samples):
             frame, detection = _detection(seen, sample)
             wanted.setdefault(frame, []).append((number, detection))
-        followed = {n for i in follow for n in range(seen.tracks[i].span[0], seen.tracks[i].span[1] + 1)}
-        told = self._progress("recognise", max(1, len(followed | wanted.keys())))
+        told = self._progress("recognise", max(1, len(wanted)))
         faces: dict[int, Face] = {}
-        appearance = Appearance(seen, follow)
-        with closing(read_frames(path, facts, self._tools, only=followed | wanted.keys())) as frames:
+        with closing(read_frames(path, facts, self._tools, only=frozenset(wanted))) as frames:
             for done, (at, picture) in enumerate(frames):
-                appearance.step(at, picture)
-                if own := wanted.get(at):
-                    image = rgb(picture, facts.matrix)
-                    found = self._describe(image, [exact_landmarks(image, d, self._detectors) for _, d in own])
-                    faces |= {i: replace(face, index=i) for (i, _), face in zip(own, found, strict=True)}
+                own = wanted[at]
+                image = rgb(picture, facts.matrix)
+                found = self._describe(image, [exact_landmarks(image, d, self._detectors) for _, d in own])
+                faces |= {i: replace(face, index=i) for (i, _), face in zip(own, found, strict=True)}
                 told(done + 1)
-        return {"faces": [face_out(faces[i]) for i in range(len(samples))], "jumps": appearance.jumps_of(follow)}
+        return {"faces": [face_out(faces[i]) for i in range(len(samples))]}
 
     def still(self, request: JsonObject) -> JsonObject:
         """One frame for a screen, about a second into the film, as `preview` gives a photo."""
@@ -118,12 +112,14 @@ class FilmOperations:
         """The second pass: write the covered film, read it back, and look at it again."""
         path, target, facts = Path(request["path"]), Path(request["target"]), facts_in(request["facts"])
         covers, muted = covers_in(request["covers"]), stretches_in(request["muted"])
+
+        def painter() -> Painter:
+            return Painter(covers, str(request["style"]), int(request["seed"]), float(facts.rate), facts.matrix)
+
         written_frames, same = render_and_compare.render(
             path,
             facts,
-            covers,
-            Style(request["style"]),
-            int(request["seed"]),
+            painter(),
             target,
             self._tools,
             self._sound(path, facts, muted),
@@ -153,6 +149,7 @@ class FilmOperations:
                 result,
                 written_frames,
                 covers,
+                painter(),
                 frozenset(request["watched"]),
                 self._detectors,
                 self._threads,

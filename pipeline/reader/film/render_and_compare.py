@@ -18,14 +18,14 @@ from threading import Lock
 from models.detection.exposure import brightened
 from models.engines.base import Detector
 from pipeline.domain.film import Cover, FilmFacts, Frame
-from pipeline.domain.types import Check, Detection, RgbImage, Style
+from pipeline.domain.types import Check, Detection, RgbImage
 from pipeline.reader.film.colour import rgb
 from pipeline.reader.film.encode import FilmWriter, Sound
 from pipeline.reader.film.fast_detector import every_scale, fast_first, threshold
 from pipeline.reader.film.ffmpeg import Tools
 from pipeline.reader.film.fingerprint import Fingerprint
 from pipeline.reader.film.frames import read_frames
-from pipeline.reader.film.redaction import Painter, Rows, steady, strayed, uncovered
+from pipeline.reader.film.redaction import Painter, Schedule, steady, strayed, uncovered
 from pipeline.reader.film.second_look import second_look
 
 _AHEAD = 3  # frames per thread under way
@@ -45,9 +45,7 @@ class Found:
 def render(
     path: Path,
     facts: FilmFacts,
-    covers: Sequence[Cover],
-    style: Style,
-    seed: int,
+    painter: Painter,
     target: Path,
     tools: Tools,
     sound: Sound | None,
@@ -58,7 +56,7 @@ def render(
 
     `fingerprint` is what the first pass saw. Raises MediaError.
     """
-    painter, pictures = Painter(covers, style, seed), Fingerprint()
+    pictures = Fingerprint()
     with FilmWriter(target, facts, tools, sound) as writer, closing(read_frames(path, facts, tools)) as frames:
         for number, frame in pictures.over(frames):
             writer.write(painter.paint(number, frame))
@@ -74,6 +72,7 @@ def compare(
     written: FilmFacts,
     frames: int,
     covers: Sequence[Cover],
+    painter: Painter,
     watched: frozenset[int],
     detectors: Sequence[Detector],
     threads: int,
@@ -81,12 +80,14 @@ def compare(
     progress: Callable[[int], None],
     seen: Callable[[Found], None],
 ) -> list[Check]:
-    """Read original and result side by side, every frame; `seen` is told each face found in the `watched` frames."""
-    order = sorted(covers, key=lambda c: c.start)
-    live: list[Cover] = []
+    """Read original and result side by side, every frame; `seen` is told each face found in the `watched` frames.
+
+    `painter`, a new one, paints every frame of the original once more: what was written must be that.
+    """
+    schedule = Schedule(covers)
     open_places = 0
     first_open = ""
-    worst, worst_at, count, following = 0.0, 0, 0, 0
+    worst, worst_at, count = (0.0, 0.0), [0, 0], 0
     looks: deque[Future[list[Found]]] = deque()
     one_at_a_time = Lock()
     with (
@@ -95,18 +96,16 @@ def compare(
         closing(read_frames(target, written, tools)) as second,
     ):
         for (number, before), (_, after) in zip(first, second, strict=False):
-            while following < len(order) and order[following].start <= number:
-                live.append(order[following])
-                following += 1
-            live = [c for c in live if c.stop > number]
-            boxes: list[Rows] = [box for c in live if (box := c.at(number))]
             if before.shape != after.shape:
                 return [Check("same_size", False, f"frame {number}: {after.shape} instead of {before.shape}")]
-            if bad := uncovered(before, after, boxes):
-                open_places += len(bad)
-                first_open = first_open or f", the first in frame {number} at {bad[0]}"
-            if (apart := strayed(before, after, boxes)) > worst:
-                worst, worst_at = apart, number
+            spots = schedule.at(number)
+            apart = strayed(painter.paint(number, before), after, spots)
+            bad = uncovered(before, after, spots)
+            open_places += len(bad)
+            if bad and not first_open:
+                first_open = f", the first in frame {number} at {bad[0].outline.box}"
+            worst_at = [number if apart[k] > worst[k] else worst_at[k] for k in (0, 1)]
+            worst = max(apart[0], worst[0]), max(apart[1], worst[1])
             if number in watched:
                 looks.append(pool.submit(_faces, number, after, facts, detectors, one_at_a_time))
             while len(looks) > _AHEAD * threads or (looks and looks[0].done()):
@@ -119,11 +118,17 @@ def compare(
             for face in look.result():
                 seen(face)
     total = sum(len(c.boxes) for c in covers)
+    covers_steady, frames_steady = steady(*worst)
+    open_covers = f"{open_places} of {total} places open{first_open}"
     return [
         Check("same_size", True),
         Check("same_frames", ended and count == frames, f"{count} of {frames} frames"),
-        Check("every_cover_in_every_frame", not open_places, f"{open_places} of {total} places open{first_open}"),
-        Check("rest_unchanged", steady(worst), f"largest difference {worst:.1f} in frame {worst_at}"),
+        Check(
+            "every_cover_in_every_frame",
+            not open_places and covers_steady,
+            f"{open_covers}; largest difference {worst[0]:.1f} in frame {worst_at[0]}",
+        ),
+        Check("as_planned", frames_steady, f"largest difference {worst[1]:.1f} in frame {worst_at[1]}"),
     ]
 
 

@@ -4,14 +4,16 @@ import hashlib
 import os
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import IntakeError, OriginalGone, PublishError, RefusedFile
-from pipeline.files.folders import Vault, stamp_of
+from pipeline.files.beneath import Folder, stamp_of
+from pipeline.files.folders import Vault
 from pipeline.files.rename import rename_no_replace
-from tests.support.vaults import vault_in
+from tests.support.vaults import clear, take, vault_in
 
 LIMIT = 1 << 30
 
@@ -36,22 +38,51 @@ def drop(vault: Vault, name: str = "e/a.jpg", data: bytes = b"photo") -> Path:
 
 def test_a_file_is_kept_under_its_hash_and_leaves_only_when_told(vault: Vault) -> None:
     path = drop(vault)
-    stored = vault.take(path, LIMIT)
+    stored = take(vault, path, LIMIT)
     assert stored.sha256 == hashlib.sha256(b"photo").hexdigest()
     assert inside(vault, stored.sha256) == b"photo"
     kept = vault.originals.path(stored.sha256)
     assert kept.stat().st_mode & 0o777 == 0o400 and b"photo" not in kept.read_bytes()
     assert path.exists()
-    assert vault.clear(path, stored.stamp) and not path.exists()
+    assert clear(vault, path, stored.stamp) and not path.exists()
 
 
 def test_a_file_replaced_after_the_copy_stays(vault: Vault) -> None:
     path = drop(vault)
-    stored = vault.take(path, LIMIT)
+    stored = take(vault, path, LIMIT)
     path.unlink()
     drop(vault, data=b"another")
-    assert not vault.clear(path, stored.stamp)
+    assert not clear(vault, path, stored.stamp)
     assert path.read_bytes() == b"another"
+
+
+def test_a_file_replaced_since_it_was_listed_is_not_taken(vault: Vault) -> None:
+    path = drop(vault)
+    listed = stamp_of(path.lstat())
+    drop(vault, "e/new", data=b"other")
+    (path.parent / "new").replace(path)
+    with Folder.at(vault.inbox) as inbox, pytest.raises(IntakeError, match="is not what was listed"):
+        vault.arrivals.take(inbox, "e/a.jpg", LIMIT, listed)
+    assert path.read_bytes() == b"other" and not list(vault.originals.all())
+
+
+def test_a_file_that_takes_the_place_of_a_taken_one_at_the_last_moment_stays(vault: Vault) -> None:
+    path = drop(vault)
+    stored = take(vault, path, LIMIT)
+    drop(vault, "e/new", data=b"other")
+
+    class LastMoment(Folder):
+        """Somebody renames another file into its place as soon as it was looked at."""
+
+        def info(self, name: str) -> os.stat_result | None:
+            found = super().info(name)
+            with suppress(FileNotFoundError):
+                (path.parent / "new").rename(path)
+            return found
+
+    with LastMoment.at(vault.inbox) as inbox:
+        assert not vault.arrivals.clear(inbox, "e/a.jpg", stored.stamp)
+    assert [(p.name, p.read_bytes()) for p in path.parent.iterdir()] == [("a.jpg", b"other")]
 
 
 def test_a_file_that_changes_while_it_is_read_is_not_taken(vault: Vault) -> None:
@@ -68,7 +99,7 @@ def test_a_file_that_changes_while_it_is_read_is_not_taken(vault: Vault) -> None
     thread.start()
     try:
         with pytest.raises(IntakeError, match="changed while it was read"):
-            vault.take(path, LIMIT)
+            take(vault, path, LIMIT)
     finally:
         stop.set()
         thread.join()
@@ -82,11 +113,12 @@ def test_links_pipes_and_sockets_are_refused_at_once(vault: Vault, tmp_path: Pat
     link.symlink_to(secret)
     os.mkfifo(pipe)
     started = time.monotonic()
-    for path in (link, pipe):
-        with pytest.raises(RefusedFile):
-            vault.take(path, LIMIT)
-    assert time.monotonic() - started < 1
-    assert vault.aside.put(link, "l.jpg", "a link") is not None
+    with Folder.at(vault.inbox) as inbox:
+        for path in (link, pipe):
+            with pytest.raises(RefusedFile):
+                vault.arrivals.take(inbox, path.name, LIMIT)
+        assert time.monotonic() - started < 1
+        assert vault.aside.put(inbox, "l.jpg", stamp_of(link.lstat()), "a link") is not None
     assert secret.read_bytes() == b"secret"
     aside = vault.quarantine / "unsorted" / "l.jpg"
     assert aside.is_symlink() and "a link" in (aside.parent / "l.jpg.reason.txt").read_text()
@@ -98,25 +130,25 @@ def test_a_file_over_the_limit_is_refused_without_being_read(vault: Vault) -> No
         f.truncate(1 << 40)
     started = time.monotonic()
     with pytest.raises(RefusedFile, match="max_file_mib"):
-        vault.take(path, LIMIT)
+        take(vault, path, LIMIT)
     assert time.monotonic() - started < 1
 
 
 def test_a_damaged_copy_in_the_vault_is_replaced(vault: Vault) -> None:
     path = drop(vault)
-    stored = vault.take(path, LIMIT)
+    stored = take(vault, path, LIMIT)
     original = vault.originals.path(stored.sha256)
     original.chmod(0o600)
     original.write_bytes(b"rotten")
     with pytest.raises(OriginalGone, match="damaged"):
         inside(vault, stored.sha256)
-    vault.take(path, LIMIT)
+    take(vault, path, LIMIT)
     assert inside(vault, stored.sha256) == b"photo"
 
 
 def test_quarantine_keeps_both_files_of_one_name_and_repeats_harmlessly(vault: Vault) -> None:
-    one = vault.take(drop(vault, data=b"one"), LIMIT).sha256
-    two = vault.take(drop(vault, data=b"two"), LIMIT).sha256
+    one = take(vault, drop(vault, data=b"one"), LIMIT).sha256
+    two = take(vault, drop(vault, data=b"two"), LIMIT).sha256
     for _ in range(2):
         vault.aside.copy(one, "e/a.jpg", "because")
         vault.aside.copy(two, "e/a.jpg", "because")
@@ -132,7 +164,7 @@ def rendition(vault: Vault, data: bytes = b"covered") -> str:
 def test_a_release_is_one_rename_and_can_be_repeated(vault: Vault) -> None:
     sha = rendition(vault)
     for _ in range(2):
-        vault.release("1-1-school.partial", "school", "e/a.jpg", sha)
+        vault.published.release("1-1-school.partial", "school", "e/a.jpg", sha)
     assert (vault.publish / "school" / "e" / "a.jpg").read_bytes() == b"covered"
     assert not list(vault.work.iterdir())
 
@@ -143,7 +175,7 @@ def test_nothing_in_the_publish_folder_is_overwritten(vault: Vault) -> None:
     theirs.write_bytes(b"theirs")
     sha = rendition(vault)
     with pytest.raises(FileExistsError):
-        vault.release("1-1-school.partial", "school", "e/a.jpg", sha)
+        vault.published.release("1-1-school.partial", "school", "e/a.jpg", sha)
     assert theirs.read_bytes() == b"theirs"
 
 
@@ -151,21 +183,21 @@ def test_a_rendition_that_changed_since_its_check_is_not_released(vault: Vault) 
     sha = rendition(vault)
     (vault.work / "1-1-school.partial").write_bytes(b"original pixels")
     with pytest.raises(PublishError):
-        vault.release("1-1-school.partial", "school", "e/a.jpg", sha)
+        vault.published.release("1-1-school.partial", "school", "e/a.jpg", sha)
     assert not (vault.publish / "school").exists() or not list((vault.publish / "school").rglob("*.jpg"))
 
 
 def test_a_rendition_that_is_gone_is_said_so(vault: Vault) -> None:
     with pytest.raises(FileNotFoundError):
-        vault.release("1-1-school.partial", "school", "e/a.jpg", "0" * 64)
+        vault.published.release("1-1-school.partial", "school", "e/a.jpg", "0" * 64)
 
 
 def test_only_our_own_file_is_retracted(vault: Vault) -> None:
     sha = rendition(vault)
-    vault.release("1-1-school.partial", "school", "e/a.jpg", sha)
-    vault.retract("school", "e/a.jpg", "0" * 64)
+    vault.published.release("1-1-school.partial", "school", "e/a.jpg", sha)
+    vault.published.retract("school", "e/a.jpg", "0" * 64)
     assert (vault.publish / "school/e/a.jpg").exists()
-    vault.retract("school", "e/a.jpg", sha)
+    vault.published.retract("school", "e/a.jpg", sha)
     assert not (vault.publish / "school/e/a.jpg").exists()
 
 

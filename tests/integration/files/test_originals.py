@@ -22,7 +22,7 @@ from pipeline.files import sealed_file
 from pipeline.files.folders import Vault
 from pipeline.files.sealed_file import CHUNK, EnvelopeError
 from pipeline.files.template_keys import Key, KeyMissing
-from tests.support.vaults import keys_of, vault_in
+from tests.support.vaults import keys_of, take, vault_in
 
 ONE = Key("1" * 16, b"1" * 32)
 TWO = Key("2" * 16, b"2" * 32)
@@ -143,7 +143,7 @@ def vault(tmp_path: Path) -> Vault:
 def kept(vault: Vault, data: bytes) -> str:
     path = vault.inbox / "a.jpg"
     path.write_bytes(data)
-    return vault.take(path, LIMIT).sha256
+    return take(vault, path, LIMIT).sha256
 
 
 def read(vault: Vault, sha256: str) -> bytes:
@@ -162,7 +162,7 @@ def test_a_plain_copy_is_there_only_while_it_is_looked_at(vault: Vault) -> None:
 def test_what_a_killed_process_left_open_goes_at_the_next_start(vault: Vault, tmp_path: Path) -> None:
     sha256 = kept(vault, b"photo")
     program = (
-        "import os, signal, sys; from pathlib import Path; from tests.support.vaults import vault_in\n"
+        "import os, signal, sys; from pathlib import Path; from tests.support.vaults import take, vault_in\n"
         "with vault_in(Path(sys.argv[1])).opened(sys.argv[2]): os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run([sys.executable, "-c", program, str(tmp_path), sha256], check=False, timeout=60)
@@ -241,7 +241,7 @@ def test_a_large_film_takes_little_memory(vault: Vault) -> None:
         f.truncate(256 << 20)
     tracemalloc.start()
     try:
-        sha256 = vault.take(path, LIMIT).sha256
+        sha256 = take(vault, path, LIMIT).sha256
         with vault.opened(sha256) as plain:
             assert plain.stat().st_size == 256 << 20
         assert tracemalloc.get_traced_memory()[1] < 16 << 20

@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from pipeline.domain.lifecycle import State
 from pipeline.domain.types import Analysis, Box, Detection, Face, Landmarks, Template, young
 from pipeline.errors import RefusedFile
 from pipeline.files.folders import Vault
+from pipeline.files.publish_folder import PublishFolder
 from pipeline.people.portrait_checks import PortraitRefusal, Refusal, pose, usable_portrait
 from pipeline.people.portrait_consistency import look_alikes, odd_ones_out
 from pipeline.people.template_enrolment import pass_photos
@@ -20,7 +21,7 @@ from pipeline.recognition.matching import EngineScale
 from pipeline.store import Store
 from pipeline.store.hand_names import NamingError
 from tests.integration.store.test_store import NOW, claimed, decision, store  # noqa: F401 - the fixture
-from tests.support.vaults import keys_of, vault_in
+from tests.support.vaults import vault_in
 
 ENGINES = {"one": EngineScale(0.0, 0.1), "two": EngineScale(0.0, 0.1)}
 FRONT: Landmarks = ((40, 40), (80, 40), (60, 62), (45, 85), (75, 85))
@@ -139,13 +140,13 @@ def test_a_portrait_that_changed_since_it_was_hashed_is_not_looked_at(tmp_path: 
     file = tmp_path / "p.jpg"
     file.write_bytes(b"first")
     sha = hashlib.sha256(b"first").hexdigest()
-    with vault.borrowed(file, sha, 5) as copy:
+    with vault.portraits.borrowed(file, sha, 5) as copy:
         file.write_bytes(b"other")
         assert copy.read_bytes() == b"first"
-    with pytest.raises(RefusedFile, match="changed since"), vault.borrowed(file, sha, 5):
+    with pytest.raises(RefusedFile, match="changed since"), vault.portraits.borrowed(file, sha, 5):
         pass
     file.write_bytes(b"longer than it was")
-    with pytest.raises(RefusedFile, match="changed"), vault.borrowed(file, sha, 5):
+    with pytest.raises(RefusedFile, match="changed"), vault.portraits.borrowed(file, sha, 5):
         pass
     assert list(vault.root.iterdir()) == []
 
@@ -170,7 +171,7 @@ def ready(store: Store, tmp_path: Path) -> tuple[Publisher, Vault, int]:  # noqa
         vault.work_file(draft.work_name).write_bytes(draft.channel.encode())
         drafts.append(replace(draft, sha256=hashlib.sha256(draft.channel.encode()).hexdigest()))
     item = store.items.record(NOW, claimed(store), "me", replace(made, drafts=drafts))
-    return Publisher(vault, store, lambda: datetime.now(UTC)), vault, item.id
+    return Publisher(vault, store, lambda: NOW), vault, item.id
 
 
 def withdraw(store: Store) -> None:  # noqa: F811
@@ -197,7 +198,7 @@ def test_a_withdrawal_between_two_renames_or_before_the_row_takes_the_files_back
 ) -> None:
     publisher, vault, item = ready(store, tmp_path)
 
-    class Meddled(Vault):
+    class Meddled(PublishFolder):
         """After so many renames the register changes, as when another process loads it at that moment."""
 
         renames = 0
@@ -206,12 +207,10 @@ def test_a_withdrawal_between_two_renames_or_before_the_row_takes_the_files_back
             super().release(work_name, channel, path, sha256)
             self.renames += 1
             if self.renames == after:
-                assert len(files(self)) == after
+                assert len(files(vault)) == after
                 withdraw(store)
 
-    publisher._vault = Meddled(
-        vault.inbox, vault.publish, vault.quarantine, vault.root, vault.work, keys=keys_of(tmp_path, "v")
-    )
+    vault.published = Meddled(vault.publish, vault.work)
     assert publisher.publish_ready() == [] and files(vault) == []
     found = store.items.get(item)
     assert found and found.state is State.QUEUED and store.recall.showing() == []

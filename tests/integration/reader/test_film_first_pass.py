@@ -16,7 +16,7 @@ from models.detection.find_faces import find_faces
 from models.engines.base import Detector
 from models.engines.registry import load_detectors, load_embedders
 from pipeline.domain.film import Frame
-from pipeline.domain.types import Box, Detection, Medium, RgbImage, Style, Vector
+from pipeline.domain.types import Box, Detection, Medium, RgbImage, Vector
 from pipeline.reader.film.colour import planes, rgb
 from pipeline.reader.film.fast_detector import FAST, HINT, every_scale
 from pipeline.reader.film.first_pass import is_cut, look, thumbnail
@@ -247,7 +247,7 @@ def test_six_people_are_followed_through_two_shots_and_covered_in_every_frame(
     assert not [t for t in seen.tracks if t.shot == (5, 6) and t.sure], "nobody is on the wall"
     height, width = group.shape[:2]
     planned = covers(seen, {t.index for t in seen.tracks}, width, height, RATE)
-    painter = Painter(planned, Style.MOSAIC, 7)
+    painter = Painter(planned, "blur", 7, RATE, "smpte170m")
     fast = next(d for d in detectors if d.engine_id == FAST)
     for n, frame in panned(group, offsets):
         after = painter.paint(n, frame)

@@ -17,12 +17,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.domain.types import Box, Detection, Style
+from pipeline.domain.types import Box, Detection
 from pipeline.errors import ChildDied, ChildError, ChildRefused, ChildTimeout, EnginesUnfit
-from pipeline.reader import photo_codec
 from pipeline.recognition.matching import LEAST_SIZE
-from pipeline.redaction import pixels as rendering
 from pipeline.redaction import regions as region_planning
+from pipeline.redaction.styles import STYLES
 from pipeline.sandbox.client import Doubt, MediaClient
 from pipeline.sandbox.options import MediaOptions
 from tests.conftest import ROOT
@@ -50,7 +49,7 @@ def test_a_photo_is_analysed_covered_and_checked(media_client: MediaClient, samp
     analysis = media_client.analyse(samples / "obama2.jpg", embed=True)
     assert len(analysis.faces) == 1 and abs(np.linalg.norm(analysis.faces[0].embeddings["sface"]) - 1) < 1e-3
     product = media_client.produce(
-        region_planning.plan_regions(analysis, frozenset()), Style.MOSAIC, 1, tmp_path / "o", (), embed=True
+        region_planning.plan_regions(analysis, frozenset()), "blur", 1, tmp_path / "o", (), embed=True
     )
     assert all(c.passed for c in product.checks) and product.extension == "jpg"
     assert Image.open(tmp_path / "o").size == (analysis.width, analysis.height)
@@ -76,15 +75,14 @@ def test_the_look_at_the_result_sees_a_face_that_the_plan_forgot(
     analysis = media_client.analyse(crowd(samples, tmp_path), embed=False)
     large, small = sorted(analysis.faces, key=lambda f: -f.detection.box.size)
     regions = [r for r in region_planning.plan_regions(analysis, frozenset()) if r.face == large.index]
-    product = media_client.produce(regions, Style.MOSAIC, 1, tmp_path / "o", (), embed=False)
+    product = media_client.produce(regions, "blur", 1, tmp_path / "o", (), embed=False)
     assert any(f.detection.box.iou(small.detection.box) > 0.5 for f in product.analysis.faces)
 
 
-def test_a_corner_of_a_cover_leaves_the_cheek_of_somebody_shown_open(
+def test_a_cover_leaves_the_cheek_of_somebody_shown_open(
     media_client: MediaClient, samples: Path, tmp_path: Path
 ) -> None:
-    """Of two people close together one may be seen: the cover of the other ends in the shape of the face, the checks
-    pass, and with nobody shown the same pixels are covered."""
+    """Of two people close together one may be seen: the cover of the other ends in the shape of the face."""
     canvas = Image.new("RGB", (900, 700), (120, 120, 120))
     behind = Image.open(samples / "obama2.jpg").convert("RGB").resize((420, 805))
     front = Image.open(samples / "astronaut.png").convert("RGB").crop((150, 20, 290, 190))
@@ -99,7 +97,7 @@ def test_a_corner_of_a_cover_leaves_the_cheek_of_somebody_shown_open(
     def changed(seen: frozenset[int]) -> np.ndarray:
         regions = region_planning.plan_regions(analysis, seen)
         where = [f.detection.box for f in analysis.faces if f.index in seen]
-        product = media_client.produce(regions, Style.MOSAIC, 1, tmp_path / "o", where, embed=False)
+        product = media_client.produce(regions, "blur", 1, tmp_path / "o", where, embed=False)
         assert [c.name for c in product.checks if not c.passed] == []
         return np.asarray((np.asarray(Image.open(tmp_path / "o")) != original).any(axis=2))
 
@@ -114,10 +112,7 @@ def test_a_corner_of_a_cover_leaves_the_cheek_of_somebody_shown_open(
     assert one[int(middle.top) : int(middle.bottom), int(middle.left) : int(middle.right)].mean() > 0.97
 
 
-def test_a_mosaic_that_resembles_what_it_covers_by_chance_becomes_flat_and_holds_no_photo(
-    media_client: MediaClient, tmp_path: Path
-) -> None:
-    """Hundreds of small covers on faint structure, of which JPEG makes one or two alike."""
+def test_hundreds_of_small_covers_on_faint_structure_hold_no_photo(media_client: MediaClient, tmp_path: Path) -> None:
     rough = np.random.default_rng(3).normal(size=(900, 1200)).astype(np.float32)
     smooth = cv2.GaussianBlur(rough, (0, 0), 3)
     levels = np.clip(120 + 5 * smooth / smooth.std(), 0, 255).astype(np.uint8)
@@ -126,20 +121,10 @@ def test_a_mosaic_that_resembles_what_it_covers_by_chance_becomes_flat_and_holds
     regions = [
         region_planning.region_of(Detection(box, 0.9, None, ("yunet",)), 1200, 900, i) for i, box in enumerate(places)
     ]
-    pixels = photo_codec.decode(tmp_path / "faint.jpg", 10**7).pixels
-
-    def alike(seed: int) -> frozenset[int]:
-        photo_codec.encode(rendering.redact(pixels, regions, Style.MOSAIC, seed), "JPEG", tmp_path / "once.jpg")
-        written = photo_codec.decode(tmp_path / "once.jpg", 10**7).pixels
-        return rendering.uncovered(rendering.check_regions(pixels, written, regions))
-
-    seed, found = next((seed, found) for seed in range(100) if (found := alike(seed)))
     media_client.analyse(tmp_path / "faint.jpg", embed=False)
-    product = media_client.produce(regions, Style.MOSAIC, seed, tmp_path / "o", (), embed=False)
-    assert [c.detail for c in product.checks if not c.passed] == []
-    box = regions[min(found)].box
-    inside = np.asarray(Image.open(tmp_path / "o"))[int(box.top) : int(box.bottom), int(box.left) : int(box.right)]
-    assert np.abs(inside.astype(int) - rendering.GREY).mean() < 2, "a flat block"
+    for style in STYLES:
+        product = media_client.produce(regions, style, 1, tmp_path / "o", (), embed=False)
+        assert [c.detail for c in product.checks if not c.passed] == []
 
 
 def test_faces_too_small_for_a_name_are_not_described(media_client: MediaClient, samples: Path, tmp_path: Path) -> None:

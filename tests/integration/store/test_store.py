@@ -153,9 +153,9 @@ def test_a_decision_by_an_old_register_is_not_recorded(store: Store) -> None:
     with pytest.raises(LeaseLost, match="register changed"):
         store.items.record(NOW, item, "me", decision(0))
     recorded = store.items.record(NOW, item, "me", decision(1))
-    assert recorded.state is State.READY and store.items.still_current(item.id)
+    assert recorded.state is State.READY and store.items.still_current(NOW, item.id)
     store.register.replace(NOW, "me", "r.csv", "d" * 64, 0, {}, [], {})
-    assert not store.items.still_current(item.id)
+    assert not store.items.still_current(NOW, item.id)
 
 
 def test_a_decision_and_its_log_entry_stand_or_fall_together(store: Store) -> None:

@@ -33,7 +33,7 @@ def test_matching_is_off_until_somebody_answers_for_it(tmp_path: Path) -> None:
 
 def test_all_problems_are_reported_together(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as e:
-        load(write(tmp_path, 'chanels = ["a"]\n[watch]\nsettle_seconds = -1\n[redaction]\nstyle = "blur"\n'))
+        load(write(tmp_path, 'chanels = ["a"]\n[watch]\nsettle_seconds = -1\n[redaction]\nstyle = "gauss"\n'))
     text = str(e.value)
     assert "chanels: unknown key" in text and "watch.settle_seconds" in text and "redaction.style" in text
 
@@ -50,11 +50,24 @@ def test_all_problems_are_reported_together(tmp_path: Path) -> None:
         "[work]\nmax_megapixels = 1000",
         "this is not toml",
         "[redaction]\ncells = 40",
+        '[redaction]\nchannels = { school = "gauss" }',
+        '[redaction]\nchannels = { elsewhere = "blur" }',
+        '[redaction]\ncover = "hair"',
     ],
 )
 def test_what_is_unsafe_or_unclear_stops_the_start(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError):
         load(write(tmp_path, text))
+
+
+def test_a_channel_may_have_a_style_of_its_own(tmp_path: Path) -> None:
+    found = load(write(tmp_path, '[redaction]\ncover = "head"\nchannels = { personal = "sticker" }')).redaction
+    assert (found.style_of("school"), found.style_of("personal")) == ("blur", "sticker")
+    assert found.recorded(("school", "personal")) == {
+        "reach": "head",
+        "styles": {"school": "blur", "personal": "sticker"},
+    }
+    assert found.reach.side > load(write(tmp_path, "")).redaction.reach.side
 
 
 def test_variables_win_and_paths_are_relative_to_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -240,7 +240,6 @@ def test_covers_and_samples_survive_the_way(values: list[tuple[int, int, int]]) 
             t,
             s,
             np.arange(4 * n, dtype=np.int32).reshape(n, 4),
-            s,
             np.arange(2 * n, dtype=np.float32).reshape(n, 2) / 3 if t % 2 else None,
             list(Subject)[t % len(Subject)],
         )
@@ -248,7 +247,7 @@ def test_covers_and_samples_survive_the_way(values: list[tuple[int, int, int]]) 
     )
     found = covers_in(sent(covers_out(covers)))
     for a, b in zip(covers, found, strict=True):
-        assert (a.track, a.start, a.seen, a.stop, a.subject) == (b.track, b.start, b.seen, b.stop, b.subject)
+        assert (a.track, a.start, a.stop, a.subject) == (b.track, b.start, b.stop, b.subject)
         assert all(a.outline(n) == b.outline(n) for n in range(a.start, a.stop))
         assert np.array_equal(a.boxes, b.boxes)
         assert b.boxes.dtype == np.int32
@@ -258,7 +257,7 @@ def test_covers_and_samples_survive_the_way(values: list[tuple[int, int, int]]) 
 
 @pytest.mark.parametrize("corners", [[[1, 1]], [[1, -1], [1, 1]], [[float("nan"), 1], [1, 1]], [[1, 1]] * 3])
 def test_round_corners_that_fit_no_cover_are_refused(corners: list[list[float]]) -> None:
-    cover = Cover(0, 0, np.array([[0, 0, 8, 8]] * 2, np.int32), 0, np.array(corners, np.float32))
+    cover = Cover(0, 0, np.array([[0, 0, 8, 8]] * 2, np.int32), np.array(corners, np.float32))
     with pytest.raises(ValueError, match="corners"):
         covers_in(sent(covers_out((cover,))))
 

@@ -24,7 +24,7 @@ def outlines(draw: st.DrawFn) -> Outline:
 
 @given(st.none() | outlines(), st.sampled_from(Subject), st.integers(-1, 500))
 def test_a_region_keeps_its_exact_shape_on_the_way(outline: Outline | None, subject: Subject, face: int) -> None:
-    region = Region(face, Box(1, 2, 30, 40), Box(3, 4, 20, 30), None, subject, outline)
+    region = Region(face, Box(1, 2, 30, 40), Box(3, 4, 20, 30), subject, outline)
     assert region_in(json.loads(json.dumps(region_out(region)))) == region
 
 

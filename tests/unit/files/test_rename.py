@@ -10,7 +10,8 @@ PLACES = {
     # the vault and what it is made of
     "files/rename.py",
     "files/folders.py",
-    "files/quarantine.py",
+    "files/beneath.py",
+    "files/portraits.py",
     "files/upload_parts.py",
     "files/originals.py",
     # the reader of media, in the one folder that it has

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.intake.event_file import parse, read
+from pipeline.domain.types import Event
+from pipeline.files.beneath import Folder
+from pipeline.intake.event_file import described, parse, read
 
 
 def test_a_complete_file() -> None:
@@ -38,15 +40,26 @@ def test_a_mistake_is_named(text: str, says: str) -> None:
     assert says in parse("e", text).problem
 
 
+def found(inbox: Path, relative: str, top: bool = False) -> Event:
+    with Folder.at(inbox) as root:
+        return read(root, "e", relative, top)
+
+
 def test_the_nearest_file_counts(tmp_path: Path) -> None:
     deep = tmp_path / "trip" / "monday" / "a.jpg"
     deep.parent.mkdir(parents=True)
-    assert read(tmp_path, "trip", deep).problem == ""
+    assert found(tmp_path, "trip/monday/a.jpg").problem == ""
     (tmp_path / "event.toml").write_text('title = "of the whole inbox: not read"')
     (tmp_path / "trip" / "event.toml").write_text('title = "outer"')
-    assert read(tmp_path, "trip", deep).title == "outer"
+    assert found(tmp_path, "trip/monday/a.jpg").title == "outer"
     (tmp_path / "trip" / "monday" / "event.toml").write_text('title = "inner"')
-    assert read(tmp_path, "trip", deep).title == "inner"
+    assert found(tmp_path, "trip/monday/a.jpg").title == "inner"
+    assert found(tmp_path, "a.jpg").title == "" and found(tmp_path, "a.jpg", top=True).title.startswith("of the whole")
+    (tmp_path / "led astray").symlink_to(tmp_path / "trip")
+    (tmp_path / "empty").mkdir()
+    with Folder.at(tmp_path) as root:
+        assert described(root) == ["trip"]
+    assert "is not followed" in found(tmp_path, "led astray/a.jpg").problem
 
 
 def test_a_link_a_pipe_and_a_flood_are_refused(tmp_path: Path) -> None:
@@ -55,12 +68,12 @@ def test_a_link_a_pipe_and_a_flood_are_refused(tmp_path: Path) -> None:
     toml = photo.parent / "event.toml"
     (tmp_path / "secret").write_text('title = "secret"')
     toml.symlink_to(tmp_path / "secret")
-    assert "cannot be read" in read(tmp_path, "e", photo).problem
+    assert "cannot be read" in found(tmp_path, "e/a.jpg").problem
     toml.unlink()
     toml.write_text("#" * 70_000)
-    assert "larger than" in read(tmp_path, "e", photo).problem
+    assert "larger than" in found(tmp_path, "e/a.jpg").problem
     toml.write_bytes(b"title = '\xff'")
-    assert "UTF-8" in read(tmp_path, "e", photo).problem
+    assert "UTF-8" in found(tmp_path, "e/a.jpg").problem
     toml.unlink()
     os.mkfifo(toml)
-    assert read(tmp_path, "e", photo).title == ""  # and it did not block
+    assert found(tmp_path, "e/a.jpg").title == ""  # and it did not block

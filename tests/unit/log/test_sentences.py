@@ -15,7 +15,7 @@ import pipeline
 from pipeline.domain.types import Reason
 from pipeline.log.chain import Entry
 from pipeline.log.entry_sentences import LINES
-from pipeline.log.sentences import sentences, verdict_line
+from pipeline.log.sentences import sentences
 from pipeline.log.vocabulary import CHECKS, note_text, reason_text
 from pipeline.reader import media_errors
 from pipeline.rules.sound import SoundReason
@@ -47,6 +47,7 @@ DECIDED = {
     "faces": 2,
     "film": {"seconds": 3.2, "frames": 80},
     "notes": ["odd size made even", "dropped: 2 data tracks"],
+    "basis": {"covers": {"reach": "head", "styles": {"school": "blur", "personal": "sticker"}}},
     "verdicts": {"school": VERDICTS},
     "sound": {
         f"k{n}": {"mode": m, "reason": str(r), "article": "A.5", "people": ["P1"], "muted": [[0, 1]]}
@@ -86,7 +87,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "item.arrived": [{"event": {"problem": "event.toml cannot be used"}, "bytes": 9, "sha256": SHA}],
     "item.duplicate": [{"first": 2, "state": "published"}],
     "inbox.refused": [{"mark": "1a2b3c4d", "why": "no regular file"}, {"source": "a.jpg", "why": "a link"}],
-    "item.published": [{"renditions": [{"channel": "school", "sha256": SHA}]}],
+    "item.published": [{"renditions": [{"channel": "school", "sha256": SHA}], "replaces": n} for n in (0, 2)],
     "item.held": [{"reasons": ["check_failed:region_covered", "lesson_without_permission"]}],
     "item.rejected": [
         {"reasons": ["damaged"], "message": "The file is damaged."},
@@ -127,6 +128,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
         for m in ("not_person", "cover", "region", "widen", "figure")
     ],
     "item.unmarked": [{"mark": 3, "why": WHY}],
+    "item.undone": [{"act": "item.approved", "entry": 12}],
     "item.approved": [{"reasons": ["lesson_without_permission"], "why": WHY}],
     "original.viewed": [{}],
     "incident.closed": [{"incident": 3, "outcome": "opgelost"}],
@@ -143,13 +145,13 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "spot.drawn": [{"check": 1, "size": 3, "of_last": 9}],
     "spot.marked": [{"check": 1, "verdict": 3, "mark": m} for m in ("right", "wrong", "unclear")],
     "upload.finished": [{"bytes": 9, "sha256": SHA}],
-    "item.recalled": [RECALLED],
+    "item.recalled": [RECALLED, RECALLED | {"why": "withdrawn", "original_gone": True, "people": ["P1", "P2"]}],
     "item.redone": [RECALLED],
     "item.removed": [
         {"removed": 1, "changed": [{"rendition": 4, "channel": "school", "sha256": SHA}]},
         {"removed": 1, "changed": ["school/a.jpg"]},
     ],
-    "recall.due": [{"files": FILES}],
+    "recall.due": [{"files": FILES}, {"files": [], "unguarded": {"3": ["P9"]}, "approvals": {"4": ["P8"]}}],
     "person.erased": [{"person": "P1", "rows": {"people": 1, "names_by_hand": 2, "lookalikes": 1}, "files": 2}],
     "person.exported": [{"person": "P1", "pictures": 3, "forms": 1}],
     "publication.noted": [{"note": 1, "channel": "school"}],
@@ -204,6 +206,13 @@ def test_every_kind_of_entry_is_told_in_both_languages(kind: str) -> None:
         assert [(line, found[0]) for line in dutch if (found := ENGLISH.search(line.lower()))] == []
 
 
+def test_the_log_says_how_what_is_covered_looks() -> None:
+    body = {**DECIDED, "basis": {"covers": {"reach": "face", "styles": {"school": "blur", "personal": "sticker"}}}}
+    assert "covered is the face: blur (school), sticker (personal)" in told("item.decided", body, "en")
+    assert "afgedekt wordt het hele hoofd: blur (school), sticker (personal)" in told("item.decided", DECIDED, "nl")
+    assert told("item.decided", {**DECIDED, "basis": {}}, "en"), "an entry of an earlier version"
+
+
 def test_every_reason_and_every_check_has_its_sentences() -> None:
     codes = {c.reason for c in vars(media_errors).values() if isinstance(c, type) and hasattr(c, "reason")}
     codes |= {"attempts_used_up", "interrupted_too_often", "original_gone", "cancelled", "refused_by_officer"}
@@ -219,14 +228,3 @@ def test_a_remark_of_the_reader_is_told_in_dutch_with_its_figures() -> None:
     dutch = note_text("an animation of 12 pictures, played once", "nl")
     assert dutch == "een animatie van 12 beelden, eenmaal afgespeeld"
     assert note_text("odd size made even", "en") == "odd size made even"
-
-
-def test_a_face_that_is_shown_in_part_says_when_and_why() -> None:
-    verdict = {"face": 2, "box": [1, 2, 3, 4], "shown": True, "reason": "consent", "seconds": [0.0, 8.0]}
-    whole = verdict_line(verdict | {"shown_in": [[0.0, 8.0]]}, "school", "en")
-    part = verdict_line(verdict | {"shown_in": [[0.0, 3.2], [3.9, 8.0]]}, "school", "en")
-    assert "shown in" not in whole
-    assert part == whole + (
-        "; shown in 0:00.0 - 0:03.2, 0:03.9 - 0:08.0, between two looks that say who it is, and covered in between"
-    )
-    assert "zichtbaar in 0:00.0 - 0:03.2" in verdict_line(verdict | {"shown_in": [[0.0, 3.2]]}, "school", "nl")

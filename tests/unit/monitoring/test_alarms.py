@@ -22,6 +22,7 @@ from pipeline.monitoring.health import (
     Limits,
     LogFacts,
     Queue,
+    RecallFacts,
     RegisterFacts,
     Seconds,
     checks,
@@ -157,6 +158,7 @@ REGISTER = well().register
         ({"disks": (Disk("vault", 9 << 30, 99 << 30), Disk("log", 5 << 20, 9 << 20))}, Condition("disk", 5)),
         ({"log": LogFacts(10, NOW, 2)}, Condition("log", 2)),
         ({"strange": 3}, Condition("publish", 3)),
+        ({"recall": RecallFacts((4, 7), 1)}, Condition("recall_due", 3, (4, 7), MINUTE)),
         ({"log": LogFacts(10, NOW, None)}, Condition("log_unread")),
     ],
 )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.console.film_player import place
 from pipeline.domain.film import FirstPass, Stretch, Track
-from pipeline.domain.types import Box, Detection, Face, Reason
+from pipeline.domain.types import Box, Detection, Face, Reason, Subject
 from pipeline.redaction import film_manual_marks, film_regions, film_timeline
 from pipeline.redaction.manual_marks import Annotation, AnnotationKind
 from pipeline.rules.reasons import HoldReason
@@ -60,6 +60,7 @@ def test_a_wider_cover_and_a_whole_figure_go_where_the_face_goes() -> None:
             inner, outer = Box(*map(float, own.at(n) or ())), Box(*map(float, wide.at(n) or ()))
             assert outer.hull(inner) == outer and outer.area > inner.area
         if kind is AnnotationKind.FIGURE:
+            assert wide.subject is Subject.FIGURE and wide.corners is None
             assert all(wide.at(n)[3] == SIZE[1] for n in range(own.start, own.stop))  # type: ignore[index]
     assert shown(on(0, AnnotationKind.FIGURE)) == [False, True]
 
@@ -68,7 +69,7 @@ def test_a_drawn_region_stays_in_its_place_for_its_seconds_and_covers_who_is_the
     box = Box(400, 90, 440, 160)
     early, late = Stretch(0.0, 1.0), Stretch(2.5, 3.0)
     (cover,) = covers(Annotation(1, 1, AnnotationKind.REGION, box, None, (), "w", "o", "d", late))
-    assert (cover.start, cover.stop, cover.seen) == (25, 30, 25)
+    assert (cover.start, cover.stop, cover.subject, cover.corners) == (25, 30, Subject.DRAWN, None)
     for n in range(25, 30):
         covered = Box(*map(float, cover.at(n) or ()))
         assert covered.hull(box) == covered

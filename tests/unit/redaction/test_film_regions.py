@@ -22,6 +22,7 @@ from pipeline.redaction.film_regions import (
     extended,
     facing,
     regions,
+    samples,
     seconds_of,
 )
 from pipeline.redaction.regions import MINIMUM, region_of
@@ -128,12 +129,38 @@ def test_every_detection_and_its_region_are_covered_in_their_frame(look: FirstPa
     planned = covers(look, everyone(look), WIDTH, HEIGHT, rate)
     for t, cover in zip(look.tracks, planned, strict=True):
         assert cover.track == t.index
-        assert cover.seen == t.span[0]
         for frame, box, region in zip(t.frames, t.boxes, regions(t), strict=True):
             place = cover.at(int(frame))
             assert place is not None
             assert holds(place, box_of(box).clamp(WIDTH, HEIGHT))
             assert holds(place, box_of(region).clamp(WIDTH, HEIGHT))
+
+
+@settings(max_examples=60, deadline=None)
+@given(looks(), rates)
+def test_round_corners_leave_nothing_of_the_face_open(look: FirstPass, rate: float) -> None:
+    """Where a face was detected its ellipse lies in its cover, also of one that the border cuts off."""
+    turn = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+    for t, cover in zip(look.tracks, covers(look, everyone(look), WIDTH, HEIGHT, rate), strict=True):
+        for frame, box in zip(t.frames, t.boxes, strict=True):
+            outline = cover.outline(int(frame))
+            assert outline is not None
+            left, top, right, bottom = (float(v) for v in box)
+            for part in (0.3, 0.7, 1.0):
+                x = (left + right) / 2 + (right - left) / 2 * part * np.cos(turn)
+                y = (top + bottom) / 2 + (bottom - top) / 2 * part * np.sin(turn)
+                seen = (x >= 0) & (x < WIDTH) & (y >= 0) & (y < HEIGHT)
+                assert outline.holds(x, y)[seen].all()
+
+
+def test_a_cover_over_a_face_in_the_middle_of_the_frame_is_an_ellipse_and_at_the_border_a_rectangle() -> None:
+    middle, border = track([20], [(140, 90, 180, 140)]), track([20], [(0, 90, 40, 140)])
+    for t, round_ in ((middle, True), (border, False)):
+        (cover,) = covers(FirstPass(FRAMES, (), (replace(t, index=0),)), {0}, WIDTH, HEIGHT, 25)
+        outline = cover.outline(20)
+        assert outline is not None
+        assert outline.corners[0] == pytest.approx(outline.box.width / 2 * round_, abs=3)
+        assert outline.corners[1] == pytest.approx(outline.box.height / 2 * round_, abs=3)
 
 
 @settings(max_examples=40, deadline=None)
@@ -259,6 +286,24 @@ def test_a_face_that_leaves_is_followed_as_it_moved_and_where_it_was() -> None:
 
 
 # --- what is looked at again ----------------------------------------------------------------------------------
+
+
+@given(tracks(), rates, st.integers(3, 12))
+def test_samples_are_detections_with_landmarks_each_once(t: Track, rate: float, most: int) -> None:
+    found = samples(t, rate, most)
+    usable = np.isfinite(t.marks).all(axis=(1, 2))
+    assert len({s.at for s in found}) == len(found) <= most
+    assert all(s.track == t.index and usable[s.at] for s in found)
+    assert bool(found) == (bool(usable.any()) and not t.mixed)
+    if not t.mixed:
+        assert len(found) >= min(3, int(usable.sum())), "two looks have to name a person"
+
+
+def test_samples_are_the_best_of_each_part_and_spread_over_all() -> None:
+    frames = list(range(60))
+    boxes = [(100, 80, 140 + (60 if n in (7, 22, 37, 52) else 0), 130) for n in frames]
+    found = samples(track(frames, boxes), 30.0, 4)
+    assert [s.at for s in found] == [7, 22, 37, 52]
 
 
 @settings(max_examples=40, deadline=None)

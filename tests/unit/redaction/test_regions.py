@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.domain.types import Analysis, Box, Detection, Face, Region
+from pipeline.domain.types import Analysis, Box, Detection, Face, Outline, Region, Subject
 from pipeline.redaction import regions as region_planning
+from pipeline.redaction.covering import under
+from pipeline.redaction.pixels import spots
 
 sides = st.integers(1, 400)
 coordinates = st.floats(-200, 600, allow_nan=False)
@@ -36,11 +37,7 @@ def analyses(draw: st.DrawFn) -> Analysis:
 
 
 def pixels(regions: tuple[Region, ...], width: int, height: int) -> np.ndarray:
-    covered = np.zeros((height, width), bool)
-    for region in regions:
-        box = region.box
-        covered[int(box.top) : int(box.bottom), int(box.left) : int(box.right)] = True
-    return covered
+    return under(spots(regions), width, height)
 
 
 @given(analyses(), st.sets(st.integers(0, 8)))
@@ -57,16 +54,60 @@ def test_every_hidden_face_lies_inside_its_region(analysis: Analysis, shown: set
             assert box.right >= inside.right and box.bottom >= inside.bottom
 
 
-def test_a_cover_gives_way_to_the_face_beside_it_but_never_inside_its_own_face() -> None:
-    hidden, beside = Box(100, 100, 180, 200), Box(186, 90, 270, 195)
-    faces = tuple(Face(i, Detection(b, 0.9, None, ())) for i, b in enumerate((hidden, beside)))
-    both = region_planning.plan_regions(Analysis(400, 300, "JPEG", faces), frozenset())[0].box
-    (region,) = region_planning.plan_regions(Analysis(400, 300, "JPEG", faces), frozenset({1}))
-    assert both.right == 192 and region.box.right == 186  # the face that is shown begins here
-    assert (region.box.left, region.box.top, region.box.bottom) == (both.left, both.top, both.bottom)
-    over = replace(faces[1], detection=Detection(Box(150, 90, 230, 195), 0.9, None, ()))
-    (region,) = region_planning.plan_regions(Analysis(400, 300, "JPEG", (faces[0], over)), frozenset({1}))
-    assert region.box.right == 184 and region.core == Box(100, 100, 180, 200)
+@given(analyses())
+def test_the_exact_shape_of_a_region_holds_the_face(analysis: Analysis) -> None:
+    """The ellipse in the face's box, as far as it is in the frame; also of a face that the border cuts off."""
+    turn = np.linspace(0, 2 * np.pi, 48, endpoint=False)
+    for region in region_planning.plan_regions(analysis, frozenset()):
+        box = analysis.faces[region.face].detection.place
+        for part in (0.3, 0.7, 1.0):
+            x, y = (
+                box.center[0] + box.width / 2 * part * np.cos(turn),
+                box.center[1] + box.height / 2 * part * np.sin(turn),
+            )
+            seen = (x >= 0) & (x < analysis.width) & (y >= 0) & (y < analysis.height)
+            assert region.shape.holds(x, y)[seen].all()
+
+
+def test_a_face_is_covered_by_an_ellipse_upright_in_its_own_direction() -> None:
+    box = Box(100, 100, 180, 200)
+    (upright,) = region_planning.plan_regions(
+        Analysis(400, 300, "", (Face(0, Detection(box, 0.9, None, ())),)), frozenset()
+    )
+    shape = upright.shape
+    assert (shape.box, shape.corners, shape.angle) == (Box(88, 70, 192, 215), (52, 72.5), 0)
+    eyes, mouth = ((160.0, 120.0), (180.0, 140.0)), ((130.0, 150.0), (150.0, 170.0))  # head to the upper right
+    tilted = region_planning.region_of(Detection(box, 0.9, (*eyes, (155.0, 145.0), *mouth), ()), 400, 300).shape
+    assert math.isclose(tilted.angle, math.pi / 4, abs_tol=1e-6)
+    assert tilted.box.center[0] > 140 and tilted.box.center[1] < 150, "moved towards the forehead"
+
+
+def test_where_looks_disagree_all_of_them_are_covered() -> None:
+    agreed, one = Box(100, 100, 180, 200), Box(60, 90, 190, 220)
+    sure = region_planning.region_of(Detection(agreed, 0.9, None, ()), 400, 300)
+    wide = region_planning.region_of(Detection(one, 0.9, None, (), agreed), 400, 300)
+    turn = np.linspace(0, 2 * np.pi, 90)
+    for shape, parts in ((sure.shape, 1.0), (None, 1.0)):
+        box = shape.box if shape else one
+        x = box.center[0] + box.width / 2 * parts * np.cos(turn)
+        y = box.center[1] + box.height / 2 * parts * np.sin(turn)
+        assert wide.shape.holds(x, y).all()
+    assert wide.shape.box.width < 1.3 * one.width, "but not by all of the growth"
+
+
+def test_a_whole_head_is_covered_where_that_is_asked_for() -> None:
+    analysis = Analysis(400, 400, "", (Face(0, Detection(Box(150, 150, 230, 250), 0.9, None, ())),))
+    (face,), (head,) = (
+        region_planning.plan_regions(analysis, frozenset(), r) for r in region_planning.REACHES.values()
+    )
+    assert head.box.top < 150 - 0.6 * 100 and head.box.left <= 150 - 0.3 * 80
+    assert not (pixels((face,), 400, 400) & ~pixels((head,), 400, 400)).any()
+
+
+def test_what_is_drawn_is_covered_as_a_rectangle_and_no_more() -> None:
+    region = region_planning.drawn(Box(10.5, 20, 90, 80.2), 300, 200)
+    assert (region.box, region.outline, region.subject) == (Box(10, 20, 90, 81), None, Subject.DRAWN)
+    assert region_planning.drawn(Box(90, 80, 89, 79), 300, 200).box.area >= 16 * 16
 
 
 @given(analyses())
@@ -104,14 +145,15 @@ def test_covered_part_is_what_counting_pixels_says(analysis: Analysis, box: Box)
     part = pixels(regions, analysis.width, analysis.height)[
         int(box.top) : int(box.bottom), int(box.left) : int(box.right)
     ]
-    if box.area:
-        assert math.isclose(box.covered_by(r.box for r in regions), part.mean(), abs_tol=1e-9)
+    if min(box.width, box.height) >= 24:
+        assert math.isclose(Outline.share(box, [r.shape for r in regions]), part.mean(), abs_tol=0.12)
 
 
 def test_a_face_without_area_counts_by_its_centre() -> None:
     region = region_planning.region_of(Detection(Box(40, 40, 80, 80), 0.9, None, ()), 200, 200, 0)
-    assert Box(50, 50, 50, 50).covered_by([region.box]) == 1.0
+    assert Box(50, 50, 50, 50).covered_by([region.box]) == Outline.share(Box(50, 50, 50, 50), [region.shape]) == 1.0
     assert Box(150, 150, 150, 150).covered_by([region.box]) == 0.0
+    assert Outline.share(Box(150, 150, 150, 150), [region.shape]) == 0.0
 
 
 def test_the_region_reaches_above_the_forehead() -> None:
@@ -137,4 +179,4 @@ def test_a_box_that_is_no_number_covers_the_whole_photo() -> None:
 
 def test_a_box_inside_out_is_covered_all_the_same() -> None:
     region = region_planning.region_of(Detection(Box(200, 180, 100, 90), 0.9, None, ()), 400, 400)
-    assert Box(100, 90, 200, 180).covered_by([region.box]) == 1.0
+    assert Outline.share(Box(100, 90, 200, 180).grow(-0.15), [region.shape]) == 1.0
