@@ -29,6 +29,7 @@ class Kind(StrEnum):
     CONFLICT = "conflict"
     FORM_MISSING = "form_missing"
     FORM_CHANGED = "form_changed"
+    KEPT_OUT = "kept_out"
 
 
 SENTENCES: Mapping[Kind, str] = {
@@ -40,6 +41,7 @@ SENTENCES: Mapping[Kind, str] = {
     Kind.CONFLICT: "those who may sign differ: one no is a no",
     Kind.FORM_MISSING: "answered yes, and no form is on file",
     Kind.FORM_CHANGED: "the form on file is not the one that was recorded",
+    Kind.KEPT_OUT: "was erased here and is still in the school's register: that row is kept out (person readmit)",
 }
 
 
@@ -60,6 +62,7 @@ def notices(
     within: int = 60,
     templates: Mapping[str, date] | None = None,
     max_age_months: int = 24,
+    kept_out: Iterable[str] = (),
 ) -> list[Notice]:
     """Everything to do within so many days, by kind and day. Whoever has left, or is protected, is passed over.
 
@@ -69,6 +72,7 @@ def notices(
         within: how many days to look ahead.
         templates: person id -> the day of the oldest portrait that has a template.
         max_age_months: when a portrait is too old.
+        kept_out: ids of people who were erased and whose rows the source still has.
     """
     cells: dict[str, list[Consent]] = {}
     for cell in register.consents.values():
@@ -84,6 +88,7 @@ def notices(
         if dated is not None and not young(dated, max_age_months, until):
             last = next((d for d in _days(on, until) if not young(dated, max_age_months, d)), on)
             found.append(Notice(Kind.TEMPLATE_EXPIRES, person_id, last))
+    found += [Notice(Kind.KEPT_OUT, p, None) for p in kept_out]
     order = list(Kind)
     return sorted(found, key=lambda n: (order.index(n.kind), n.day or date.min, n.person_id))
 

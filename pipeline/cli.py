@@ -18,6 +18,7 @@ from pipeline.commands import (
     alarms,
     backup,
     calibrate,
+    consent,
     console,
     event,
     item,
@@ -52,6 +53,7 @@ app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("calibrate")(calibrate.calibrate)
 app.add_typer(person.app, name="person")
+app.add_typer(consent.app, name="consent")
 app.add_typer(records.app, name="records")
 app.add_typer(publication.app, name="publication")
 app.add_typer(templates.app, name="templates")

@@ -9,9 +9,10 @@ from typing import Annotated
 import typer
 
 from pipeline import output
-from pipeline.app import App, user
+from pipeline.app import App, now, user
 from pipeline.commands.common import ConfigOption, JsonOption, opened, who
 from pipeline.officer import person_rights
+from pipeline.officer.actions import reason
 from pipeline.sandbox.client import MediaClient
 from pipeline.service.service import media_options
 
@@ -97,6 +98,27 @@ def erase(
         output.say("The log is whole." if not flaws else "The log is NOT whole: run `beeldwacht log verify`.")
     if receipt.left or flaws:
         raise typer.Exit(1)
+
+
+@app.command("readmit")
+def readmit(
+    person: str,
+    why: Annotated[str, typer.Option("--why", help="Why the person may come back; it is logged.")],
+    by: ByOption,
+    config_file: ConfigOption = None,
+    json_out: JsonOption = False,
+) -> None:
+    """Let somebody come back who was erased: until then every row of the source with this id is kept out.
+
+    Example: beeldwacht person readmit P0042 --why "came back to school" --by "A. de Boer"
+    """
+    with opened(config_file) as application:
+        application.store.tombstones.lift(now(), who(application, by), person, reason(why))
+        application.write_log_files()
+    if json_out:
+        output.as_json({"person": person})
+    else:
+        output.say(f"{person} may come back with the next reading of the register.", "green")
 
 
 def _folder(application: App, given: Path | None) -> Path | None:

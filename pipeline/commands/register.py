@@ -23,6 +23,7 @@ from pipeline.commands.recall import say_due
 from pipeline.commands.register_what_if import register_what_if
 from pipeline.domain.types import Consent
 from pipeline.errors import BeeldwachtError
+from pipeline.people.register_sync import KEPT_OUT
 from pipeline.rules.consent import may_in, spread, turns_sixteen
 from pipeline.rules.reasons import explain
 
@@ -228,7 +229,9 @@ def register_notices(
         dated: dict[str, date] = {}
         for t in application.store.templates.all():
             dated[t.person_id] = min(t.dated, dated.get(t.person_id, t.dated))
-        found = notices(register, now().date(), within, dated, application.settings.templates.max_age_months)
+        last = application.store.items.heartbeat(KEPT_OUT)
+        out = last[1]["people"] if last else ()
+        found = notices(register, now().date(), within, dated, application.settings.templates.max_age_months, out)
     if csv_file is not None:
         text = as_csv(found, register)
         if str(csv_file) == "-":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipeline.console.pages import (
     accounts,
     audit,
+    consent,
     dashboard,
     film,
     gallery,
@@ -87,6 +88,8 @@ TABLE = (
     Declared("/register/sync", register.sync, _only(OFFICER, ADMINISTRATOR), POST),
     Declared("/register/person/{person}", register.person, _only(OFFICER, ADMINISTRATOR)),
     Declared("/register/person/{person}/recall", register.recall, _only(OFFICER), POST),
+    Declared("/register/person/{person}/stop", consent.ask, _only(OFFICER), POST),
+    Declared("/register/person/{person}/lift", consent.lift, _only(OFFICER), POST),
     Declared("/register/person/{person}/export", register.export, _only(OFFICER, ADMINISTRATOR), POST),
     Declared("/register/person/{person}/erase", register.erase, _only(OFFICER, ADMINISTRATOR), POST),
     Declared(

@@ -272,6 +272,34 @@ class Period:
     until: date | None = None
 
 
+class StopKind(StrEnum):
+    """What somebody asked for where he or she was, apart from the school's register."""
+
+    WITHDRAWAL = "withdrawal"
+    """Consent is taken back (GDPR art. 7(3))."""
+    OBJECTION = "objection"
+    """The person objects (GDPR art. 21)."""
+    RESTRICTION = "restriction"
+    """Nothing is done with it until a question is settled (GDPR art. 18)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A no that was said here and outranks the source of the register. `number` is its row.
+
+    `medium` None means every medium, an empty `channel` every channel.
+    """
+
+    number: int
+    kind: StopKind
+    medium: Medium | None = None
+    channel: str = ""
+
+    def covers(self, medium: Medium, channel: str) -> bool:
+        """Whether it is about this medium on this channel. Matching has no channel."""
+        return self.medium in {None, medium} and self.channel in {"", channel}
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """Someone in the register. `birth_date` None means unknown: then no age rule can be met.
@@ -291,6 +319,8 @@ class Person:
     left_on: date | None = None
     periods: tuple[Period, ...] = ()
     guardians: tuple[str, ...] | None = None
+    stops: tuple[Stop, ...] = field(default=(), repr=False)
+    """What was asked for here, and counts whatever the source says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,6 +431,8 @@ class Reason(StrEnum):
     SILENT = "silent"
     REFUSED = "refused"
     PROTECTED = "protected"
+    OBJECTED = "objected"
+    RESTRICTED = "restricted"
     LEFT = "left"
     GUARDIANS_DIFFER = "guardians_differ"
     NO_EVIDENCE = "no_evidence"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from pipeline.log.vocabulary import Body, Lines, Say, part
+from pipeline.log.vocabulary import Body, Lines, Say, part, why_given
 
 _ROLES = {"communicator": "communicatie", "officer": "privacyfunctionaris", "administrator": "beheerder"}
 
@@ -161,7 +161,37 @@ def _notices_taken(b: Body, say: Say, _: str) -> Iterator[str]:
     yield say(f"{b['notices']} notices were taken along", f"{b['notices']} berichten zijn meegenomen")
 
 
+def _stopped(b: Body, say: Say, _: str) -> Iterator[str]:
+    kind = {
+        "withdrawal": ("took consent back", "trok toestemming in"),
+        "objection": ("objected", "maakte bezwaar"),
+        "restriction": ("asked for a restriction", "vroeg om beperking"),
+    }[b["kind"]]
+    about = " ".join(filter(None, (b["medium"], b["channel"]))) or say("everything", "alles")
+    yield say(
+        f"number {b['stop']}: {b['person']} {kind[0]} ({about}); it outranks the source of the register",
+        f"nummer {b['stop']}: {b['person']} {kind[1]} ({about}); dat gaat voor de bron van het register",
+    )
+
+
+def _stop_lifted(b: Body, say: Say, _: str) -> Iterator[str]:
+    yield say(
+        f"number {b['stop']} of {b['person']} does not count any more: the register counts again",
+        f"nummer {b['stop']} van {b['person']} geldt niet meer: het register geldt weer",
+    )
+
+
+def _readmitted(b: Body, say: Say, language: str) -> Iterator[str]:
+    yield say(
+        f"{b['person']}, who was erased, may come back with the next reading of the register",
+        f"{b['person']}, die gewist was, mag terugkomen met de volgende lezing van het register",
+    ) + why_given(b, language)
+
+
 PEOPLE: Lines = {
+    "person.stopped": _stopped,
+    "person.stop_lifted": _stop_lifted,
+    "person.readmitted": _readmitted,
     "register.loaded": _loaded,
     "register.enrolled": _enrolled,
     "register.held": _register_held,

@@ -77,7 +77,7 @@ def grounds(register: Register, person_id: str) -> str:
     """The SHA-256 of what the register says of a person: changed afterwards, the same version is not the same."""
     person = register.people.get(person_id)
     rows = sorted((str(m), c, repr(row)) for (p, m, c), row in register.consents.items() if p == person_id)
-    facts = repr(person) if person else None
+    facts = repr(person) + (repr(person.stops) if person.stops else "") if person else None
     return hashlib.sha256(json.dumps([facts, rows]).encode()).hexdigest()
 
 

@@ -189,6 +189,8 @@ _PARTS: Mapping[str, Two] = {
     "heard": ("answers about sound", "antwoorden over geluid"),
     "marks": ("marks", "handelingen met de hand"),
     "places": ("places", "plaatsen"),
+    "asked_for": ("requests", "verzoeken"),
+    "links": ("links", "verwijzingen"),
     "log_people": ("ways into the log", "ingangen in het logboek"),
     "verdicts": ("verdicts", "beslissingen"),
     "brake": ("stopped by a brake", "tegengehouden door een rem"),

@@ -74,7 +74,7 @@ def limits(settings: Settings) -> Limits:
 
 
 def _register(store: Store, settings: Settings) -> RegisterFacts:
-    version = store.register.versions()[-1:]
+    version = [v for v in store.register.versions() if v.rows][-1:]  # an erasure or a withdrawal here is no reading
     reading = store.items.heartbeat(READING)
     said: JsonObject = reading[1] if reading else {}
     read = said.get("read_at")

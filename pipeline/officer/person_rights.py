@@ -84,7 +84,9 @@ def erase(person_id: str, confirm: str, context: Context, folder: Path | None, k
     originals = len(store.rights.appearances(person_id))
     if originals:
         remarks.append(f"{originals} originals in which the person was recognised stay in the vault, shown nowhere")
-    remarks.append("take the person out of the school's own register too, or the next load brings the person back")
+    remarks.append(
+        "take the person out of the school's own register too; until then its row is kept out of every reading"
+    )
     tasks = len(store.places.all(open_only=True))
     return Receipt(person_id, rows, tuple(recalled), tuple(removed), tuple(kept), left, searched, tuple(remarks), tasks)
 

@@ -17,7 +17,7 @@ from consent_sync.loaded import LoadedRegister
 from consent_sync.loader import load
 from pipeline.domain.types import LookAlike
 from pipeline.people.portrait_checks import NotEnrolled
-from pipeline.people.register_sync import apply, plan
+from pipeline.people.register_sync import KEPT_OUT, apply, kept_out, plan
 from pipeline.people.template_enrolment import Enroller
 from pipeline.store import Store
 from pipeline.store.publications import Publication
@@ -65,6 +65,7 @@ def load_register(
     settled = plan(store, loaded, clock(), brakes, bool(confirmed_by))
     version = apply(store, loaded, settled, clock(), actor, confirmed_by)
     due = follow()
+    store.items.beat(clock(), KEPT_OUT, {"people": kept_out(loaded.people, store.tombstones.hashes())})
     result = enroller.enrol(store.register.current(), loaded.portraits, progress)
     return Report(
         version,

@@ -7,8 +7,9 @@ What hides comes into force at once; what shows more may be stopped by a brake u
 from __future__ import annotations
 
 import hashlib
+import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -16,13 +17,20 @@ from pathlib import Path
 from consent_sync.changes.safeguards import Brakes, Settled, Wait, counts, recorded, settle
 from consent_sync.loaded import LoadedRegister, RegisterError
 from consent_sync.loader import Spec, load_spec
-from pipeline.domain.types import JsonObject
+from pipeline.domain.types import JsonObject, Register
+from pipeline.errors import Conflict
+from pipeline.rules.stops import with_stops
 from pipeline.store import Store
 from pipeline.store.publications import Publication
+from pipeline.store.tombstones import hash_of
 
+logger = logging.getLogger(__name__)
 HEARTBEAT = "register"
+KEPT_OUT = "register.kept_out"
+"""Whose rows of the source were kept out by the last reading, because they were erased here."""
 ENROLLED = "register.enrolled"
 _DAY = 86400.0
+_TRIES = 5
 Progress = Callable[[str, int, int], None]
 
 
@@ -55,6 +63,7 @@ def plan(
     old = store.register.current()
     new = recorded(old, loaded.register(old.version + 1), loaded.hashed)
     new = replace(new, rules=store.register.rules)
+    new = with_stops(_without_erased(new, store.tombstones.hashes()), store.stops.standing(), now.date())
     doubt = ""
     if max_age_days and loaded.modified is not None:
         age = (now.timestamp() - loaded.modified) / _DAY
@@ -85,7 +94,27 @@ def apply(
         settled.register.consents.values(),
         body,
         confirmed_by,
+        settled.register.version - 1,
     )
+
+
+def kept_out(people: Iterable[str], hashes: frozenset[str]) -> list[str]:
+    """Of these ids, who was erased here: the source has a row, and it is not read."""
+    return sorted(p for p in people if hash_of(p) in hashes) if hashes else []
+
+
+def _without_erased(register: Register, hashes: frozenset[str]) -> Register:
+    """A register without those who were erased here, also as guardians of others."""
+    gone = set(kept_out({*register.people, *(g for p in register.people.values() for g in p.guardians or ())}, hashes))
+    if not gone:
+        return register
+    people = {
+        i: replace(p, guardians=tuple(g for g in p.guardians if g not in gone) if p.guardians is not None else None)
+        for i, p in register.people.items()
+        if i not in gone
+    }
+    consents = {k: c for k, c in register.consents.items() if k[0] not in gone}
+    return replace(register, people=people, consents=consents)
 
 
 def portraits_mark(version: int, loaded: LoadedRegister) -> str:
@@ -130,16 +159,46 @@ def sync(
         if not dry_run:
             _beat(store, now, actor, "register.refused", {"why": str(e)})
         raise
-    settled = plan(store, loaded, now, brakes, bool(confirmed_by), max_age_days)
-    version, applied = store.register.current().version, False
+    settled, version, applied = _settled(
+        store,
+        loaded,
+        now,
+        actor,
+        lambda: plan(store, loaded, now, brakes, bool(confirmed_by), max_age_days),
+        confirmed_by,
+        dry_run,
+    )
     if dry_run:
         return Outcome(loaded, settled, version, applied)
-    if not settled.applied.empty or version == 0 or (confirmed_by and not settled.wanted.empty):
-        version, applied = apply(store, loaded, settled, now, actor, confirmed_by), True
+    out = kept_out(loaded.people, store.tombstones.hashes())
+    store.items.beat(now, KEPT_OUT, {"people": out})
     kind = "register.held" if settled.waiting or settled.stopped else ""
     facts = held_facts(settled) | {"problems": len(loaded.problems), "sha256": loaded.source_sha256}
     _beat(store, now, actor, kind, facts, logged=applied, version=version)
     return Outcome(loaded, settled, version, applied)
+
+
+def _settled(
+    store: Store,
+    loaded: LoadedRegister,
+    now: datetime,
+    actor: str,
+    planned: Callable[[], Settled],
+    confirmed_by: str,
+    dry_run: bool,
+) -> tuple[Settled, int, bool]:
+    """Plan and apply, anew when somebody changed the register meanwhile. Returns also the version, and if it is new."""
+    for _ in range(_TRIES):
+        settled = planned()
+        version = store.register.current().version
+        wanted = not settled.applied.empty or version == 0 or bool(confirmed_by and not settled.wanted.empty)
+        if dry_run or not wanted:
+            return settled, version, False
+        try:
+            return settled, apply(store, loaded, settled, now, actor, confirmed_by), True
+        except Conflict as e:
+            logger.info("register: %s", e)  # somebody asked for something meanwhile: what that means is planned anew
+    raise Conflict("The register changed each time that its source was read.", "Try again.")
 
 
 def _beat(

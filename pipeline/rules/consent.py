@@ -5,7 +5,8 @@ that says no is the reason:
 
  1. the person is in the register                      not_in_register
  2. the person's whereabouts are not secret            protected
- 3. the person has not left the school                 left
+ 3. nobody asked here for it to stop                   withdrawn, objected, restricted  (GDPR art. 7(3), 21, 18)
+    the person has not left the school                 left
  4. there is a consent row for this medium and channel  out_of_scope
  5. nobody who may sign says no                        refused, withdrawn, guardians_differ
  6. the answer is yes                                  silent, refused
@@ -46,6 +47,7 @@ from pipeline.domain.types import (
     Role,
     Rules,
     Signer,
+    StopKind,
 )
 from pipeline.rules.reasons import article
 
@@ -55,6 +57,11 @@ GUARDIANS = (Signer.PARENT, Signer.GUARDIAN)
 SIGNING_AGE = 16
 STRICT = Rules()
 
+_STOPPED = {
+    StopKind.WITHDRAWAL: Reason.WITHDRAWN,
+    StopKind.OBJECTION: Reason.OBJECTED,
+    StopKind.RESTRICTION: Reason.RESTRICTED,
+}
 _FARTHEST = (
     Reason.SILENT,
     Reason.REFUSED,
@@ -144,6 +151,9 @@ def _decide(  # noqa: PLR0911 - one return per rule, in their order
         return Reason.NOT_IN_REGISTER, consent
     if person.protected:
         return Reason.PROTECTED, consent
+    for stop in person.stops:
+        if stop.covers(medium, channel):
+            return _STOPPED[stop.kind], consent
     if consent is None or consent.medium != medium or consent.channel != channel:
         return (Reason.LEFT if _left(person, on) else Reason.OUT_OF_SCOPE), consent
     statements = (consent, *consent.others)

@@ -24,6 +24,10 @@ IMPACT_ASSESSMENT = "GDPR art. 35"
 BY_DEFAULT = "GDPR art. 25(2)"
 """By default personal data are not made accessible: what cannot be decided is covered."""
 
+OBJECTION = "GDPR art. 21"
+"""Somebody objects to the processing."""
+RESTRICTION = "GDPR art. 18"
+"""The processing is restricted while a question is settled."""
 SECRECY = "GDPR art. 32"
 """Whoever's whereabouts are secret is not found through a photo."""
 
@@ -51,6 +55,8 @@ ARTICLES: Mapping[Reason, str] = MappingProxyType(
         Reason.SILENT: PUBLICATION,
         Reason.REFUSED: PUBLICATION,
         Reason.PROTECTED: SECRECY,
+        Reason.OBJECTED: OBJECTION,
+        Reason.RESTRICTED: RESTRICTION,
         Reason.LEFT: PUBLICATION,
         Reason.GUARDIANS_DIFFER: PUBLICATION,
         Reason.NO_EVIDENCE: PUBLICATION,
@@ -132,6 +138,14 @@ _SENTENCES: Mapping[Reason, tuple[str, str]] = MappingProxyType(
         Reason.PROTECTED: (
             "the person's whereabouts are secret: never shown, whatever was signed",
             "de verblijfplaats van de persoon is geheim: nooit zichtbaar, wat er ook is getekend",
+        ),
+        Reason.OBJECTED: (
+            "the person objects (GDPR art. 21)",
+            "de persoon maakt bezwaar (AVG art. 21)",
+        ),
+        Reason.RESTRICTED: (
+            "the processing is restricted at the person's request (GDPR art. 18)",
+            "de verwerking is beperkt op verzoek van de persoon (AVG art. 18)",
         ),
         Reason.LEFT: (
             "the person has left the school, and the consent ended with that",

@@ -273,7 +273,7 @@ class Service:
         state = context.store.register.current().version, now.date()
         if state != self._followed:
             follow(context.store, context.vault, now, "service", context.settings.register.recall == "at once")
-            self._followed = state
+            self._followed, self._pruned = state, None  # templates of who may not be matched any more go as well
             self._wake.set()
         if carry_out(context.vault, context.store, now, "service"):
             self._wake.set()

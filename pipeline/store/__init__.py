@@ -19,7 +19,9 @@ from pipeline.store.retention import RetentionStore
 from pipeline.store.review import ReviewStore
 from pipeline.store.rights import RightsStore
 from pipeline.store.spot_checks import SpotCheckStore
+from pipeline.store.stops import StopStore
 from pipeline.store.templates import TemplateStore
+from pipeline.store.tombstones import TombstoneStore
 from pipeline.store.undo import UndoStore
 from pipeline.store.uploads import UploadStore
 
@@ -47,6 +49,8 @@ class Store:
         self.spot_checks = SpotCheckStore(self.database, self.journal)
         self.read_models = ReadModels(self.database)
         self.metrics = MetricsStore(self.database)
+        self.stops = StopStore(self.database, self.journal)
+        self.tombstones = TombstoneStore(self.database, self.journal)
         self.retention = RetentionStore(self.database, self.journal)
         self.rights = RightsStore(self.database, self.journal)
 

@@ -46,6 +46,7 @@ incidents = Table(
     Column("opened_by", Text, nullable=False),
     Column("opened_at", String(32), nullable=False),
     Column("outcome", Text, nullable=False, server_default=""),
+    Column("salt", String(32), nullable=False, server_default=""),  # of the seals of both texts in the log
     Column("closed_by", Text),
     Column("closed_at", String(32), index=True),
 )

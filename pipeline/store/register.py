@@ -24,10 +24,13 @@ from pipeline.domain.types import (
     Rules,
     Signer,
 )
+from pipeline.errors import Conflict
 from pipeline.kill_points import reach
 from pipeline.rules.consent import gather, spread
+from pipeline.store import stops
 from pipeline.store.database import Database, newest_version, stamp, to_json
 from pipeline.store.log import Journal
+from pipeline.store.stops import stops_in, stops_out
 from pipeline.store.tables import consents, guardians, log, people, register_versions
 
 _MOST_ROWS = 50_000
@@ -125,13 +128,18 @@ class RegisterStore:
         new_consents: Iterable[Consent],
         body: JsonObject,
         confirmed_by: str = "",
+        after: int | None = None,
     ) -> int:
         """Make this the register: only rows that changed get a new state. Returns the new version.
 
-        `body` goes into the log entry with counts and ids; it must hold no names.
+        `after` is the version that it was made for: raises Conflict when another one is in force by now, so that what
+        somebody asked for meanwhile is not overwritten. What was asked for here ends where the new people do not have
+        it any more. `body` goes into the log entry with counts and ids; it must hold no names.
         """
         with self._db.write() as tx:
             version = newest_version(tx) + 1
+            if after is not None and version != after + 1:
+                raise Conflict("The register changed while its source was read.", "Read it again.")
             tx.execute(
                 insert(register_versions).values(
                     version=version,
@@ -154,6 +162,8 @@ class RegisterStore:
                 [{"pupil_id": p, "guardian_id": g} for p, g in pairs],
                 version,
             )
+            if agreed := stops.end_agreed(tx, now, new_people):
+                body = body | {"agreed": agreed}
             facts = {"version": version, "sha256": sha256, "rows": rows, **body}
             if confirmed_by:
                 facts["confirmed_by"] = confirmed_by
@@ -215,6 +225,7 @@ def _person_out(p: Person) -> dict[str, Any]:
         "left_on": _iso(p.left_on),
         "periods": to_json(periods),
         "guardians_known": int(p.guardians is not None),
+        "stops": stops_out(p.stops),
     }
 
 
@@ -230,6 +241,7 @@ def _person_in(r: Row[Any], signers: list[str]) -> Person:
         _day(r.left_on),
         tuple(Period(g, _day(a), _day(b)) for g, a, b in json.loads(r.periods)),
         tuple(signers) if r.guardians_known else None,
+        stops_in(r.stops),
     )
 
 

@@ -15,6 +15,7 @@ from pipeline.store.console_tables import marks, uploads
 from pipeline.store.database import Database, newest_version, stamp, to_json
 from pipeline.store.log import Journal
 from pipeline.store.tables import (
+    consent_stops,
     consents,
     face_names,
     guardians,
@@ -22,6 +23,7 @@ from pipeline.store.tables import (
     items,
     lookalikes,
     people,
+    person_links,
     places,
     recalls,
     register_versions,
@@ -29,6 +31,7 @@ from pipeline.store.tables import (
     templates,
     verdicts,
 )
+from pipeline.store.tombstones import bury
 
 _ERASED = "erasure"
 
@@ -139,6 +142,9 @@ class RightsStore:
             counts["guardians"] = _delete(
                 tx, guardians, or_(guardians.c.pupil_id == person_id, guardians.c.guardian_id == person_id)
             )
+            counts["asked_for"] = _delete(tx, consent_stops, consent_stops.c.person_id == person_id)
+            counts["links"] = _delete(tx, person_links, person_links.c.person_id == person_id)
+            bury(tx, now, actor, person_id)
             counts["templates"] = _delete(tx, templates, templates.c.person_id == person_id)
             counts["lookalikes"] = _delete(
                 tx, lookalikes, or_(lookalikes.c.first == person_id, lookalikes.c.second == person_id)

@@ -34,7 +34,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.errors import StoreError
 
-HEAD = "0010"
+HEAD = "0011"
 """The newest schema; a test holds it against pipeline/store/migrations."""
 
 metadata = MetaData(
@@ -171,6 +171,43 @@ people = Table(
     Column("left_on", String(10)),
     Column("periods", Text, nullable=False, server_default="[]"),  # JSON: group, from, until
     Column("guardians_known", Integer, nullable=False, server_default="0"),
+    Column("stops", Text, nullable=False, server_default="[]"),  # JSON: number, kind, medium, channel
+)
+
+consent_stops = Table(
+    "consent_stops",
+    metadata,  # what was asked for here, and outranks the source; a row that ended is kept
+    Column("id", Integer, primary_key=True),
+    Column("person_id", Text, nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+    Column("medium", String(16), nullable=False, server_default=""),  # empty: every medium
+    Column("channel", String(31), nullable=False, server_default=""),  # empty: every channel
+    Column("why", Text, nullable=False),
+    Column("salt", String(32), nullable=False),  # of the seal of `why` in the log
+    Column("made_by", Text, nullable=False),
+    Column("made_at", String(32), nullable=False),
+    Column("ended_by", Text),
+    Column("ended_at", String(32)),
+)
+
+tombstones = Table(
+    "tombstones",
+    metadata,  # who was erased: the source's row is kept out
+    Column("id_sha256", String(64), primary_key=True),
+    Column("made_by", Text, nullable=False),
+    Column("made_at", String(32), nullable=False),
+)
+
+person_links = Table(
+    "person_links",
+    metadata,  # a page for one person without an account; only the hash of its secret is kept
+    Column("id", Integer, primary_key=True),
+    Column("secret_sha256", String(64), nullable=False, unique=True),
+    Column("person_id", Text, nullable=False, index=True),
+    Column("made_by", Text, nullable=False),
+    Column("made_at", String(32), nullable=False),
+    Column("expires_at", String(32), nullable=False),
+    Column("ended_at", String(32)),
 )
 
 guardians = Table(

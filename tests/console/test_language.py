@@ -16,7 +16,7 @@ from pipeline.console import i18n
 from pipeline.console.pages.audit import KINDS as ENTRIES
 from pipeline.console.pages.upload import KINDS
 from pipeline.domain.lifecycle import State
-from pipeline.domain.types import Answer, EvidenceState, Medium, Reason, Role, Signer
+from pipeline.domain.types import Answer, EvidenceState, Medium, Reason, Role, Signer, StopKind
 from pipeline.redaction.manual_marks import AnnotationKind
 from pipeline.rules.reasons import HoldReason
 from pipeline.store.accounts import AccountRole
@@ -29,7 +29,18 @@ RAISING = (
     "publishing/recall.py",
     *(
         f"store/{n}.py"
-        for n in ("accounts", "log", "hand_names", "places", "recalls", "review", "spot_checks", "uploads")
+        for n in (
+            "accounts",
+            "log",
+            "hand_names",
+            "places",
+            "recalls",
+            "review",
+            "stops",
+            "tombstones",
+            "spot_checks",
+            "uploads",
+        )
     ),
 )
 INNER = {"ValueError", "StartupError", "FileNotFoundError", "SignInError", "NotFound", "SystemExit"}
@@ -41,6 +52,7 @@ WORDS = (
     *HoldReason,
     *Medium,
     *Answer,
+    *StopKind,
     *Role,
     *Signer,
     *EvidenceState,

@@ -14,11 +14,11 @@ from starlette.responses import FileResponse, Response
 
 from consent_sync.notices import as_csv, notices
 from pipeline.console.request import Call, NotFound, whole
-from pipeline.domain.types import Medium, Person, Register
+from pipeline.domain.types import Medium, Person, Register, StopKind
 from pipeline.errors import BeeldwachtError
 from pipeline.officer import person_rights
 from pipeline.officer.actions import reason
-from pipeline.people.register_sync import HEARTBEAT
+from pipeline.people.register_sync import HEARTBEAT, KEPT_OUT
 from pipeline.publishing.recall import take_back
 from pipeline.rules.consent import may_in, spread, turns_sixteen
 from pipeline.rules.reasons import explain
@@ -108,7 +108,9 @@ def notices_(c: Call) -> Response:
     dated: dict[str, Any] = {}
     for t in app.store.templates.all():
         dated[t.person_id] = min(t.dated, dated.get(t.person_id, t.dated))
-    found = notices(register, today, 60, dated, app.settings.templates.max_age_months)
+    last = app.store.items.heartbeat(KEPT_OUT)
+    out = last[1]["people"] if last else ()
+    found = notices(register, today, 60, dated, app.settings.templates.max_age_months, out)
     if c.query.get("as") == "csv":
         app.store.journal.note(c.console.clock(), "register.notices_taken", c.account.actor, {"notices": len(found)})
         headers = {"content-disposition": 'attachment; filename="notices.csv"'}
@@ -216,6 +218,8 @@ def _person(c: Call, problem: str = "", status: int = 200) -> Response:
         visible=[s for s in store.recall.showing(person_id) if s.visible],
         names={p.person_id: p.name for p in register.people.values()},
         on=on,
+        asked=store.stops.all(person_id),
+        kinds=list(StopKind),
     )
 
 

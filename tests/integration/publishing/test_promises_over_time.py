@@ -21,10 +21,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from pipeline.domain.lifecycle import State
-from pipeline.domain.types import Answer, Consent, Medium, Person, Role, Signer
+from pipeline.domain.types import Answer, Consent, Medium, Person, Register, Role, Signer, Stop, StopKind
 from pipeline.errors import BeeldwachtError
 from pipeline.publishing.recall import carry_out, take_back
 from pipeline.redaction.manual_marks import AnnotationKind
+from pipeline.rules.consent import gather
+from pipeline.rules.stops import with_stops
 from tests.support.lettered import CHANNELS, Lettered, box_of
 
 HISTORIES = int(os.environ.get("BEELDWACHT_HISTORIES", "30"))
@@ -54,6 +56,8 @@ class Promise:
     sixteen: date | None = None
     left: date | None = None
     matching: bool = True
+    stops: tuple[tuple[int, StopKind, str], ...] = ()
+    """What was asked for here, of photos on a channel."""
 
     def holds(self, channel: str, on: date) -> bool:
         """Whether the person may be seen on a channel on a day."""
@@ -61,7 +65,8 @@ class Promise:
         taken_back = self.withdrawn is not None and self.withdrawn <= on
         grown = self.sixteen is not None and self.sixteen <= on  # a guardian signed
         gone = self.left is not None and self.left < on
-        return self.yes[channel] and not (over or taken_back or grown or gone)
+        stopped = any(c == channel for _, _, c in self.stops)
+        return self.yes[channel] and not stopped and not (over or taken_back or grown or gone)
 
 
 class School(RuleBasedStateMachine):
@@ -110,7 +115,15 @@ class School(RuleBasedStateMachine):
                         said.withdrawn if medium is Medium.PHOTO else None,
                     )
                 )
-        self.s.store.register.replace(self.s.clock(), "sync", "r.csv", "b" * 64, 3, people, consents, {})
+        now = self.s.clock()
+        said_there = Register(0, people, gather(consents))
+        here = with_stops(said_there, self.s.store.stops.standing(), now.date())
+        self.s.store.register.replace(now, "sync", "r.csv", "b" * 64, 3, here.people, consents, {})
+        for said in self.promises.values():  # a withdrawal ends where the source says no itself
+            taken_back = said.withdrawn is not None and said.withdrawn <= self.s.day
+            said.stops = tuple(
+                s for s in said.stops if s[1] is not StopKind.WITHDRAWAL or (said.yes[s[2]] and not taken_back)
+            )
 
     def dying(self, point: str | None, step: Any) -> None:
         """Do something, with the process killed at a point of it, and start again."""
@@ -147,7 +160,7 @@ class School(RuleBasedStateMachine):
 
     @rule(p=person)
     def signs_anew(self, p: str) -> None:
-        self.promises[p] = Promise(dict.fromkeys(CHANNELS, True))
+        self.promises[p] = Promise(dict.fromkeys(CHANNELS, True), stops=self.promises[p].stops)
         self.load()
 
     @rule(p=person)
@@ -200,6 +213,20 @@ class School(RuleBasedStateMachine):
             take_back(shown, self.s.vault, self.s.store, self.s.clock(), "officer", "asked for")
 
         self.dying(death, recall)
+
+    @rule(p=person, kind=st.sampled_from(list(StopKind)), channel=st.sampled_from(CHANNELS), death=death)
+    def asks(self, p: str, kind: StopKind, channel: str, death: str | None) -> None:
+        def ask() -> None:
+            asked = self.s.store.stops.ask(self.s.clock(), "B", p, Stop(0, kind, Medium.PHOTO, channel), "asked")
+            self.promises[p].stops += ((asked.stop.number, kind, channel),)
+
+        self.dying(death, ask)
+
+    @rule(p=person)
+    def lifts(self, p: str) -> None:
+        if stops := self.promises[p].stops:
+            self.s.store.stops.lift(self.s.clock(), "B", stops[0][0], "settled")
+            self.promises[p].stops = stops[1:]
 
     def officer(self, act: Any) -> None:
         """An act that may be refused."""

@@ -153,6 +153,12 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     ],
     "recall.due": [{"files": FILES}, {"files": [], "unguarded": {"3": ["P9"]}, "approvals": {"4": ["P8"]}}],
     "person.erased": [{"person": "P1", "rows": {"people": 1, "names_by_hand": 2, "lookalikes": 1}, "files": 2}],
+    "person.stopped": [
+        {"person": "P1", "stop": 3, "kind": k, "medium": m, "channel": c, "version": 4, "why_sealed": SHA}
+        for k, m, c in (("withdrawal", "photo", "school"), ("objection", "", ""), ("restriction", "film", ""))
+    ],
+    "person.stop_lifted": [{"person": "P1", "stop": 3, "version": 5, "why_sealed": SHA}],
+    "person.readmitted": [{"person": "P1", "why": WHY}],
     "person.exported": [{"person": "P1", "pictures": 3, "forms": 1}],
     "publication.noted": [{"note": 1, "channel": "school"}],
     "publication.done": [{"task": 1}],
