@@ -39,7 +39,8 @@ from pipeline.monitoring.monitor import Monitor, MonitorLoop
 from pipeline.monitoring.notifiers import places
 from pipeline.people.gallery import GalleryCache
 from pipeline.people.register_load import Report, load_register
-from pipeline.people.register_sync import ENROLLED, Outcome, RegisterTimer, portraits_mark, sync
+from pipeline.people.register_sync import ENROLLED, Outcome, portraits_mark, sync
+from pipeline.people.register_timer import RegisterTimer
 from pipeline.people.template_enrolment import Enroller
 from pipeline.processing.context import Context
 from pipeline.publishing.recall_due import due, follow

@@ -15,7 +15,7 @@ from pipeline.log.sentences import about
 from pipeline.officer.access_letter import AccessLetter, write_html, write_pdf
 from pipeline.processing.context import Context
 from pipeline.processing.item import render_only
-from pipeline.publishing.recall import carry_out, take_back
+from pipeline.publishing.recall import take_back
 from pipeline.sandbox.client import MediaClient
 from pipeline.store.rights import Appearance
 
@@ -66,13 +66,10 @@ def erase(person_id: str, confirm: str, context: Context, folder: Path | None, k
         remarks.append("the name is somebody else's too, and was not searched for")
     short = [n for n in unique if len(n.encode()) < _SHORTEST]
     remarks += ["a name is too short to be searched for"] if short else []
-    recalled = take_back(
-        [s for s in store.recall.showing(person_id) if s.visible], vault, store, now(), actor, "erasure"
-    )
-    carry_out(vault, store, now(), actor)
-    removed, kept = (
-        ((), ("files were kept as asked (--keep-files)",)) if keep_files else _remove(person_id, context, folder)
-    )
+    shown = [s for s in store.recall.showing(person_id) if s.visible]
+    recalled = take_back(shown, vault, store, now(), actor, "erasure")
+    asked = (), ("files were kept as asked (--keep-files)",)
+    removed, kept = asked if keep_files else _remove(person_id, context, folder)
     if events := store.rights.events_named(person_id):
         remarks.append(f"{events} events hold a name of the person in their own: those names stay")
     rows = store.rights.erase(now(), actor, person_id, {"recalled": recalled, "files": len(removed)})

@@ -5,8 +5,8 @@ that says no is the reason:
 
  1. the person is in the register                      not_in_register
  2. the person's whereabouts are not secret            protected
- 3. nobody asked here for it to stop                   withdrawn, objected, restricted  (GDPR art. 7(3), 21, 18)
-    the person has not left the school                 left
+ 3. nobody asked here for it to stop                   withdrawn, objected, restricted
+    and the person has not left the school             left
  4. there is a consent row for this medium and channel  out_of_scope
  5. nobody who may sign says no                        refused, withdrawn, guardians_differ
  6. the answer is yes                                  silent, refused
@@ -31,6 +31,7 @@ with a time) are `error`: no.
 
 from __future__ import annotations
 
+from calendar import isleap
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date
@@ -57,11 +58,7 @@ GUARDIANS = (Signer.PARENT, Signer.GUARDIAN)
 SIGNING_AGE = 16
 STRICT = Rules()
 
-_STOPPED = {
-    StopKind.WITHDRAWAL: Reason.WITHDRAWN,
-    StopKind.OBJECTION: Reason.OBJECTED,
-    StopKind.RESTRICTION: Reason.RESTRICTED,
-}
+_STOPPED = dict(zip(StopKind, (Reason.WITHDRAWN, Reason.OBJECTED, Reason.RESTRICTED), strict=True))
 _FARTHEST = (
     Reason.SILENT,
     Reason.REFUSED,
@@ -91,7 +88,7 @@ class Permission:
 def sixteenth_birthday(birth_date: date) -> date:
     """The day somebody turns 16. A birthday on 29 February falls on 1 March in a year without one (2100)."""
     year = birth_date.year + SIGNING_AGE
-    if birth_date.month == 2 and birth_date.day == 29 and not _leap(year):
+    if birth_date.month == 2 and birth_date.day == 29 and not isleap(year):
         return date(year, 3, 1)
     return birth_date.replace(year=year)
 
@@ -110,8 +107,7 @@ def may(
     decided is not allowed. The order of the rules is that of this module's description.
     """
     reason, decisive = _decide(person, consent, medium, channel, on, rules)
-    row = decisive.row_id if decisive is not None else None
-    return Permission(reason is Reason.CONSENT, reason, article(reason, medium), row)
+    return Permission(reason is Reason.CONSENT, reason, article(reason, medium), decisive.row_id if decisive else None)
 
 
 def may_in(register: Register, person_id: str, medium: Medium, channel: str, on: date) -> Permission:
@@ -151,13 +147,12 @@ def _decide(  # noqa: PLR0911 - one return per rule, in their order
         return Reason.NOT_IN_REGISTER, consent
     if person.protected:
         return Reason.PROTECTED, consent
-    for stop in person.stops:
-        if stop.covers(medium, channel):
-            return _STOPPED[stop.kind], consent
+    if stop := next((s for s in person.stops if s.covers(medium, channel)), None):
+        return _STOPPED[stop.kind], consent
     if consent is None or consent.medium != medium or consent.channel != channel:
         return (Reason.LEFT if _left(person, on) else Reason.OUT_OF_SCOPE), consent
     statements = (consent, *consent.others)
-    if any(not _belongs(s, person, medium, channel, on) for s in statements):
+    if not all(_belongs(s, person, medium, channel, on) for s in statements):
         return Reason.ERROR, consent
     if _left(person, on):
         return Reason.LEFT, consent
@@ -253,7 +248,3 @@ def _belongs(consent: Consent, person: Person, medium: Medium, channel: str, on:
     if type(on) is not date or not all(day is None or type(day) is date for day in dates):
         return False
     return person.birth_date is None or person.birth_date.year <= date.max.year - SIGNING_AGE
-
-
-def _leap(year: int) -> bool:
-    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)

@@ -26,7 +26,7 @@ from pipeline.intake.intake import Intake, Taken
 from pipeline.intake.watch import Waiting
 from pipeline.kill_points import reach
 from pipeline.log.files import LogFiles
-from pipeline.people.register_sync import RegisterTimer
+from pipeline.people.register_timer import RegisterTimer
 from pipeline.processing.context import Context
 from pipeline.processing.outcome import look_name
 from pipeline.processing.worker import Worker

@@ -142,10 +142,9 @@ class RightsStore:
             counts["guardians"] = _delete(
                 tx, guardians, or_(guardians.c.pupil_id == person_id, guardians.c.guardian_id == person_id)
             )
-            counts["asked_for"] = _delete(tx, consent_stops, consent_stops.c.person_id == person_id)
-            counts["links"] = _delete(tx, person_links, person_links.c.person_id == person_id)
             bury(tx, now, actor, person_id)
-            counts["templates"] = _delete(tx, templates, templates.c.person_id == person_id)
+            for name, table in (("asked_for", consent_stops), ("links", person_links), ("templates", templates)):
+                counts[name] = _delete(tx, table, table.c.person_id == person_id)
             counts["lookalikes"] = _delete(
                 tx, lookalikes, or_(lookalikes.c.first == person_id, lookalikes.c.second == person_id)
             )
@@ -157,19 +156,10 @@ class RightsStore:
             tx.execute(update(places).where(places.c.person_id == person_id).values(person_id=None))
             tx.execute(update(recalls).where(recalls.c.person_id == person_id).values(person_id=""))
             version = newest_version(tx) + 1
-            tx.execute(
-                insert(register_versions).values(
-                    version=version, loaded_at=stamp(now), actor=actor, source=_ERASED, sha256="0" * 64, rows=0
-                )
-            )
-            self._journal.append(
-                tx,
-                now,
-                "person.erased",
-                actor,
-                {"person": person_id, "version": version, "rows": counts, **facts},
-                people=[person_id],
-            )
+            own = {"version": version, "loaded_at": stamp(now), "actor": actor, "source": _ERASED}
+            tx.execute(insert(register_versions).values(own | {"sha256": "0" * 64, "rows": 0}))
+            body: JsonObject = {"person": person_id, "version": version, "rows": counts, **facts}
+            self._journal.append(tx, now, "person.erased", actor, body, people=[person_id])
         return counts
 
     def compact(self) -> bool:

@@ -15,7 +15,8 @@ from consent_sync.changes.safeguards import Brakes
 from consent_sync.loaded import RegisterError
 from consent_sync.loader import Spec
 from pipeline.domain.types import Medium, Reason
-from pipeline.people.register_sync import RegisterTimer, sync
+from pipeline.people.register_sync import sync
+from pipeline.people.register_timer import RegisterTimer
 from pipeline.rules.verdicts import may_in
 from pipeline.store import Store
 from tests.support.school import School, person

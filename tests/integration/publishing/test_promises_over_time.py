@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from pipeline.redaction.manual_marks import AnnotationKind
 from pipeline.rules.consent import gather
 from pipeline.rules.stops import with_stops
 from tests.support.lettered import CHANNELS, Lettered, box_of
+from tests.support.promise import Promise
 
 HISTORIES = int(os.environ.get("BEELDWACHT_HISTORIES", "30"))
 PEOPLE = ("P1", "P2", "P3")
@@ -44,29 +45,6 @@ POINTS = (
     "register.replacing",
     "register.replaced",
 )
-
-
-@dataclass
-class Promise:
-    """What one person said, and what is known of him or her."""
-
-    yes: dict[str, bool]
-    until: date | None = None
-    withdrawn: date | None = None
-    sixteen: date | None = None
-    left: date | None = None
-    matching: bool = True
-    stops: tuple[tuple[int, StopKind, str], ...] = ()
-    """What was asked for here, of photos on a channel."""
-
-    def holds(self, channel: str, on: date) -> bool:
-        """Whether the person may be seen on a channel on a day."""
-        over = self.until is not None and self.until < on
-        taken_back = self.withdrawn is not None and self.withdrawn <= on
-        grown = self.sixteen is not None and self.sixteen <= on  # a guardian signed
-        gone = self.left is not None and self.left < on
-        stopped = any(c == channel for _, _, c in self.stops)
-        return self.yes[channel] and not stopped and not (over or taken_back or grown or gone)
 
 
 class School(RuleBasedStateMachine):
