@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,16 +15,58 @@ from pipeline import output
 from pipeline.app import App, now
 from pipeline.commands.common import ConfigOption, JsonOption, opened, progress, who
 from pipeline.errors import BeeldwachtError
+from pipeline.officer import events
+from pipeline.officer.actions import reason
 from pipeline.officer.event_faces import Cluster, contact_sheet, gather, name_cluster
 from pipeline.sandbox.client import MediaClient
 from pipeline.service.service import media_options
 
-app = typer.Typer(no_args_is_help=True, help="One event: its unknown faces.")
+app = typer.Typer(no_args_is_help=True, help="One event: what it was, and its unknown faces.")
 
 
-@app.callback()
-def event() -> None:
-    """One event: its unknown faces."""
+@app.command("correct")
+def event_correct(
+    event: str,
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so; it is logged.")],
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="Why; it is logged.")],
+    title: Annotated[str | None, typer.Option(help="What it was.")] = None,
+    day: Annotated[str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="On which day; empty: none.")] = None,
+    kind: Annotated[str | None, typer.Option(help='Such as "lesson" or "distance lesson".')] = None,
+    groups: Annotated[list[str] | None, typer.Option("--group", help="A class that was there; all of them.")] = None,
+    people: Annotated[list[str] | None, typer.Option("--person", help="Who was there besides, by id.")] = None,
+    permission: Annotated[str | None, typer.Option(help="Who allowed recording in a lesson, and when.")] = None,
+    uploader: Annotated[str | None, typer.Option(help="Who dropped the files.")] = None,
+    redo: Annotated[bool, typer.Option("--redo", help="Decide and publish anew what is published.")] = False,
+    config_file: ConfigOption = None,
+    json_out: JsonOption = False,
+) -> None:
+    """Correct what an event was; what is not given stays. Its files are decided again.
+
+    Published files that may not stand any more are taken back and replaced, the others stay. Where the event's folder
+    is in the inbox its event.toml is written anew; changing that file by hand does the same.
+
+    Example: beeldwacht event correct sports-day --kind lesson --group 1A --by "M. Bakker" --why "it was a gym lesson"
+    """
+    with opened(config_file) as application:
+        found = events.occasion(application.context, event).event
+        given: dict[str, Any] = {"title": title, "kind": kind, "permission": permission, "uploader": uploader}
+        given |= {"groups": tuple(groups) if groups else None, "people": tuple(people) if people else None}
+        new = replace(found, **{k: v for k, v in given.items() if v is not None})
+        if day is not None:
+            new = replace(new, date=_day(day))
+        done = events.correct(application.context, event, new, who(application, by), reason(why), redo)
+        application.write_log_files()
+    if json_out:
+        output.as_json({"changed": done.changed, "taken_back": list(done.taken_back)})
+    else:
+        output.say(f"{done.changed} files have the new facts; {len(done.taken_back)} published ones were taken back.")
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if text.strip() else None
+    except ValueError:
+        raise BeeldwachtError(f"{text} is not a day.", "Write it as 2026-11-01.") from None
 
 
 @app.command("name")

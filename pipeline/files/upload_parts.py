@@ -60,3 +60,13 @@ class UploadParts:
         with Folder.at(self._inbox) as inbox, inbox.make(event) as folder:
             if folder.info(name) is None:
                 folder.write(text.rstrip().encode() + b"\n", name)
+
+    def rewrite(self, event: str, name: str, text: str) -> bool:
+        """Write an event's description anew. False when the event has no folder (any more): nothing is written."""
+        with Folder.at(self._inbox) as inbox:
+            try:
+                with inbox.folder(event) as folder:
+                    folder.write(text.rstrip().encode() + b"\n", name)
+            except (FileNotFoundError, NotADirectoryError):
+                return False
+        return True

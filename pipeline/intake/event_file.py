@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import tomllib
 from contextlib import suppress
@@ -42,6 +43,21 @@ def parse(name: str, text: str) -> Event:
     title, kind, uploader, permission = (facts.get(k, "") for k in _TEXTS)
     groups, people = tuple(facts.get("groups", ())), tuple(x.strip() for x in facts.get("people", ()))
     return Event(name, title, day, kind, groups, uploader, permission, people=people)
+
+
+def text(event: Event) -> str:
+    """An event as its event.toml: what is empty is left out."""
+    facts = {
+        "title": event.title,
+        "date": event.date.isoformat() if event.date else "",
+        "kind": event.kind,
+        "groups": list(event.groups),
+        "people": list(event.people),
+        "uploader": event.uploader,
+        "permission": event.permission,
+    }
+    # JSON's strings and lists are TOML's too; anything that is not, `parse` refuses.
+    return "".join(f"{k} = {json.dumps(v, ensure_ascii=True)}\n" for k, v in facts.items() if v)
 
 
 def read(root: Folder, event: str, relative: str, top: bool = False) -> Event:

@@ -108,6 +108,16 @@ def look(inbox: Path, skipped: list[str] | None = None, unfinished: list[Unfinis
     return [seen for _, seen in sorted(found, key=lambda pair: (pair[0], pair[1].relative))]
 
 
+def descriptions(inbox: Path) -> list[tuple[str, str]]:
+    """Every event.toml below a folder of the inbox that is a regular file: where, and its stamp. Raises OSError."""
+    with Folder.at(inbox) as root:
+        return [
+            (f"{where}/{name}", stamp_of(info))
+            for _, where, name, info in _walk(root, [])
+            if where and name == file_names.EVENT_FILE and stat.S_ISREG(info.st_mode)
+        ]
+
+
 def _walk(root: Folder, skipped: list[str]) -> Iterator[tuple[Folder, str, str, os.stat_result]]:
     """Everything below that is no folder: the folder it is in, held open, the way there, its name, and what it is."""
     folders = [""]  # not by recursion: somebody may drop a thousand folders, one in the other

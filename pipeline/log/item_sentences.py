@@ -124,6 +124,26 @@ def _original_deleted(body: Body, say: Say, __: str) -> Iterator[str]:
     yield say(f"the original {what} was deleted: {body['why']}", f"het origineel {what} is verwijderd: {body['why']}")
 
 
+def _event_corrected(b: Body, say: Say, language: str) -> Iterator[str]:
+    yield say("its event was corrected", "de activiteit is gecorrigeerd") + why_given(b, language)
+    names = {
+        "date": ("day", "dag"),
+        "kind": ("kind", "soort"),
+        "groups": ("groups", "groepen"),
+        "people": ("people named besides", "verder genoemde mensen"),
+        "permission": ("permission", "toestemming in de les"),
+        "problem": ("problem", "probleem"),
+    }
+    for key, name in names.items():
+        was, now = b["was"].get(key), b["now"].get(key)
+        if was != now:
+            yield f"{say(*name)}: {_listed(was)} -> {_listed(now)}"
+
+
+def _listed(value: object) -> str:
+    return ", ".join(map(str, value)) or "-" if isinstance(value, list) else str(value or "-")
+
+
 def _undone(b: Body, say: Say, _: str) -> Iterator[str]:
     yield say(f"entry {b['entry']} was undone", f"regel {b['entry']} is ongedaan gemaakt")
 
@@ -175,6 +195,7 @@ ITEMS: Lines = {
     "item.marked": _marked,
     "item.unmarked": _unmarked,
     "item.approved": _approved,
+    "item.event_corrected": _event_corrected,
     "item.undone": _undone,
     "original.viewed": _viewed,
     "original.deleted": _original_deleted,

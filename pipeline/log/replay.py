@@ -23,6 +23,8 @@ from pipeline.rules import sound as sound_rules
 from pipeline.rules import verdicts as verdict_rules
 from pipeline.rules.reasons import HoldReason
 
+_NOT_BY_EVENT = {HoldReason.SPEAKERS_UNKNOWN, HoldReason.MAYBE_DISTANCE_LESSON}
+"""Reasons to hold that rest on what the log does not keep: who speaks, and what the file is called."""
 SAME_BOX = 0.5
 """The overlap (IoU) of one place in a photo."""
 
@@ -144,7 +146,7 @@ def _holds(
 ) -> list[Difference]:
     lifted = manual_marks.lifted(by_hand)
     now = {str(r) for r in verdict_rules.hold_reasons(event, register) if r not in lifted}
-    was = {r for r in body["held"] if r in set(HoldReason) - {HoldReason.SPEAKERS_UNKNOWN}}
+    was = {r for r in body["held"] if r in set(HoldReason) - _NOT_BY_EVENT}
     return [] if was == now else [Difference("held", ", ".join(sorted(was)) or "-", ", ".join(sorted(now)) or "-")]
 
 

@@ -86,7 +86,7 @@ def decide_film(item: Item, original: Path, owner: str, media_client: MediaClien
     unknown = sum(1 for t, s in zip(look.tracks, sightings, strict=True) if t.sure and s.person_id is None)
     speech, sound = _hear(film, item, people, unknown, register, on, context)
     lifted = manual_marks.lifted(by_hand)
-    hold: list[str] = [r for r in verdict_rules.hold_reasons(item.event, register) if r not in lifted]
+    hold: list[str] = [r for r in verdict_rules.hold_reasons(item.event, register, item.name) if r not in lifted]
     checks: dict[str, Sequence[Check]] = {}
     drafts: list[Draft] = []
     if not hold:

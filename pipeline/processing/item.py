@@ -143,7 +143,7 @@ def _decide(item: Item, original: Path, owner: str, media_client: MediaClient, c
     basis = replay.inputs(register, Medium.PHOTO, by_hand, before, people, covers)
     seen = _Seen(analysis, gallery, verdicts, started, on, secrets.randbits(63), names_mark, basis)
     lifted = manual_marks.lifted(by_hand)
-    hold: list[str] = [r for r in verdict_rules.hold_reasons(item.event, register) if r not in lifted]
+    hold: list[str] = [r for r in verdict_rules.hold_reasons(item.event, register, item.name) if r not in lifted]
     if hold:
         return _record(item, owner, register, seen, {}, [], hold, context)
     reach("work.judged")

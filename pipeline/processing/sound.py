@@ -55,7 +55,7 @@ def decide_recording(item: Item, original: Path, owner: str, media_client: Media
         speech = film.speech()
         found = planned(speech)
     sound = {c: p for c, p in found.items() if isinstance(p, SoundPlan)}
-    hold: list[str] = [r for r in verdicts.hold_reasons(item.event, register) if r not in lifted]
+    hold: list[str] = [r for r in verdicts.hold_reasons(item.event, register, item.name) if r not in lifted]
     hold += sorted({str(p) for p in found.values() if isinstance(p, HoldReason)})
     checks: dict[str, Sequence[Check]] = {}
     drafts: list[Draft] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from pipeline.domain.types import Event
@@ -37,6 +38,24 @@ def lesson_reasons(event: Event) -> tuple[HoldReason, ...]:
     elif lesson and " ".join(_words(event.permission)) in _NO_PERMISSION:
         reasons.append(HoldReason.LESSON_WITHOUT_PERMISSION)
     return tuple(reasons)
+
+
+_CALLS = re.compile(
+    r"""
+    ^zoom[ _-]?\d | \bzoom[ _-]?(meeting|recording|opname|les) | ^gmt\d{8}[-_]\d+ | ^(audio|video)\d{6,}\.
+    | \b(meeting|webinar|vergadering)[ _-]?(recording|opname) | \bmeeting[ _-]in\b | \b(microsoft[ _-])?teams\b
+    | ^[a-z]{3}-[a-z]{4}-[a-z]{3}\b | \bgoogle[ _-]?meet | \b(webex|jitsi|skype|gotomeeting|bigbluebutton)
+    | \b(gallery|speaker)[ _-]?view | \bvideo[ _-]?(call|gesprek|vergadering)
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+"""What programs for video calls, and people, call a recording or a screenshot of one."""
+
+
+def looks_like_call(name: str) -> bool:
+    """Whether a file is called as a recording of a video call is: then somebody is asked (protocol A.7)."""
+    plain = unicodedata.normalize("NFKC", name).replace("_", " ")
+    return bool(_CALLS.search(plain) or _CALLS.search(name))
 
 
 def _words(text: str) -> list[str]:

@@ -40,6 +40,7 @@ class HoldReason(StrEnum):
     EVENT_UNREADABLE = "event_unreadable"
     PROTECTED_PERSON = "protected_person"
     SPEAKERS_UNKNOWN = "speakers_unknown"
+    MAYBE_DISTANCE_LESSON = "maybe_distance_lesson"
 
 
 ARTICLES: Mapping[Reason, str] = MappingProxyType(
@@ -90,6 +91,7 @@ HOLD_ARTICLES: Mapping[HoldReason, str] = MappingProxyType(
         HoldReason.EVENT_UNREADABLE: "A.1",
         HoldReason.PROTECTED_PERSON: SECRECY,
         HoldReason.SPEAKERS_UNKNOWN: PUBLICATION,
+        HoldReason.MAYBE_DISTANCE_LESSON: "A.7",
     }
 )
 
@@ -252,6 +254,10 @@ _HOLD_SENTENCES: Mapping[HoldReason, tuple[str, str]] = MappingProxyType(
             "somebody whose whereabouts are secret may be in it: the officer looks first (event.toml names the groups)",
             "iemand met een geheime verblijfplaats kan erop staan: de functionaris kijkt eerst (noem de groepen in "
             "event.toml)",
+        ),
+        HoldReason.MAYBE_DISTANCE_LESSON: (
+            "its name looks like a recording of a video call: if it is a distance lesson, it may not be published",
+            "de naam lijkt op een opname van een videogesprek: een afstandsles mag niet worden gepubliceerd",
         ),
         HoldReason.SPEAKERS_UNKNOWN: (
             "it is not known who speaks in this recording: say who can be heard (beeldwacht item speakers)",

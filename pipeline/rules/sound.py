@@ -55,7 +55,7 @@ def sound_plan(
     heard = _heard({*people, *said.people}, register, channel, on, event)
     reason = _reason(unknown + said.unknown if isinstance(unknown, int) and unknown >= 0 else -1, heard)
     if rule is SoundRule.ASK and speakers is None and reason is not SoundReason.ERROR:
-        everyone = _of_event(register, event)
+        everyone = of_event(register, event)
         all_of_it = _heard(everyone | set(people), register, channel, on, event)
         if everyone and all(h.allowed for h in all_of_it):
             return _decide(SoundReason.GROUPS_AGREED, all_of_it, speech, duration, rule)
@@ -81,7 +81,7 @@ def recording_plan(
     """
     if speakers is not None:
         return sound_plan(True, (), 0, speech, duration, register, channel, on, event, rule, speakers)
-    everyone = _of_event(register, event) if rule is SoundRule.ASK else members(register, event)
+    everyone = of_event(register, event) if rule is SoundRule.ASK else members(register, event)
     heard = _heard(everyone, register, channel, on, event)
     if not everyone or not all(h.allowed for h in heard):
         return HoldReason.SPEAKERS_UNKNOWN
@@ -113,14 +113,14 @@ def who_may_speak(
     Of those who are seen in it, everybody of the event's groups, and the employees: who may be heard on a channel.
     """
     found = []
-    for person_id in sorted({*seen, *_of_event(register, event)}):
+    for person_id in sorted({*seen, *of_event(register, event)}):
         own = tuple(c for c in channels if answer(person_id, register, c, on, event).allowed)
         if own:
             found.append(MaySpeak(person_id, own))
     return tuple(found)
 
 
-def _of_event(register: Register, event: Event) -> frozenset[str]:
+def of_event(register: Register, event: Event) -> frozenset[str]:
     """Everybody of the event's groups, and every employee; nobody when the groups are not known."""
     everyone = members(register, event)
     if not everyone:

@@ -23,7 +23,7 @@ from pipeline.rules.consent import (
     sixteenth_birthday,
     turns_sixteen,
 )
-from pipeline.rules.lessons import lesson_reasons
+from pipeline.rules.lessons import lesson_reasons, looks_like_call
 from pipeline.rules.reasons import ARTICLES, HOLD_ARTICLES, HoldReason, article, explain, explain_verdict
 
 __all__ = [
@@ -127,13 +127,16 @@ def judge(
     return tuple(verdicts)
 
 
-def hold_reasons(event: Event, register: Register | None = None) -> tuple[HoldReason, ...]:
+def hold_reasons(event: Event, register: Register | None = None, name: str = "") -> tuple[HoldReason, ...]:
     """Why the files of an event wait for a person. Often empty.
 
     Protocol A.1 (lessons) and A.7 (distance lessons): see `pipeline.rules.lessons`. And whenever somebody whose
-    whereabouts are secret may have been there (`may_attend`), whatever anybody signed.
+    whereabouts are secret may have been there (`may_attend`), whatever anybody signed. A file whose `name` looks like a
+    video call asks.
     """
     reasons = list(lesson_reasons(event))
+    if looks_like_call(name) and HoldReason.DISTANCE_LESSON not in reasons:
+        reasons.append(HoldReason.MAYBE_DISTANCE_LESSON)
     hidden = [p for p in register.people.values() if p.protected] if register is not None else []
     if register is not None and any(may_attend(p, event, register) for p in hidden):
         reasons.append(HoldReason.PROTECTED_PERSON)

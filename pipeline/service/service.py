@@ -22,10 +22,12 @@ from pipeline.domain.types import JsonObject
 from pipeline.domain.workload import SERVICE_HEARTBEAT
 from pipeline.errors import BeeldwachtError, ChildError, PublishError, StartupError
 from pipeline.intake import watch
+from pipeline.intake.event_changes import EventChanges
 from pipeline.intake.intake import Intake, Taken
 from pipeline.intake.watch import Waiting
 from pipeline.kill_points import reach
 from pipeline.log.files import LogFiles
+from pipeline.officer import events
 from pipeline.people.register_timer import RegisterTimer
 from pipeline.processing.context import Context
 from pipeline.processing.outcome import look_name
@@ -74,6 +76,7 @@ class Service:
         self._stop = threading.Event()
         self._events = watch.Events(context.vault.inbox, self._flag)
         self._waiting: Mapping[str, Waiting] = {}
+        self._descriptions = EventChanges(context.vault.inbox, context.settings.watch.settle_seconds)
         self._problems: dict[str, str] = {}  # part of the service -> what keeps it from its work
         self._broken_off: Sequence[watch.Unfinished] = ()
         self._later: dict[str, str] = {}  # file in the inbox -> why it could not be taken
@@ -211,6 +214,7 @@ class Service:
         self._problems["inbox"] = self._events.problem
         self._broken_off = watch.broken_off(unfinished, context.clock())
         self._problems["folders"] = f"cannot be looked into: {skipped[0]}" if skipped else ""
+        self._attempt("events", lambda: self._follow_events(now))
         sweep = watch.settle(listing, self._waiting, now, w.settle_seconds, w.incomplete_seconds)
         taken = self.take(sweep.ready)
         gone = {t.relative for t in taken if t.outcome != "later"}
@@ -222,6 +226,13 @@ class Service:
         }
         pending = min(w.sweep_seconds, max(0.2, w.settle_seconds / 2)) if self._waiting else w.sweep_seconds
         self._next_sweep = time.monotonic() + pending
+
+    def _follow_events(self, now: float) -> None:
+        """Descriptions of events that were changed in the inbox count for the files that came before, too."""
+        for name in self._descriptions.events(now):
+            if events.follow(self._context, name).changed:
+                self._wake.set()
+            self._descriptions.handled(name)
 
     def take(self, ready: Iterable[watch.Seen]) -> list[Taken]:
         """Take these out of the inbox, in order."""

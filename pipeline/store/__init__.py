@@ -7,6 +7,7 @@ from pipeline.domain.types import Rules
 from pipeline.store.accounts import AccountStore
 from pipeline.store.attempts import AttemptStore
 from pipeline.store.database import Database
+from pipeline.store.events import EventStore
 from pipeline.store.hand_names import HandNameStore
 from pipeline.store.items import ItemStore
 from pipeline.store.log import Journal
@@ -42,6 +43,7 @@ class Store:
         self.recall = PublicationStore(self.database, self.journal)
         self.places = PlaceStore(self.database, self.journal)
         self.review = ReviewStore(self.database, self.journal)
+        self.events = EventStore(self.database, self.journal)
         self.undo = UndoStore(self.database, self.journal)
         self.accounts = AccountStore(self.database, self.journal)
         self.attempts = AttemptStore(self.database, self.journal)

@@ -208,6 +208,8 @@ class ItemStore:
             if hand_names.mark(tx, item.id) != decision.names_mark:
                 changed = "The name of a face changed meanwhile, or that of a voice, or a cover made by hand."
                 raise LeaseLost(changed, "The item is decided again.")
+            if item_in(row).event != item.event:
+                raise LeaseLost("The event was corrected meanwhile.", "The item is decided again.")
             revision = row.revision + 1
             tx.execute(delete(renditions).where(renditions.c.item_id == item.id, renditions.c.state == State.READY))
             concerned = decisions.write(tx, item.id, revision, decision)

@@ -42,6 +42,7 @@ VALUES = {
     "rest:path": "nowhere",
 }
 NOT_THERE = {
+    "/event",
     "/review/{item:int}/film",
     "/review/{item:int}/paths",
     "/{rest:path}",

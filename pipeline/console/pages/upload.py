@@ -6,7 +6,6 @@ their own files only.
 
 from __future__ import annotations
 
-import json
 import secrets
 import shutil
 from datetime import date, timedelta
@@ -25,7 +24,7 @@ from pipeline.intake import event_file
 from pipeline.store.uploads import Upload, UploadError
 
 PIECE = 4 << 20
-KINDS = ("excursion", "celebration", "sports", "lesson", "other")
+KINDS = ("excursion", "celebration", "sports", "lesson", "distance lesson", "other")
 _KEPT = timedelta(days=3)
 
 
@@ -138,16 +137,7 @@ def _event(c: Call) -> str:
     if not title or kind not in KINDS:
         raise Refused(400, c._("Say what the occasion was, and of which kind."))
     name = file_names.safe(f"{day.isoformat()} {title}", file_names.UNSORTED)
-    facts = {
-        "title": title,
-        "date": day.isoformat(),
-        "kind": kind,
-        "groups": groups,
-        "uploader": c.account.name,
-        "permission": permission,
-    }
-    # JSON's strings and lists are TOML's too; anything that is not, the parse below refuses.
-    text = "".join(f"{k} = {json.dumps(v, ensure_ascii=True)}\n" for k, v in facts.items() if v)
+    text = event_file.text(Event(name, title, day, kind, tuple(groups), c.account.name, permission))
     if problem := event_file.parse(name, text).problem:
         raise Refused(400, problem)
     c.console.context.vault.deliveries.describe(name, EVENT_FILE, text)

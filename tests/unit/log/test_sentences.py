@@ -128,6 +128,20 @@ BODIES: dict[str, list[dict[str, Any]]] = {
         for m in ("not_person", "cover", "region", "widen", "figure")
     ],
     "item.unmarked": [{"mark": 3, "why": WHY}],
+    "item.event_corrected": [
+        {
+            "was": {"date": None, "kind": "", "groups": ["1A"], "permission": "", "people": [], "problem": ""},
+            "now": {
+                "date": "2026-11-01",
+                "kind": "lesson",
+                "groups": [],
+                "permission": "",
+                "people": [],
+                "problem": "",
+            },
+            "why": WHY,
+        }
+    ],
     "item.undone": [{"act": "item.approved", "entry": 12}],
     "item.approved": [{"reasons": ["lesson_without_permission"], "why": WHY}],
     "original.viewed": [{}],

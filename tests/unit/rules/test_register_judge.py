@@ -234,3 +234,29 @@ def test_a_verdict_takes_under_50_microseconds() -> None:
 
     best = min(timeit.repeat(run, timer=time.process_time, number=20, repeat=15)) / 20 / len(seen)
     assert best < 50e-6, f"{best * 1e6:.1f} microseconds"
+
+
+@pytest.mark.parametrize(
+    ("name", "asks"),
+    [
+        ("zoom_0.mp4", True),
+        ("Zoom Meeting 2026-11-01.png", True),
+        ("GMT20261101-081502_Recording_1920x1080.mp4", True),
+        ("audio1234567890.m4a", True),
+        ("Meeting in _Groep 7_-20261101_090000-Meeting Recording.mp4", True),
+        ("Screenshot Microsoft Teams.png", True),
+        ("abc-defg-hij (2026-11-01 at 09 00).mp4", True),
+        ("videogesprek.jpg", True),
+        ("IMG_1234.jpg", False),
+        ("VID_20261101_090000.mp4", False),
+        ("video.mp4", False),
+        ("zoomlens.jpg", False),
+        ("sportteams.jpg", False),
+        ("Ons team.jpg", False),
+        ("", False),
+    ],
+)
+def test_a_file_that_is_called_like_a_video_call_asks(name: str, asks: bool) -> None:
+    expected = (HoldReason.MAYBE_DISTANCE_LESSON,) if asks else ()
+    assert hold_reasons(Event("e"), None, name) == expected
+    assert hold_reasons(Event("e", kind="afstandsles"), None, name) == DISTANT
