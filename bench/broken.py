@@ -94,6 +94,42 @@ WAYS = (
         COVERING,
     ),
     Broken(
+        "one proof instead of two shows a face in a film",
+        (
+            (
+                "pipeline/recognition/proofs.py",
+                "    return tuple(spans)",
+                "    return ((naming[0], naming[-1] + 9),) if naming else ()",
+            ),
+        ),
+        ("tests/unit/recognition/test_proofs.py::test_one_look_proves_nothing",),
+    ),
+    Broken(
+        "a proof in a film is never stale",
+        (("pipeline/recognition/track_samples.py", "\nAPART = 0.5\n", "\nAPART = 60.0\n"),),
+        ("tests/unit/recognition/test_proofs.py",),
+    ),
+    Broken(
+        "a face in a film that jumps is taken for the same",
+        (("pipeline/reader/film/appearance.py", "\nALIKE = 0.94\n", "\nALIKE = -1.0\n"),),
+        ("tests/integration/reader/test_film_appearance.py",),
+    ),
+    Broken(
+        "a jump of a face in a film breaks no proof",
+        (("pipeline/recognition/proofs.py", " and not any(first < f <= after for f in jumps)", ""),),
+        ("tests/unit/recognition/test_proofs.py",),
+    ),
+    Broken(
+        "a track is not parted where a jump leads to another face",
+        (("pipeline/recognition/proofs.py", "\nSAME_FACE = 7.0\n", "\nSAME_FACE = -99.0\n"),),
+        ("tests/unit/recognition/test_proofs.py",),
+    ),
+    Broken(
+        "what is not proven in a shown track stays open",
+        (("pipeline/redaction/shown_stretches.py", "            if start > following:\n", "            if False:\n"),),
+        ("tests/unit/redaction/test_shown_stretches.py",),
+    ),
+    Broken(
         "a fill counts what lies under soft edges",
         ((DRAWING, "else near) == 0, np.uint8(255)", "else near) < _COVERED, np.uint8(255)"),),
         COVERING,

@@ -103,10 +103,14 @@ def view(board: Board, verdicts: Sequence[JsonObject], sounds: JsonObject, at: f
         number = int(v["face"])
         start, end = v.get("seconds") or (0.0, board.duration)
         shown = bool(v["shown"]) or (number in tracks and tracks[number].shown)
-        bar = _bar(Stretch(start, end), board.duration, "shown" if shown else "hidden")
+        bars = [_bar(Stretch(start, end), board.duration, "hidden")]
+        when = [
+            s for o in verdicts if o["face"] == v["face"] and o["shown"] for s in o.get("shown_in") or [(start, end)]
+        ]
+        bars += [_bar(Stretch(a, b), board.duration, "shown") for a, b in sorted(map(tuple, when))]
         seek = best_second(v, board)
         tracks[number] = TrackRow(
-            number, shown, f"{clock(start)} - {clock(end)}", seek, (bar,), Reason(v["reason"]) not in UNNAMEABLE
+            number, shown, f"{clock(start)} - {clock(end)}", seek, tuple(bars), Reason(v["reason"]) not in UNNAMEABLE
         )
     heard = {channel: plan for channel, plan in sounds.items() if plan["mode"] != SoundMode.NONE}
     rows = tuple(_sound(channel, plan, board, language) for channel, plan in heard.items())

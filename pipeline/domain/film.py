@@ -22,6 +22,9 @@ Frame: TypeAlias = NDArray[np.uint8]
 Boxes: TypeAlias = NDArray[np.float32]
 """Shape (n, 4): left, top, right, bottom."""
 
+Span: TypeAlias = tuple[int, int]
+"""The first and the last frame of a piece of film, both included."""
+
 
 @dataclass(frozen=True, slots=True)
 class FilmFacts:

@@ -11,14 +11,18 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
+from fractions import Fraction
 from typing import Any
 
 from pipeline.domain.film import SoundPlan, Stretch
+from pipeline.domain.film_json_forms import stretches_in
 from pipeline.domain.types import Box, Detection, Event, Face, JsonObject, Medium, Reason, Register, Verdict
 from pipeline.log.what_if import sighting
+from pipeline.recognition.proofs import proven
 from pipeline.redaction import film_manual_marks, manual_marks
 from pipeline.redaction.film_manual_marks import SAME_TRACK
 from pipeline.redaction.manual_marks import Annotation, AnnotationKind
+from pipeline.redaction.shown_stretches import common, frames
 from pipeline.rules import sound as sound_rules
 from pipeline.rules import verdicts as verdict_rules
 from pipeline.rules.reasons import HoldReason
@@ -132,7 +136,24 @@ def replay(body: Mapping[str, Any], register: Register) -> list[Difference]:
             was, now = _recorded(row), _said(verdict)
             if was != now:
                 found.append(Difference(f"channel {channel}, face {row['face']}", was, now))
+    found += _proofs(body) if film else []
     return [*found, *_holds(body, event, register, by_hand), *_sound(body, register, on, event)]
+
+
+def _proofs(body: Mapping[str, Any]) -> list[Difference]:
+    """Where a face of a film is said to be proven, or was shown, in frames that do not lie between its looks."""
+    found, rate = [], float(Fraction(body["film"]["rate"]))
+    proofs = body["film"].get("proofs", {})
+    for channel, rows in body["verdicts"].items():
+        for row in rows:
+            was = frames(stretches_in(row.get("proven", ())), rate)
+            own = proofs.get(str(row["face"])) if row.get("person") and not row.get("named_by") else None
+            now = proven(own["looks"], own["jumps"], rate) if own else was
+            shown = frames(stretches_in(row.get("shown_in", ())), rate)
+            if was != now or common(shown, now) != shown:
+                where = f"channel {channel}, face {row['face']}, frames"
+                found.append(Difference(where, f"{shown or was}", f"{now}"))
+    return found
 
 
 def _event(facts: Mapping[str, Any]) -> Event:

@@ -43,6 +43,7 @@ def verdict_line(verdict: Mapping[str, Any], channel: str, language: str) -> str
         consent_row=verdict.get("consent_row"),
     )
     line += f" [{verdict['article']}]" if verdict.get("article") else ""
+    line += _stretches(verdict, language)
     if person := verdict.get("person") or verdict.get("candidate"):
         known = say["is" if verdict.get("person") else "closest"]
         line += f"; {known} {person}"
@@ -55,6 +56,16 @@ def verdict_line(verdict: Mapping[str, Any], channel: str, language: str) -> str
         if engines := verdict.get("engine_scores"):
             line += " (" + ", ".join(f"{k} {v:.3f}" for k, v in engines.items()) + ")"
     return line
+
+
+def _stretches(verdict: Mapping[str, Any], language: str) -> str:
+    """When a face of a film is shown that is not for as long as it is there, and why not always."""
+    if not verdict["shown"] or "shown_in" not in verdict or verdict["shown_in"] == [verdict.get("seconds")]:
+        return ""
+    when = ", ".join(f"{clock(a)} - {clock(b)}" for a, b in verdict["shown_in"]) or "-"
+    if language == "nl":
+        return f"; zichtbaar in {when}, tussen twee beelden die zeggen wie het is, en verder afgedekt"
+    return f"; shown in {when}, between two looks that say who it is, and covered in between"
 
 
 def sound_line(plan: Mapping[str, Any], channel: str, language: str) -> str:

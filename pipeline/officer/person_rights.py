@@ -247,7 +247,7 @@ def _pictures(
         name = f"export-{a.item_id}.partial"
         try:
             media_client.start()
-            product = render_only(item, a.boxes, name, media_client, context) if item else None
+            product = render_only(item, a.places, name, media_client, context) if item else None
         except (ChildError, KeyUnknown, OriginalGone, OSError) as e:
             context.vault.discard(name)
             failed[a.item_id] = str(e)

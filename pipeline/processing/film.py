@@ -19,19 +19,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.domain.film import FilmFacts, FirstPass, SoundMode, SoundPlan, Stretch, Track
+from pipeline.domain.film import FirstPass, SoundMode, SoundPlan, Span, Stretch, Track
 from pipeline.domain.film_json_forms import look_in
-from pipeline.domain.json_forms import box_in, box_out
 from pipeline.domain.lifecycle import State
 from pipeline.domain.types import (
     Analysis,
     Box,
     Check,
-    Detection,
     Face,
-    MatchResult,
     Medium,
-    Reason,
     Register,
     Verdict,
 )
@@ -40,9 +36,9 @@ from pipeline.kill_points import reach
 from pipeline.log import replay
 from pipeline.people.gallery import Gallery
 from pipeline.processing.context import Context
+from pipeline.processing.film_people import FilmPeople, analysis_of, people_of
 from pipeline.processing.outcome import look_name, recorded, renditions, total
-from pipeline.recognition.track_identity import TrackSample, identify, with_track_names
-from pipeline.redaction import film_manual_marks, film_regions, film_timeline, manual_marks
+from pipeline.redaction import film_manual_marks, film_regions, film_timeline, manual_marks, shown_stretches
 from pipeline.redaction.film_manual_marks import SAME_TRACK
 from pipeline.redaction.manual_marks import Annotation
 from pipeline.redaction.verification import SAME_FACE, film_look_again
@@ -51,9 +47,11 @@ from pipeline.rules import verdicts as verdict_rules
 from pipeline.rules.sound import sound_plan
 from pipeline.sandbox.client import MediaClient, Product
 from pipeline.sandbox.film_client import FilmReader
+from pipeline.store.rights import Place
 from pipeline.store.rows import Decision, Draft, FilmDecision, Item
 
 logger = logging.getLogger(__name__)
+_Frames = tuple[tuple[int, tuple[Span, ...]], ...]
 ROUNDS = 3  # how often a result may be covered further before it is held
 
 
@@ -61,55 +59,55 @@ def decide_film(item: Item, original: Path, owner: str, media_client: MediaClien
     """Take a film as far as it goes; returns the state it was left in. Raises like pipeline.processing.item."""
     started = context.seconds()
     film = FilmReader.opened(original, media_client)
+    rate = float(film.facts.rate)
     look = _look(film, look_name(item, context), context)
     register, on = context.store.register.current(), context.clock().date()
     gallery = context.galleries.of(register, item.event, on)
     names, mark = context.store.hand_names.names(item.id)
-    analysis = _analysis(film.facts, look)
-    sightings, lost = with_track_names(_recognise(film, look, gallery), analysis.faces, names, SAME_TRACK)
-    if lost:
-        notes = (*analysis.notes, *(f"the face named {n.person_id} was not found" for n in lost))
-        analysis = replace(analysis, notes=notes)
-    verdicts: Mapping[str, Sequence[Verdict]] = {
-        c: verdict_rules.judge(sightings, register, item.event, c, Medium.FILM, on, once=False)
-        for c in context.settings.channels
+    people = people_of(film, look, gallery, names)
+    look = people.followed.look
+    analysis = analysis_of(film.facts, look)
+    notes = (*analysis.notes, *(f"the face named {n.person_id} was not found" for n in people.lost))
+    analysis = replace(analysis, notes=notes)
+    by_hand, before = context.store.review.marks(item.id), context.store.recall.shown_before(item.id)
+    then = context.store.recall.stretches_before(item.id)
+    verdicts = _verdicts(people, analysis, register, item, before, by_hand, on, rate, context)
+    shown = {
+        c: _shown(own, people, analysis, None if then is None else then.get(c, ()), rate) for c, own in verdicts.items()
     }
-    before = context.store.recall.shown_before(item.id)
-    if before is not None:
-        verdicts = {
-            c: manual_marks.as_before(v, analysis.faces, before.get(c, ()), SAME_TRACK) for c, v in verdicts.items()
-        }
-    by_hand, size = context.store.review.marks(item.id), (film.facts.width, film.facts.height)
-    seconds = tuple(film_regions.seconds_of(t, float(film.facts.rate)) for t in look.tracks)
-    verdicts = {c: film_manual_marks.reviewed(v, analysis.faces, seconds, by_hand, size) for c, v in verdicts.items()}
-    people = {s.person_id for s in sightings if s.person_id is not None}
-    unknown = sum(1 for t, s in zip(look.tracks, sightings, strict=True) if t.sure and s.person_id is None)
-    speech, sound = _hear(film, item, people, unknown, register, on, context)
+    known = {i.result.person_id for i in people.identities if i.result.person_id is not None}
+    unknown = sum(t.sure and i.result.person_id is None for t, i in zip(look.tracks, people.identities, strict=True))
+    speech, sound = _hear(film, item, known, unknown, register, on, context)
     lifted = manual_marks.lifted(by_hand)
     hold: list[str] = [r for r in verdict_rules.hold_reasons(item.event, register, item.name) if r not in lifted]
     checks: dict[str, Sequence[Check]] = {}
     drafts: list[Draft] = []
     if not hold:
-        plans: dict[tuple[frozenset[int], tuple[Stretch, ...], str], list[str]] = {}
-        for channel, own in verdicts.items():
-            shown = frozenset(v.face for v in own if v.shown)
+        plans: dict[tuple[_Frames, tuple[Stretch, ...], str], list[str]] = {}
+        for channel, own in shown.items():
             style = context.settings.redaction.style_of(channel)
-            plans.setdefault((shown, sound[channel].muted, style), []).append(channel)
+            plans.setdefault((tuple(sorted(own.items())), sound[channel].muted, style), []).append(channel)
         seed = secrets.randbits(63)
 
-        def make(key: tuple[frozenset[int], tuple[Stretch, ...], str], name: str) -> Product:
-            return _produce(film, look, *key, seed, name, gallery, context, by_hand, analysis.faces)
+        def make(key: tuple[_Frames, tuple[Stretch, ...], str], name: str) -> Product:
+            frames, muted, style = key
+            return _produce(
+                film, look, dict(frames), muted, style, seed, name, gallery, context, by_hand, analysis.faces
+            )
 
         checks, drafts, hold = renditions(item, plans, make, context)
     facts = FilmDecision(
         look.frames,
         str(film.facts.rate),
         film.facts.duration,
-        seconds,
+        tuple(film_regions.seconds_of(t, rate) for t in look.tracks),
         sound,
         total(speech),
         _best_frames(look),
         film_timeline.board(film.facts, look, speech),
+        tuple(shown_stretches.seconds(i.proven, rate) for i in people.identities),
+        {c: {f: shown_stretches.seconds(spans, rate) for f, spans in own.items()} for c, own in shown.items()},
+        {i.result.face: (i.naming, i.jumps) for i in people.identities if i.naming},
     )
     decision = Decision(
         register.version,
@@ -128,7 +126,7 @@ def decide_film(item: Item, original: Path, owner: str, media_client: MediaClien
             Medium.FILM,
             by_hand,
             before,
-            people | replay.heard(sound),
+            known | replay.heard(sound),
             context.settings.redaction.recorded(context.settings.channels),
         ),
     )
@@ -136,11 +134,11 @@ def decide_film(item: Item, original: Path, owner: str, media_client: MediaClien
 
 
 def render_only_film(
-    item: Item, original: Path, boxes: Sequence[Box], name: str, media_client: MediaClient, context: Context
+    item: Item, original: Path, places: Sequence[Place], name: str, media_client: MediaClient, context: Context
 ) -> Product | None:
-    """A film with the faces in these boxes shown (each in its best frame), everyone else covered, without sound.
+    """A film with these faces shown where it is proven who they are, everyone else covered, without sound.
 
-    None when one of the boxes is no face of the film, or when it is a sound recording. Raises ChildError.
+    None when one of the places is no face of the film, or when it is a sound recording. Raises ChildError.
     """
     film = FilmReader.opened(original, media_client)
     if not film.facts.width:
@@ -150,10 +148,13 @@ def render_only_film(
     look = _look(film, name_of_note, context)
     if not queued:
         context.vault.discard(name_of_note)
-    faces = _analysis(film.facts, look).faces
-    shown = frozenset(f.index for f in faces if any(f.detection.box.iou(b) >= SAME_TRACK for b in boxes))
-    if not all(any(f.detection.box.iou(b) >= SAME_TRACK for f in faces) for b in boxes):
-        return None
+    shown: dict[int, tuple[Span, ...]] = {}
+    for place in places:
+        track = film_regions.track_at(look, place.frame, place.box, SAME_TRACK, film.facts)
+        if track is None:
+            return None
+        own = shown_stretches.frames(place.proven, float(film.facts.rate))
+        shown[track] = tuple(sorted({*shown.get(track, ()), *own}))
     nobody = Gallery((), {}, context.settings.matching.rules, False)
     style = context.settings.redaction.style
     return _produce(film.without_sound(), look, shown, (), style, secrets.randbits(63), name, nobody, context)
@@ -176,21 +177,47 @@ def _look(film: FilmReader, name: str, context: Context) -> FirstPass:
     return look
 
 
-def _recognise(film: FilmReader, look: FirstPass, gallery: Gallery) -> tuple[MatchResult, ...]:
-    """Who the tracks are. Faces are described only when there is somebody whom they could be."""
-    if not gallery.enabled:
-        return identify(look, {}, Reason.MATCHING_OFF)
-    if gallery.unreadable or not gallery.templates:
-        return identify(look, {}, Reason.NOT_COMPARED if gallery.unreadable else Reason.UNKNOWN_PERSON)
-    rate = float(film.facts.rate)
-    samples = tuple(s for t in look.tracks if t.sure for s in film_regions.samples(t, rate))
-    faces = film.described(look, samples) if samples else ()
-    glances: dict[int, list[TrackSample]] = {}
-    for sample, face in zip(samples, faces, strict=True):
-        track = look.tracks[sample.track]
-        glance = TrackSample(gallery.match([face])[0], face.detection.box.size, film_regions.facing(track, sample.at))
-        glances.setdefault(sample.track, []).append(glance)
-    return identify(look, glances, Reason.NOT_COMPARED)
+def _verdicts(
+    people: FilmPeople,
+    analysis: Analysis,
+    register: Register,
+    item: Item,
+    before: Mapping[str, Sequence[tuple[Box, str]]] | None,
+    by_hand: Sequence[Annotation],
+    on: date,
+    rate: float,
+    context: Context,
+) -> dict[str, Sequence[Verdict]]:
+    """Per channel one verdict for each track: as the register says; what was covered before or by hand is covered."""
+    sightings, size = [i.result for i in people.identities], (analysis.width, analysis.height)
+    seconds = [film_regions.seconds_of(t, rate) for t in people.followed.look.tracks]
+    verdicts: dict[str, Sequence[Verdict]] = {}
+    for channel in context.settings.channels:
+        own = verdict_rules.judge(sightings, register, item.event, channel, Medium.FILM, on, once=False)
+        if before is not None:
+            own = manual_marks.as_before(own, analysis.faces, before.get(channel, ()), SAME_TRACK)
+        verdicts[channel] = film_manual_marks.reviewed(own, analysis.faces, seconds, by_hand, size)
+    return verdicts
+
+
+def _shown(
+    verdicts: Sequence[Verdict],
+    people: FilmPeople,
+    analysis: Analysis,
+    before: Sequence[tuple[Box, tuple[Stretch, ...]]] | None,
+    rate: float,
+) -> dict[int, tuple[Span, ...]]:
+    """The frames in which each track is shown: those in which it is proven whose it is, and was shown before."""
+    shown: dict[int, tuple[Span, ...]] = {}
+    for v in verdicts:
+        spans = people.identities[v.face].proven if v.shown else ()
+        if before is not None:
+            box = analysis.faces[v.face].detection.box
+            then = [s for b, when in before if b.iou(box) >= SAME_TRACK for s in when]
+            spans = shown_stretches.common(spans, shown_stretches.frames(then, rate))
+        if spans:
+            shown[v.face] = spans
+    return shown
 
 
 def _hear(
@@ -221,7 +248,7 @@ def _hear(
 def _produce(
     film: FilmReader,
     look: FirstPass,
-    shown: frozenset[int],
+    shown: Mapping[int, tuple[Span, ...]],
     muted: tuple[Stretch, ...],
     style: str,
     seed: int,
@@ -236,12 +263,15 @@ def _produce(
     `by_hand` is what an officer covered besides, `faces` the tracks in their best frames.
     """
     rate, facts = float(film.facts.rate), film.facts
-    visible = [look.tracks[i] for i in sorted(shown)]
+    size = facts.width, facts.height
     for left in range(ROUNDS, 0, -1):
-        hidden = {t.index for t in look.tracks} - shown
-        covers = film_regions.covers(look, hidden, facts.width, facts.height, rate, context.settings.redaction.reach)
-        covers += film_manual_marks.covers(look, faces, by_hand, hidden, (facts.width, facts.height), rate)
-        watched = film_regions.boundaries(look, rate)
+        parts = shown_stretches.pieces(look, shown)
+        hidden = {t.index for t in parts.covered}
+        covers = film_regions.covers(
+            replace(look, tracks=parts.covered), hidden, *size, rate, context.settings.redaction.reach
+        )
+        covers += film_manual_marks.covers(look, faces, by_hand, hidden, size, rate)
+        watched = film_regions.boundaries(replace(look, tracks=(*parts.covered, *parts.shown)), rate)
         written = film.written(
             look,
             covers,
@@ -251,14 +281,14 @@ def _produce(
             target=str(context.vault.work_file(name)),
             embed=gallery.enabled,
             watched=list(watched),
-            shown=_shown_boxes(visible, watched),
+            shown=_shown_boxes(parts.shown, watched),
         )
         found = [(frame, face.detection) for frame, face in written.found]
-        extra, check = film_look_again(found, covers, visible)
+        extra, check = film_look_again(found, covers, parts.shown)
         if check.passed or left == 1:
             break
         look = film_regions.extended(look, [(n, _row(d.box)) for n, d in extra], rate)
-    named = [face for frame, face in written.found if not _is_shown(frame, face, visible)]
+    named = [face for frame, face in written.found if not _is_shown(frame, face, parts.shown)]
     checks = (*written.checks, check, _nobody_recognised(gallery, named))
     return Product("mp4", checks, Analysis(facts.width, facts.height, "", ()))
 
@@ -284,17 +314,6 @@ def _is_shown(frame: int, face: Face, tracks: Sequence[Track]) -> bool:
 
 def _row(box: Box) -> NDArray[np.float32]:
     return np.array([[box.left, box.top, box.right, box.bottom]], np.float32)
-
-
-def _analysis(facts: FilmFacts, look: FirstPass) -> Analysis:
-    """The film as an analysis: its faces are the tracks, each where it is seen best."""
-    faces = []
-    for track in look.tracks:
-        best = film_regions.best(track)
-        left, top, right, bottom = (float(v) for v in track.boxes[best])
-        box = box_in(box_out(Box(left, top, right, bottom).clamp(facts.width, facts.height)))
-        faces.append(Face(track.index, Detection(box, float(track.scores.max()), None, ())))
-    return Analysis(facts.width, facts.height, f"film ({facts.video_codec})", tuple(faces), facts.notes)
 
 
 def _best_frames(look: FirstPass) -> tuple[int, ...]:

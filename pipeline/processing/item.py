@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pipeline.config import Redaction
 from pipeline.domain.lifecycle import State
-from pipeline.domain.types import Analysis, Box, Check, JsonObject, Medium, Plan, Register, Verdict
+from pipeline.domain.types import Analysis, Check, JsonObject, Medium, Plan, Register, Verdict
 from pipeline.errors import (
     BeeldwachtError,
     Cancelled,
@@ -43,6 +43,7 @@ from pipeline.redaction import regions as region_planning
 from pipeline.redaction.verification import failed_checks, look_again
 from pipeline.rules import verdicts as verdict_rules
 from pipeline.sandbox.client import MediaClient, Product
+from pipeline.store.rights import Place
 from pipeline.store.rows import Decision, Draft, Item
 
 logger = logging.getLogger(__name__)
@@ -212,19 +213,19 @@ def _produce(
 
 
 def render_only(
-    item: Item, boxes: Sequence[Box], name: str, media_client: MediaClient, context: Context
+    item: Item, places: Sequence[Place], name: str, media_client: MediaClient, context: Context
 ) -> Product | None:
-    """The original with the faces in these boxes shown and everyone else covered, verified; for nobody's publication.
+    """The original with the faces in these places shown and everyone else covered, verified; for nobody's publication.
 
-    None when one of the boxes is no face. What is written stands in work/ under `name`. Of a film the sound is left
+    None when one of the places is no face. What is written stands in work/ under `name`. Of a film the sound is left
     out. Raises ChildError, OriginalGone, KeyUnknown.
     """
     with context.vault.opened(item.sha256) as original:
         if media_client.identify(original) is not Medium.PHOTO:
-            return render_only_film(item, original, boxes, name, media_client, context)
+            return render_only_film(item, original, places, name, media_client, context)
         analysis = media_client.analyse(original, False)
-    shown = frozenset(f.index for f in analysis.faces if any(f.detection.box.iou(b) >= SAME_BOX for b in boxes))
-    if not all(any(f.detection.box.iou(b) >= SAME_BOX for f in analysis.faces) for b in boxes):
+    shown = frozenset(f.index for f in analysis.faces if any(f.detection.box.iou(p.box) >= SAME_BOX for p in places))
+    if not all(any(f.detection.box.iou(p.box) >= SAME_BOX for f in analysis.faces) for p in places):
         return None
     nobody = Gallery((), {}, context.settings.matching.rules, False)
     seen = _Seen(analysis, nobody, {}, context.seconds(), context.clock().date(), secrets.randbits(63))

@@ -151,7 +151,7 @@ def _scores(
         if people:
             matrix = np.stack([references[engine][person] for person in people])
             for row, face in enumerate(faces):
-                vector = _usable(face.embeddings.get(engine))
+                vector = usable_vector(face.embeddings.get(engine))
                 if vector is not None and vector.shape == matrix.shape[1:]:
                     similarity[row] = matrix @ vector
         parts[engine] = similarity
@@ -168,7 +168,7 @@ def _references(gallery: Sequence[Template], engine: str) -> dict[str, NDArray[n
     for template in gallery:
         if template.engine != engine:
             continue
-        vector = _usable(template.vector)
+        vector = usable_vector(template.vector)
         if vector is None or vector.shape != (size,):
             broken.add(template.person_id)
         else:
@@ -183,7 +183,8 @@ def _references(gallery: Sequence[Template], engine: str) -> dict[str, NDArray[n
     return found
 
 
-def _usable(vector: NDArray[np.float32] | None) -> NDArray[np.float64] | None:
+def usable_vector(vector: NDArray[np.float32] | None) -> NDArray[np.float64] | None:
+    """The vector in double precision; None when it is no finite unit vector."""
     if vector is None or vector.ndim != 1:
         return None
     wide = vector.astype(np.float64)
@@ -202,7 +203,7 @@ def _sighting(
     size = face.detection.box.size
     if not face.embeddings and size < min(settings.adult.smallest, settings.child.smallest):
         return MatchResult(face.index, None, Reason.TOO_SMALL)
-    if any(_usable(face.embeddings.get(engine)) is None for engine in settings.engines):
+    if any(usable_vector(face.embeddings.get(engine)) is None for engine in settings.engines):
         return MatchResult(face.index, None, Reason.NOT_COMPARED)
     if not people:
         return MatchResult(face.index, None, Reason.UNKNOWN_PERSON)

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.domain.film import Boxes, Cover, FirstPass, Sample, Stretch, Track
+from pipeline.domain.film import Boxes, Cover, FilmFacts, FirstPass, Stretch, Track
 from pipeline.domain.types import Box, Subject
 from pipeline.redaction.regions import FACE, MINIMUM, SIDE, Reach
 from pipeline.redaction.tracker import SECOND_LOOK
@@ -66,24 +66,20 @@ def regions(track: Track, around: Reach = FACE) -> Boxes:
     return _hull(grown, moved).astype(np.float32)
 
 
-def samples(track: Track, rate: float, most: int = 12) -> tuple[Sample, ...]:
-    """The detections of a track that recognition should look at: the best of every half second, spread over all.
-
-    The best is the largest, most upright and surest one that faces the camera.
-    """
-    good = np.nonzero(np.isfinite(track.marks).all(axis=(1, 2)))[0]
-    if track.mixed or not good.size:
-        return ()
-    seconds = (track.frames[good[-1]] - track.frames[good[0]]) / rate
-    pieces = np.array_split(good, min(len(good), max(3, min(most, round(seconds * 2)))))
-    worth = _worth(track)
-    return tuple(Sample(track.index, int(p[np.argmax(worth[p])])) for p in pieces if p.size)
-
-
 def best(track: Track) -> int:
     """Which detection of a track shows the face best; the surest one when it never faces the camera."""
-    worth = _worth(track)
-    return int(np.argmax(worth if worth.max() > 0 else track.scores))
+    value = worth(track)
+    return int(np.argmax(value if value.max() > 0 else track.scores))
+
+
+def worth(track: Track) -> NDArray[np.float64]:
+    """How much a detection is worth to recognition: its size and score, less when the head is turned."""
+    side = (track.boxes[:, 2:] - track.boxes[:, :2]).max(1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        right = np.linalg.norm(track.marks[:, 2] - track.marks[:, 0], axis=1)
+        left = np.linalg.norm(track.marks[:, 2] - track.marks[:, 1], axis=1)
+        facing = np.minimum(right, left) / np.maximum(right, left)
+    return np.asarray(np.nan_to_num(np.minimum(side, 160.0) * (0.3 + facing) * track.scores, nan=0.0), np.float64)
 
 
 def facing(track: Track, at: int) -> float:
@@ -129,6 +125,15 @@ def box_at(track: Track, frame: int) -> tuple[float, float, float, float] | None
     return left, top, right, bottom
 
 
+def track_at(look: FirstPass, frame: int, box: Box, same: float, facts: FilmFacts) -> int | None:
+    """The track whose face was detected in this frame in this place (IoU of `same` and more); None when none was."""
+    for track in look.tracks:
+        for row in track.boxes[track.frames == frame].tolist():
+            if Box(*row).clamp(facts.width, facts.height).iou(box) >= same:
+                return track.index
+    return None
+
+
 def extended(look: FirstPass, boxes: Iterable[tuple[int, Boxes]], rate: float) -> FirstPass:
     """The look with faces that were found in the result: (frame, box) each, a track of its own."""
     tracks = list(look.tracks)
@@ -154,16 +159,6 @@ def extended(look: FirstPass, boxes: Iterable[tuple[int, Boxes]], rate: float) -
 
 def _hull(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.concatenate([np.minimum(a[:, :2], b[:, :2]), np.maximum(a[:, 2:], b[:, 2:])], axis=1)
-
-
-def _worth(track: Track) -> NDArray[np.float64]:
-    """How much a detection is worth to recognition: its size and score, less when the head is turned."""
-    side = (track.boxes[:, 2:] - track.boxes[:, :2]).max(1)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        right = np.linalg.norm(track.marks[:, 2] - track.marks[:, 0], axis=1)
-        left = np.linalg.norm(track.marks[:, 2] - track.marks[:, 1], axis=1)
-        facing = np.minimum(right, left) / np.maximum(right, left)
-    return np.asarray(np.nan_to_num(np.minimum(side, 160.0) * (0.3 + facing) * track.scores, nan=0.0), np.float64)
 
 
 def _speed(frames: NDArray[np.int32], boxes: Boxes, size: float) -> NDArray[np.float64]:

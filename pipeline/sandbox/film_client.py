@@ -71,13 +71,24 @@ class FilmReader:
 
     def described(self, look: FirstPass, samples: tuple[Sample, ...]) -> tuple[Face, ...]:
         """The faces of some detections with their embeddings, in this order."""
-        raw = self._ask("film_describe", look=look_out(look), samples=samples_out(samples))
+        return self.followed(look, (), samples)[0] if samples else ()
 
-        def read() -> tuple[Face, ...]:
+    def followed(
+        self, look: FirstPass, tracks: tuple[int, ...], samples: tuple[Sample, ...]
+    ) -> tuple[tuple[Face, ...], tuple[tuple[int, ...], ...]]:
+        """The same, and for each of some tracks the frames in which its face is not as it was in the frame before."""
+        raw = self._ask("film_describe", look=look_out(look), samples=samples_out(samples), follow=list(tracks))
+
+        def read() -> tuple[tuple[Face, ...], tuple[tuple[int, ...], ...]]:
             faces = tuple(face_in(f) for f in raw["faces"])
-            if len(faces) != len(samples):
+            jumps = tuple(tuple(whole(f) for f in own) for own in raw["jumps"])
+            if (len(faces), len(jumps)) != (len(samples), len(tracks)):
                 raise ValueError("other faces than it was asked for")
-            return faces
+            for index, own in zip(tracks, jumps, strict=True):
+                first, last = look.tracks[index].span
+                if list(own) != sorted({f for f in own if first < f <= last}):
+                    raise ValueError("a jump lies in its track, in order")
+            return faces, jumps
 
         return _believed(self.media_client, "faces", read)
 

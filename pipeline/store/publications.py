@@ -10,6 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, and_, case, func, literal, or_, select, true
 
+from pipeline.domain.film import Stretch
+from pipeline.domain.film_json_forms import stretches_in
 from pipeline.domain.json_forms import box_in
 from pipeline.domain.lifecycle import State
 from pipeline.domain.types import Box, Event, Medium, Reason
@@ -142,6 +144,27 @@ class PublicationStore:
             shown: dict[str, list[tuple[Box, str]]] = {}
             for r in rows:
                 shown.setdefault(r.channel, []).append((box_in(json.loads(r.box)), r.person_id))
+            return shown
+
+    def stretches_before(self, item_id: int) -> dict[str, list[tuple[Box, tuple[Stretch, ...]]]] | None:
+        """Per channel when the last published film showed which face; None like `shown_before`.
+
+        A face that was shown before this was recorded was shown for as long as it was there.
+        """
+        with self._db.read() as tx:
+            last = _limiting(tx, item_id)
+            if last is None:
+                return None
+            rows = tx.execute(
+                select(verdicts).where(
+                    verdicts.c.item_id == item_id, verdicts.c.revision == last, verdicts.c.shown == 1
+                )
+            )
+            shown: dict[str, list[tuple[Box, tuple[Stretch, ...]]]] = {}
+            for r in rows:
+                facts = json.loads(r.facts)
+                when = stretches_in(facts.get("shown_in", [facts["seconds"]] if "seconds" in facts else []))
+                shown.setdefault(r.channel, []).append((box_in(json.loads(r.box)), when))
             return shown
 
     def heard_before(self, item_id: int) -> frozenset[str] | None:

@@ -100,6 +100,12 @@ class FilmDecision:
     """For each track the frame in which its box is the verdict's."""
     board: Board | None = None
     """What a page draws of it."""
+    proven: tuple[tuple[Stretch, ...], ...] = ()
+    """For each track when it is proven whose face it is."""
+    shown: Mapping[str, Mapping[int, tuple[Stretch, ...]]] = field(default_factory=dict)
+    """Per channel when each track is shown that is; in everything else of it it is covered."""
+    proofs: Mapping[int, tuple[Sequence[int], Sequence[int]]] = field(default_factory=dict)
+    """For a track that matching named the frames of the looks that did, and those in which its face jumped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +191,10 @@ def verdict_facts(v: Verdict, analysis: Analysis, film: FilmDecision | None = No
         "named_by": s.named_by,
         "seconds": stretches_out((film.seconds[v.face],))[0] if film else None,
         "frame": film.best_frames[v.face] if film else None,
+        "proven": stretches_out(film.proven[v.face]) if film and v.person_id else None,
+        "shown_in": stretches_out(film.shown[v.channel].get(v.face, ())) if film and v.shown else None,
     }
-    return {k: x for k, x in facts.items() if x not in (None, "", {}, [])}
+    return {k: x for k, x in facts.items() if x not in (None, "", {}, []) or (k == "shown_in" and x is not None)}
 
 
 def _rounded(value: float | None) -> float | None:
@@ -237,6 +245,7 @@ def _film_out(film: FilmDecision) -> JsonObject:
             "rate": film.rate,
             "seconds": round(film.duration, 3),
             "speech": round(film.speech, 2),
+            "proofs": {str(f): {"looks": list(a), "jumps": list(b)} for f, (a, b) in film.proofs.items()},
         },
         "sound": {
             channel: {

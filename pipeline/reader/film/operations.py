@@ -22,6 +22,7 @@ from pipeline.domain.film_json_forms import covers_in, facts_in, facts_out, look
 from pipeline.domain.json_forms import check_out, face_out
 from pipeline.domain.types import Box, Check, Detection, Face, JsonObject, RgbImage
 from pipeline.reader.film import render_and_compare, sound
+from pipeline.reader.film.appearance import Appearance
 from pipeline.reader.film.colour import rgb
 from pipeline.reader.film.ffmpeg import default_tools
 from pipeline.reader.film.fingerprint import Fingerprint
@@ -74,23 +75,29 @@ class FilmOperations:
         return look_out(replace(seen, fingerprint=pictures.value))
 
     def describe(self, request: JsonObject) -> JsonObject:
-        """Embeddings of some detections of the first pass, in the order in which they are asked for."""
+        """Embeddings of some detections of the first pass, in the order in which they are asked for.
+
+        For the tracks of `follow` also the frames in which the face is not as it was in the frame before.
+        """
         path, facts, seen = Path(request["path"]), facts_in(request["facts"]), look_in(request["look"])
         wanted: dict[int, list[tuple[int, Detection]]] = {}
-        samples = samples_in(request["samples"])
+        samples, follow = samples_in(request["samples"]), [int(i) for i in request["follow"]]
         for number, sample in enumerate(samples):
             frame, detection = _detection(seen, sample)
             wanted.setdefault(frame, []).append((number, detection))
-        told = self._progress("recognise", max(1, len(wanted)))
+        followed = {n for i in follow for n in range(seen.tracks[i].span[0], seen.tracks[i].span[1] + 1)}
+        told = self._progress("recognise", max(1, len(followed | wanted.keys())))
         faces: dict[int, Face] = {}
-        with closing(read_frames(path, facts, self._tools, only=frozenset(wanted))) as frames:
+        appearance = Appearance(seen, follow)
+        with closing(read_frames(path, facts, self._tools, only=followed | wanted.keys())) as frames:
             for done, (at, picture) in enumerate(frames):
-                own = wanted[at]
-                image = rgb(picture, facts.matrix)
-                found = self._describe(image, [exact_landmarks(image, d, self._detectors) for _, d in own])
-                faces |= {i: replace(face, index=i) for (i, _), face in zip(own, found, strict=True)}
+                appearance.step(at, picture)
+                if own := wanted.get(at):
+                    image = rgb(picture, facts.matrix)
+                    found = self._describe(image, [exact_landmarks(image, d, self._detectors) for _, d in own])
+                    faces |= {i: replace(face, index=i) for (i, _), face in zip(own, found, strict=True)}
                 told(done + 1)
-        return {"faces": [face_out(faces[i]) for i in range(len(samples))]}
+        return {"faces": [face_out(faces[i]) for i in range(len(samples))], "jumps": appearance.jumps_of(follow)}
 
     def still(self, request: JsonObject) -> JsonObject:
         """One frame for a screen, about a second into the film, as `preview` gives a photo."""

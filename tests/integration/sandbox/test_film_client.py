@@ -77,7 +77,7 @@ def everything(media_client: MediaClient, path: Path, target: Path) -> Written:
     film = FilmReader.opened(path, media_client)
     look, _ = film.look()
     film.speech()
-    film.described(look, ())
+    film.followed(look, tuple(t.index for t in look.tracks), ())
     return written(film, look, target)
 
 
@@ -107,8 +107,10 @@ LIES: list[tuple[str, Alter]] = [
     ("film_speech", lambda x: {}),
     ("film_speech", lambda x: {"speech": [[2, 1]]}),
     ("film_speech", lambda x: {"speech": [None]}),
-    ("film_describe", lambda x: {"faces": [FACE]}),
-    ("film_describe", lambda x: {"faces": ["x"]}),
+    ("film_describe", lambda x: x | {"faces": [FACE]}),
+    ("film_describe", lambda x: x | {"jumps": [[3]]}),
+    ("film_describe", lambda x: x | {"jumps": "none"}),
+    ("film_describe", lambda x: x | {"faces": ["x"]}),
     ("film_produce", lambda x: x | {"found": [{"frame": "one", "face": FACE}]}),
     ("film_produce", lambda x: x | {"found": [{"frame": 1e400, "face": FACE}]}),
     ("film_produce", lambda x: x | {"found": [{"frame": -1, "face": FACE}]}),
@@ -131,7 +133,7 @@ def test_an_answer_that_cannot_be_is_an_error_of_the_child(
 
 
 def test_fewer_faces_than_were_asked_for_are_an_error_of_the_child(heard: Heard, small: Path) -> None:
-    film = FilmReader.opened(small, Altered(heard, "film_describe", lambda x: {"faces": []}))
+    film = FilmReader.opened(small, Altered(heard, "film_describe", lambda x: x | {"faces": []}))
     look, _ = film.look()
     with pytest.raises(ChildError, match="other faces"):
         film.described(look, (Sample(0, 0),))

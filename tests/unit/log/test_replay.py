@@ -126,3 +126,40 @@ def alter(**more: Any) -> Register:
 )
 def test_a_register_whose_past_was_altered_is_noticed(now: Register) -> None:
     assert replay(body(), now) != []
+
+
+def film(naming: list[int], jumps: list[int], proven: list[list[float]], shown_in: list[list[float]]) -> dict[str, Any]:
+    """The same as a film of 25 frames a second, in which matching named the first face in these frames."""
+    recorded = body()
+    recorded["basis"]["medium"] = "film"
+    recorded["film"] = {"frames": 100, "rate": "25", "proofs": {"0": {"looks": naming, "jumps": jumps}}}
+    for rows in recorded["verdicts"].values():
+        for row in rows:
+            row["seconds"] = [0.0, 4.0]
+            if row["person"] == "P1":
+                row.update({"proven": proven} | ({"shown_in": shown_in} if row["shown"] else {}))
+    return recorded
+
+
+def frames_that_differ(recorded: dict[str, Any]) -> list[str]:
+    return [d.where for d in replay(recorded, NOW) if d.where.endswith("face 0, frames")]
+
+
+def test_where_a_face_of_a_film_is_proven_follows_from_the_looks_at_it() -> None:
+    assert frames_that_differ(film([0, 10, 20], [], [[0.0, 0.84]], [[0.0, 0.84]])) == []
+    assert frames_that_differ(film([0, 10, 20], [15], [[0.0, 0.44]], [[0.2, 0.44]])) == []
+
+
+@pytest.mark.parametrize(
+    ("naming", "jumps", "proven", "shown_in"),
+    [
+        ([0, 10, 20], [15], [[0.0, 0.84]], [[0.0, 0.84]]),
+        ([0, 13, 20], [], [[0.0, 0.84]], [[0.0, 0.84]]),
+        ([0], [], [[0.0, 0.84]], [[0.0, 0.84]]),
+        ([0, 10], [], [[0.0, 0.44]], [[0.0, 0.48]]),
+    ],
+)
+def test_frames_that_lie_between_no_proofs_are_a_difference(
+    naming: list[int], jumps: list[int], proven: list[list[float]], shown_in: list[list[float]]
+) -> None:
+    assert frames_that_differ(film(naming, jumps, proven, shown_in))

@@ -15,7 +15,7 @@ import pipeline
 from pipeline.domain.types import Reason
 from pipeline.log.chain import Entry
 from pipeline.log.entry_sentences import LINES
-from pipeline.log.sentences import sentences
+from pipeline.log.sentences import sentences, verdict_line
 from pipeline.log.vocabulary import CHECKS, note_text, reason_text
 from pipeline.reader import media_errors
 from pipeline.rules.sound import SoundReason
@@ -248,3 +248,14 @@ def test_a_remark_of_the_reader_is_told_in_dutch_with_its_figures() -> None:
     dutch = note_text("an animation of 12 pictures, played once", "nl")
     assert dutch == "een animatie van 12 beelden, eenmaal afgespeeld"
     assert note_text("odd size made even", "en") == "odd size made even"
+
+
+def test_a_face_that_is_shown_in_part_says_when_and_why() -> None:
+    verdict = {"face": 2, "box": [1, 2, 3, 4], "shown": True, "reason": "consent", "seconds": [0.0, 8.0]}
+    whole = verdict_line(verdict | {"shown_in": [[0.0, 8.0]]}, "school", "en")
+    part = verdict_line(verdict | {"shown_in": [[0.0, 3.2], [3.9, 8.0]]}, "school", "en")
+    assert "shown in" not in whole
+    assert part == whole + (
+        "; shown in 0:00.0 - 0:03.2, 0:03.9 - 0:08.0, between two looks that say who it is, and covered in between"
+    )
+    assert "zichtbaar in 0:00.0 - 0:03.2" in verdict_line(verdict | {"shown_in": [[0.0, 3.2]]}, "school", "nl")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -13,13 +14,16 @@ from hypothesis import strategies as st
 from pipeline.domain.film import Cover, FirstPass, Track
 from pipeline.domain.types import Box, Detection, Face, FaceName, MatchResult, Reason, Template, Verdict
 from pipeline.recognition.matching import MatchSettings, match
-from pipeline.recognition.track_identity import CLEAR_SIZE, FACING, LEAST_LOOKS, TrackSample, identify, with_track_names
+from pipeline.recognition.proofs import Followed
+from pipeline.recognition.track_identity import LEAST_LOOKS, TrackIdentity, identify, with_track_names
+from pipeline.recognition.track_samples import CLEAR_SIZE, FACING, TrackSample
 from pipeline.redaction.manual_marks import as_before
 from pipeline.redaction.tracker import SECOND_ALONE
 from pipeline.redaction.verification import FAST_ENGINE, NEW_FACE, film_look_again
 
 ANN, BOB = "ann", "bob"
 NAN = float("nan")
+RATE = 25.0
 PLACE = (100, 80, 140, 130)
 
 
@@ -51,8 +55,16 @@ def not_(
     return TrackSample(MatchResult(0, None, reason, candidate, score), size, facing)
 
 
+def results(look: FirstPass, samples: Mapping[int, Sequence[TrackSample]], nobody: Reason) -> list[MatchResult]:
+    """Who the tracks are when each was looked at in frame after frame, and no face jumped."""
+    frames = {i: [replace(s, at=n, frame=n) for n, s in enumerate(own)] for i, own in samples.items()}
+    found = identify(Followed(look, frames, {t.index: () for t in look.tracks}), RATE, nobody)
+    assert all(bool(i.proven) == (i.result.person_id is not None) for i in found)
+    return [i.result for i in found]
+
+
 def one(*glances: TrackSample) -> MatchResult:
-    (found,) = identify(look_of(track(0, 0, 50)), {0: glances}, Reason.NOT_COMPARED)
+    (found,) = results(look_of(track(0, 0, 50)), {0: glances}, Reason.NOT_COMPARED)
     return found
 
 
@@ -92,12 +104,12 @@ def test_a_look_that_was_not_compared_says_nothing(reason: Reason) -> None:
 
 
 def test_a_track_where_faces_overlap_is_nobody() -> None:
-    (found,) = identify(look_of(track(0, 0, 50, mixed=True)), {0: [is_(ANN)] * 5}, Reason.NOT_COMPARED)
+    (found,) = results(look_of(track(0, 0, 50, mixed=True)), {0: [is_(ANN)] * 5}, Reason.NOT_COMPARED)
     assert (found.person_id, found.reason) == (None, Reason.FACES_OVERLAP)
 
 
 def test_a_track_without_a_look_says_why() -> None:
-    (found,) = identify(look_of(track(0, 0, 50)), {}, Reason.MATCHING_OFF)
+    (found,) = results(look_of(track(0, 0, 50)), {}, Reason.MATCHING_OFF)
     assert (found.person_id, found.reason) == (None, Reason.MATCHING_OFF)
 
 
@@ -106,7 +118,7 @@ def test_a_track_without_a_look_says_why() -> None:
 )
 def test_one_person_in_two_tracks_at_once_is_in_neither(second: tuple[int, int], named: bool) -> None:
     look = look_of(track(0, 0, 50), track(1, *second), track(2, 0, 99))
-    found = identify(look, {0: [is_(ANN)] * 3, 1: [is_(ANN)] * 3, 2: [is_(BOB)] * 3}, Reason.NOT_COMPARED)
+    found = results(look, {0: [is_(ANN)] * 3, 1: [is_(ANN)] * 3, 2: [is_(BOB)] * 3}, Reason.NOT_COMPARED)
     assert [s.face for s in found] == [0, 1, 2]
     assert [s.person_id for s in found] == [ANN if named else None, ANN if named else None, BOB]
     assert named or found[0].reason is found[1].reason is Reason.TWICE_IN_PHOTO
@@ -130,7 +142,7 @@ glances = st.one_of(
 )
 def test_a_name_is_agreed_on_and_nobody_is_there_twice(tracks: list) -> None:
     look = look_of(*(track(i, a, a + b, mixed=m) for i, (a, b, m, _) in enumerate(tracks)))
-    found = identify(look, {i: own for i, (_, _, _, own) in enumerate(tracks)}, Reason.NOT_COMPARED)
+    found = results(look, {i: own for i, (_, _, _, own) in enumerate(tracks)}, Reason.NOT_COMPARED)
     assert [s.face for s in found] == list(range(len(tracks)))
     for s, (first, more, mixed, own) in zip(found, tracks, strict=True):
         assert (s.person_id is None) == (s.reason is not None)
@@ -194,30 +206,41 @@ def name(left: float, person: str) -> FaceName:
     return FaceName(Box(left, 0, left + 50, 60), person, "petra")
 
 
-UNNAMED = tuple(MatchResult(i, None, Reason.UNKNOWN_PERSON) for i in range(3))
+UNNAMED = tuple(TrackIdentity(MatchResult(i, None, Reason.UNKNOWN_PERSON)) for i in range(3))
+
+
+def named(
+    found: Sequence[TrackIdentity], faces: Sequence[Face], names: Sequence[FaceName]
+) -> tuple[Sequence[MatchResult], tuple[FaceName, ...]]:
+    followed = Followed(
+        look_of(*(track(i, 0, 50) for i in range(len(found)))), {}, dict.fromkeys(range(len(found)), ())
+    )
+    identities, lost = with_track_names(found, followed, faces, names, 0.98)
+    assert all(i.proven == ((0, 50),) for i in identities if i.result.named_by)
+    return [i.result for i in identities], lost
 
 
 def test_a_name_by_hand_is_for_the_one_track_in_its_place() -> None:
     faces = [face(0, 0), face(1, 100), face(2, 200)]
-    found, lost = with_track_names(UNNAMED, faces, [name(100, ANN), name(200, ANN)], 0.98)
+    found, lost = named(UNNAMED, faces, [name(100, ANN), name(200, ANN)])
     assert [s.person_id for s in found] == [None, ANN, ANN], "one person may be in many tracks"
     assert found[1].named_by == "petra"
     assert found[1].reason is None
     assert lost == ()
-    assert found[0] is UNNAMED[0]
+    assert found[0] is UNNAMED[0].result
 
 
 def test_a_name_that_is_for_none_or_several_or_contradicted_counts_nowhere() -> None:
     faces = [face(0, 0), face(1, 0), face(2, 200)]
     names = [name(0, ANN), name(203, ANN), name(200, ANN), name(200, BOB), name(NAN, ANN)]
-    found, lost = with_track_names(UNNAMED, faces, names, 0.98)
-    assert found == UNNAMED
+    found, lost = named(UNNAMED, faces, names)
+    assert found == [i.result for i in UNNAMED]
     assert len(lost) == len(names)
     assert all(any(n is gone for gone in lost) for n in names)
 
 
 def test_the_same_name_twice_is_one_name() -> None:
-    found, lost = with_track_names(UNNAMED[:1], [face(0, 0)], [name(0, ANN), name(0, ANN)], 0.98)
+    found, lost = named(UNNAMED[:1], [face(0, 0)], [name(0, ANN), name(0, ANN)])
     assert (found[0].person_id, lost) == (ANN, ())
 
 
@@ -291,7 +314,7 @@ def test_a_name_for_a_track_that_may_be_two_people_does_not_count(reason: Reason
     box = Box(10, 10, 60, 60)
     faces = [Face(0, Detection(box, 0.9, None, ()))]
     name = FaceName(box, "P1", "M. Bakker")
-    found, lost = with_track_names([MatchResult(0, None, reason)], faces, [name], 0.98)
+    found, lost = named([TrackIdentity(MatchResult(0, None, reason))], faces, [name])
     assert (found[0].person_id, lost) == (None, (name,))
-    found, lost = with_track_names([MatchResult(0, None, Reason.UNKNOWN_PERSON)], faces, [name], 0.98)
+    found, lost = named([TrackIdentity(MatchResult(0, None, Reason.UNKNOWN_PERSON))], faces, [name])
     assert (found[0].person_id, lost) == ("P1", ())

@@ -22,7 +22,6 @@ from pipeline.redaction.film_regions import (
     extended,
     facing,
     regions,
-    samples,
     seconds_of,
 )
 from pipeline.redaction.regions import MINIMUM, region_of
@@ -286,24 +285,6 @@ def test_a_face_that_leaves_is_followed_as_it_moved_and_where_it_was() -> None:
 
 
 # --- what is looked at again ----------------------------------------------------------------------------------
-
-
-@given(tracks(), rates, st.integers(3, 12))
-def test_samples_are_detections_with_landmarks_each_once(t: Track, rate: float, most: int) -> None:
-    found = samples(t, rate, most)
-    usable = np.isfinite(t.marks).all(axis=(1, 2))
-    assert len({s.at for s in found}) == len(found) <= most
-    assert all(s.track == t.index and usable[s.at] for s in found)
-    assert bool(found) == (bool(usable.any()) and not t.mixed)
-    if not t.mixed:
-        assert len(found) >= min(3, int(usable.sum())), "two looks have to name a person"
-
-
-def test_samples_are_the_best_of_each_part_and_spread_over_all() -> None:
-    frames = list(range(60))
-    boxes = [(100, 80, 140 + (60 if n in (7, 22, 37, 52) else 0), 130) for n in frames]
-    found = samples(track(frames, boxes), 30.0, 4)
-    assert [s.at for s in found] == [7, 22, 37, 52]
 
 
 @settings(max_examples=40, deadline=None)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from pipeline.domain.film import FirstPass, Track
 from pipeline.domain.types import Box, Detection
-from pipeline.redaction.film_regions import best, covers, samples
+from pipeline.recognition.track_samples import first_samples
+from pipeline.redaction.film_regions import best, covers
 from pipeline.redaction.tracker import CONVINCING, OVERLAP, PATIENCE, SECOND_ALONE, SECOND_LOOK, Rhythm, Tracker
 
 WIDTH, HEIGHT, RATE = 320, 240, 10.0
@@ -272,7 +273,7 @@ def test_a_gap_before_or_after_an_overlap_is_bridged_too(missing: int) -> None:
 
 def test_the_frame_in_which_two_faces_meet_is_nobodys_best_nor_looked_at() -> None:
     for track in crossing().tracks:
-        assert not track.mixed or samples(track, RATE) == ()
+        assert not track.mixed or first_samples(track, RATE) == ()
         assert track.scores[best(track)] > 0
 
 
