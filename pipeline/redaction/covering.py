@@ -154,7 +154,7 @@ def _erase(canvas: Canvas, state: NDArray[np.uint8], area: Rows) -> None:
     hidden = _cut(state, area, 1) == _COVERED
     halved = _halved(hidden.view(np.uint8)).view(np.bool_) if canvas.half > 1 else hidden
     for plane in canvas.planes:
-        _cut(plane.pixels, area, plane.half)[halved if plane.half > 1 else hidden] = 0
+        np.copyto(_cut(plane.pixels, area, plane.half), 0, where=(halved if plane.half > 1 else hidden)[..., None])
 
 
 def _known(canvas: Canvas, state: NDArray[np.uint8], area: Rows) -> NDArray[np.uint8]:
