@@ -55,6 +55,7 @@ EVERYTHING_KNOWN: Change = (
     "    known = np.full_like(_known(canvas, state, area), 255)\n",
 )
 COVERING = ("tests/unit/redaction/test_covering.py", "tests/unit/reader/test_film_redaction.py")
+UPLOADS = "tests/console/test_uploads.py"
 CONNECTIONS = "tests/console/test_connections.py"
 NO_COVERS: Change = (
     "pipeline/reader/main.py",
@@ -618,6 +619,32 @@ WAYS = (
         "health has no place of its own",
         (("pipeline/console/connections.py", "        await (app if scope", "        await (full if scope"),),
         (f"{CONNECTIONS}::test_health_has_places_of_its_own",),
+    ),
+    Broken(
+        "room for an upload is looked at once",
+        (("pipeline/console/pages/upload.py", "    _room(c, len(c.body), found.size if last else 0)\n", ""),),
+        (f"{UPLOADS}::test_room_is_looked_at_with_every_piece_and_some_is_kept_for_the_database",),
+    ),
+    Broken(
+        "what is not finished has no quota",
+        (("pipeline/store/uploads.py", " or total + size > quota", ""),),
+        (f"{UPLOADS}::test_what_is_not_finished_has_a_quota_of_bytes",),
+    ),
+    Broken(
+        "a file that arrived is known by its name alone",
+        (("pipeline/store/uploads.py", "        if sha256:\n            same.append(c.sha256 == sha256)\n", ""),),
+        (f"{UPLOADS}::test_a_file_that_arrived_is_known_by_name_size_and_hash",),
+    ),
+    Broken(
+        "a console that cannot start ends the service",
+        (
+            (
+                "pipeline/commands/service.py",
+                '                service.attend("console", console.attend)',
+                "                console.attend()",
+            ),
+        ),
+        (f"{UPLOADS}::test_a_port_that_is_taken_keeps_nothing_else_back",),
     ),
     Broken(
         "good sign-ins count as guesses",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,10 +12,12 @@ from pipeline import output
 from pipeline.app import App, now, user
 from pipeline.commands.common import ConfigOption, JsonOption, opened
 from pipeline.console.auth import Auth, roles_of
+from pipeline.errors import StartupError
 
 if TYPE_CHECKING:
     from pipeline.console.server import Server
 
+_AGAIN = 5.0
 app = typer.Typer(no_args_is_help=True, help="Accounts of the console.")
 RolesOption = Annotated[
     list[str], typer.Option("--role", help="uploader, communicator, officer or administrator; may be given again.")
@@ -46,6 +49,34 @@ def start(application: App) -> Server:
         link = f"{server.address}/welcome?code={code}"
         output.say(f"There is no administrator yet. Open {link} within an hour.", "yellow")
     return server
+
+
+class Attendant:
+    """Starts the console beside the service, and again when it has ended: its troubles keep no file waiting."""
+
+    def __init__(self, application: App) -> None:
+        self._application = application
+        self._server: Server | None = None
+        self._problem: StartupError | None = None
+        self._next = 0.0
+
+    def attend(self) -> None:
+        """See to it that the console runs. Raises StartupError while it does not; tries again every few seconds."""
+        if self._server and self._server.running:
+            return
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + _AGAIN
+            try:
+                self._server, self._problem = start(self._application), None
+            except StartupError as e:
+                self._problem = e
+        if self._problem:
+            raise self._problem
+
+    def close(self) -> None:
+        """End the console, when it runs."""
+        if self._server:
+            self._server.close()
 
 
 @app.command("add")

@@ -11,7 +11,7 @@ import typer
 from pipeline import output
 from pipeline.app import App
 from pipeline.commands.common import ConfigOption, JsonOption, opened, progress
-from pipeline.commands.console import start
+from pipeline.commands.console import Attendant
 from pipeline.config import Settings
 from pipeline.domain import file_names
 from pipeline.domain.lifecycle import SETTLED_STATES, State
@@ -77,16 +77,16 @@ def run(config_file: ConfigOption = None) -> None:
         service.start()
         _announce(application)
         rounds.start()
-        server = None
+        console = Attendant(application)
         try:
-            server = start(application) if application.settings.console.enabled else None
+            if application.settings.console.enabled:
+                service.attend("console", console.attend)
             systemd.say(READY)
             service.run()
         finally:
             systemd.say(STOPPING)
             rounds.stop()
-            if server:
-                server.close()
+            console.close()
             output.say("Stopping; the files in work are finished first.")
             service.close(application.settings.work.deadline_seconds * 2)
 

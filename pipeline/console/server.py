@@ -153,6 +153,11 @@ class Server:
             return ""
         return self.console.auth.invite("terminal", None)
 
+    @property
+    def running(self) -> bool:
+        """Whether it still answers."""
+        return self._thread.is_alive()
+
     def wait(self) -> None:
         """Until it is stopped."""
         while self._thread.is_alive():

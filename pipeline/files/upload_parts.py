@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 from pathlib import Path
 
@@ -56,10 +57,23 @@ class UploadParts:
         (folder / f".upload-{key}").unlink(missing_ok=True)
 
     def describe(self, event: str, name: str, text: str) -> None:
-        """Write an event's description into the inbox, unless there is one: what was said first stands."""
+        """Write an event's description into the inbox, unless there is one: what was said first stands.
+
+        The first files of an event arrive together: each writes its own, and only one gets the name.
+        """
+        arriving = f".~tmp~{secrets.token_hex(8)}"
         with Folder.at(self._inbox) as inbox, inbox.make(event) as folder:
-            if folder.info(name) is None:
-                folder.write(text.rstrip().encode() + b"\n", name)
+            if folder.info(name) is not None:
+                return
+            with os.fdopen(folder.fresh(arriving, 0o666), "wb") as out:
+                out.write(text.rstrip().encode() + b"\n")
+                out.flush()
+                os.fsync(out.fileno())
+            try:
+                folder.move(arriving, folder, name)
+            except FileExistsError:
+                folder.remove(arriving)
+            folder.sync()
 
     def rewrite(self, event: str, name: str, text: str) -> bool:
         """Write an event's description anew. False when the event has no folder (any more): nothing is written."""

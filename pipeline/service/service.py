@@ -61,6 +61,7 @@ class Service:
         alive: Callable[[], None] = lambda: None,
     ) -> None:
         self._alive = alive
+        self._attended: dict[str, Callable[[], object]] = {}
         self._register = register
         self._context = context
         self._lab_options = media_options
@@ -267,6 +268,8 @@ class Service:
             self._attempt("publish", self._publisher.publish_ready)  # what a full disk or a locked folder kept back
             self._attempt("log", lambda: self._log_files.append(context.store.journal.entries))
             context.store.items.beat(context.clock(), SERVICE_HEARTBEAT, self._facts())
+            for part, step in self._attended.items():
+                self._attempt(part, step)
             self._alive()
 
     def _prove_keeper(self) -> None:
@@ -277,6 +280,10 @@ class Service:
             logger.critical("%s", e)
             self._lost = e
             self.stop()
+
+    def attend(self, part: str, step: Callable[[], object]) -> None:
+        """Have a step tried at every beat that is no part of the work; `status` says when it fails."""
+        self._attended[part] = step
 
     def _carry_out(self) -> None:
         """Finish what was begun; after each reading of the register, and each midnight, what it means as well."""

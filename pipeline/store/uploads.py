@@ -43,10 +43,10 @@ class UploadStore:
         self._db = database
         self._journal = journal
 
-    def begin(self, now: datetime, account_id: int, key: str, name: str, event: str, size: int) -> Upload:
+    def begin(self, now: datetime, account_id: int, key: str, name: str, event: str, size: int, quota: int) -> Upload:
         """A new upload, or the unfinished one of the same file by the same account, to go on with.
 
-        Raises UploadError when the account has too many unfinished ones.
+        Raises UploadError when the account has too many unfinished ones, or more bytes of them than its `quota`.
         """
         same = (
             uploads.c.account_id == account_id,
@@ -58,8 +58,10 @@ class UploadStore:
         with self._db.write() as tx:
             row = tx.execute(select(uploads).where(*same)).first()
             if row is None:
-                open_ = select(func.count()).where(uploads.c.account_id == account_id, uploads.c.done_at.is_(None))
-                if (tx.execute(open_).scalar() or 0) >= MOST_OPEN:
+                open_ = select(func.count(), func.coalesce(func.sum(uploads.c.size), 0))
+                mine = uploads.c.account_id == account_id, uploads.c.done_at.is_(None)
+                count, total = tx.execute(open_.where(*mine)).one()
+                if count >= MOST_OPEN or total + size > quota:
                     raise UploadError(
                         "Too many files were begun and not finished.", "Finish them first: choose the same files again."
                     )
@@ -76,6 +78,16 @@ class UploadStore:
                 )
                 row = tx.execute(select(uploads).where(uploads.c.id == key)).one()
             return _upload(row)
+
+    def finished(self, account_id: int, name: str, event: str, size: int, sha256: str) -> Upload | None:
+        """A whole upload of this account that is the same file: by its hash, or where that is "" by name and size."""
+        c = uploads.c
+        same = [c.account_id == account_id, c.name == name, c.event == event, c.size == size, c.done_at.is_not(None)]
+        if sha256:
+            same.append(c.sha256 == sha256)
+        with self._db.read() as tx:
+            row = tx.execute(select(uploads).where(*same).limit(1)).first()
+        return _upload(row) if row else None
 
     def get(self, account_id: int, key: str) -> Upload:
         """An upload of this account. Raises UploadError."""

@@ -46,8 +46,10 @@ class Door:
 
 @contextmanager
 def opened(tmp_path: Path, patience: Patience, **more: object) -> Iterator[Door]:
-    init.init(tmp_path)
-    app = App(config.load(tmp_path / "beeldwacht.toml", {"console": {"port": 0, **more}}))
+    file = tmp_path / "beeldwacht.toml"
+    if not file.exists():
+        init.init(tmp_path)
+    app = App(config.load(file, {"console": {"port": 0, **more}}))
     server = Server(app, patience)
     try:
         yield Door(server)

@@ -90,8 +90,8 @@ def test_pieces_come_in_order_and_to_their_owner_only(store: Store) -> None:
     from pipeline.store.accounts import AccountRole
 
     mine, other = (store.accounts.add(NOW, "t", n, [AccountRole.UPLOADER]).id for n in ("one", "two"))
-    first = store.uploads.begin(NOW, mine, "a" * 32, "x.jpg", "trip", 10)
-    assert store.uploads.begin(NOW, mine, "b" * 32, "x.jpg", "trip", 10).id == first.id  # it goes on
+    first = store.uploads.begin(NOW, mine, "a" * 32, "x.jpg", "trip", 10, 1 << 20)
+    assert store.uploads.begin(NOW, mine, "b" * 32, "x.jpg", "trip", 10, 1 << 20).id == first.id  # it goes on
     assert store.uploads.received(mine, first.id, 0, 6).received == 6
     for who, offset, length in ((mine, 0, 4), (mine, 6, 5), (other, 6, 4)):
         with pytest.raises(UploadError):
@@ -106,11 +106,11 @@ def test_an_account_begins_so_many_uploads_and_no_more(store: Store) -> None:
 
     mine, other = (store.accounts.add(NOW, "t", n, [AccountRole.UPLOADER]).id for n in ("one", "two"))
     for n in range(MOST_OPEN):
-        store.uploads.begin(NOW, mine, f"{n:032}", f"{n}.jpg", "trip", 10)
+        store.uploads.begin(NOW, mine, f"{n:032}", f"{n}.jpg", "trip", 10, 1 << 20)
     with pytest.raises(UploadError, match="Too many"):
-        store.uploads.begin(NOW, mine, "a" * 32, "more.jpg", "trip", 10)
-    assert store.uploads.begin(NOW, mine, "a" * 32, "7.jpg", "trip", 10).id == f"{7:032}"
-    assert store.uploads.begin(NOW, other, "a" * 32, "more.jpg", "trip", 10).id == "a" * 32
+        store.uploads.begin(NOW, mine, "a" * 32, "more.jpg", "trip", 10, 1 << 20)
+    assert store.uploads.begin(NOW, mine, "a" * 32, "7.jpg", "trip", 10, 1 << 20).id == f"{7:032}"
+    assert store.uploads.begin(NOW, other, "a" * 32, "more.jpg", "trip", 10, 1 << 20).id == "a" * 32
 
 
 def test_a_zip_grows_as_it_is_sent_and_bears_a_film_of_any_size(

@@ -42,6 +42,7 @@ def upload(c: Call) -> Response:
         mine=_mine(c),
         most=c.console.app.settings.work.max_file_mib,
         today=c.console.clock().date(),
+        last=next((u.event for u in c.console.store.uploads.of(c.account.id) if not u.done_at), ""),
     )
 
 
@@ -62,10 +63,12 @@ def begin(c: Call) -> Response:
     event = _event(c)
     for key in c.console.store.uploads.abandoned(c.console.clock() - _KEPT):
         c.console.context.vault.deliveries.discard(_pieces(c), key)
-    settings = c.console.app.settings
-    if shutil.disk_usage(settings.path("data")).free < size + (settings.work.keep_free_mib << 20):
-        raise Refused(507, c._("There is no room for this file now. Tell the administrator."))
-    found = c.console.store.uploads.begin(c.console.clock(), c.account.id, secrets.token_hex(16), name, event, size)
+    store, account, key = c.console.store.uploads, c.account.id, secrets.token_hex(16)
+    if there := store.finished(account, name, event, size, c.form.get("sha256", "")):
+        return _told(there)
+    quota = c.console.app.settings.console.upload_quota_mib << 20
+    found = store.begin(c.console.clock(), account, key, name, event, size, quota)
+    _room(c, size - found.received, size)
     return _told(found)
 
 
@@ -83,12 +86,26 @@ def piece(c: Call) -> Response:
         return _told(found, 409)
     if not c.body or found.received + len(c.body) > found.size:
         raise UploadError("This piece does not fit.", "Choose the file again.")
+    last = found.received + len(c.body) == found.size
+    _room(c, len(c.body), found.size if last else 0)
     vault.deliveries.write(_pieces(c), found.id, found.received, c.body)
     found = store.received(c.account.id, key, found.received, len(c.body))
     if found.received == found.size:
         sha256 = vault.deliveries.deliver(_pieces(c), found.id, found.event, found.name)
         store.finish(c.console.clock(), c.account.actor, found, sha256)
     return _told(found)
+
+
+def _room(c: Call, arriving: int, delivering: int) -> None:
+    """Refuse what would fill a disk: pieces lie beside the database until the whole file is copied into the inbox."""
+    s = c.console.app.settings
+    kept = s.work.keep_free_mib << 20
+    pieces, inbox = s.path("data"), s.path("inbox")
+    needed = {pieces: arriving + kept + (s.console.database_mib << 20), inbox: delivering + kept}
+    if pieces.stat().st_dev == inbox.stat().st_dev:
+        needed = {pieces: needed[pieces] + delivering}
+    if any(shutil.disk_usage(path).free < size for path, size in needed.items()):
+        raise Refused(507, c._("There is no room for this file now. Tell the administrator."))
 
 
 def _own(c: Call) -> Upload:
@@ -100,7 +117,9 @@ def _own(c: Call) -> Upload:
 
 
 def _told(found: Upload, status: int = 200) -> Response:
-    return JSONResponse({"id": found.id, "received": found.received, "size": found.size}, status)
+    return JSONResponse(
+        {"id": found.id, "received": found.received, "size": found.size, "done": found.done_at is not None}, status
+    )
 
 
 def _pieces(c: Call) -> Path:
