@@ -35,7 +35,8 @@ from PIL import Image
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from models.detection.find_faces import DetectSettings, find_faces
+from models.detection.find_faces import find_faces
+from models.detection.settings import DetectSettings
 from models.downloads import manifest
 from models.engines.base import Detector, Embedder
 from models.engines.registry import load_detectors, load_embedders

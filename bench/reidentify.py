@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.stats import beta
 
-from models.detection.find_faces import DetectSettings, find_faces
+from models.detection.find_faces import find_faces
+from models.detection.settings import DetectSettings
 from models.downloads import manifest
 from models.engines.base import Embedder
 from models.engines.registry import load_detectors, load_embedders

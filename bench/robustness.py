@@ -27,7 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.detection import photo, truth
-from models.detection.find_faces import DetectSettings, find_faces
+from models.detection.find_faces import find_faces
+from models.detection.settings import DetectSettings
 from models.downloads import manifest
 from models.engines.base import Detector
 from models.engines.registry import load_detectors

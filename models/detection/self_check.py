@@ -17,7 +17,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from models.detection.find_faces import DetectSettings, find_faces
+from models.detection.find_faces import find_faces
+from models.detection.settings import DetectSettings
 from models.downloads import manifest
 from models.downloads.manifest import KNOWN, KNOWN_FOLDER, WeightsError
 from models.engines.base import Detector, Embedder

@@ -20,7 +20,7 @@ from pipeline.reader.confinement import confine, give_back_memory, keep_memory_l
 from pipeline.sandbox.options import PER_MEGAPIXEL
 
 if TYPE_CHECKING:
-    from models.detection.find_faces import DetectSettings
+    from models.detection.settings import DetectSettings
     from models.engines.base import Detector, Embedder
     from pipeline.domain.types import Box, Detection, Face, JsonObject, RgbImage
     from pipeline.reader.film.operations import FilmOperations
@@ -77,7 +77,7 @@ class MediaWorker:
 
     def produce(self, request: JsonObject) -> JsonObject:
         """Cover regions of the analysed photo, write it, read back what was written, and look at that again."""
-        from models.detection.find_faces import DetectSettings  # noqa: PLC0415
+        from models.detection.settings import DetectSettings  # noqa: PLC0415
         from pipeline.domain import json_forms  # noqa: PLC0415
         from pipeline.domain.types import Analysis  # noqa: PLC0415
         from pipeline.reader import photo_codec, photo_output_scan  # noqa: PLC0415

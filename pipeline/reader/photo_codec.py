@@ -36,6 +36,7 @@ from pipeline.reader.media_errors import (
 )
 from pipeline.reader.photo_colour import SRGB_PROFILE, to_srgb
 from pipeline.reader.photo_containers import layout
+from pipeline.reader.photo_nclx import UNSPECIFIED, Nclx, in_file
 from pipeline.reader.photo_output_scan import scan_output
 
 __all__ = ["Kind", "MediaError", "Photo", "decode", "encode", "identify", "scan_output", "small_jpeg"]
@@ -178,7 +179,7 @@ def _decode(kind: Kind, data: bytes, max_pixels: int) -> Photo:
             notes.append(
                 f"animated: first of {pictures} frames only" if moving else f"first of {pictures} pictures only"
             )
-        pixels, remarks = to_srgb(image)
+        pixels, remarks = to_srgb(image, _colours(kind, image, data))
     pixels = _upright(pixels, orientation)
     pixels.flags.writeable = False
     return Photo(pixels, name, "PNG" if kind is Kind.PNG else "JPEG", (*notes, *remarks))
@@ -193,6 +194,16 @@ def _load(kind: Kind, image: Image.Image) -> None:
         image.load()
     if lines:
         raise damaged(f"libtiff: {lines[0][:120]}")
+
+
+def _colours(kind: Kind, image: Image.Image, data: bytes) -> Nclx | None:
+    """What the file names its colours: of HEIF by the decoder, of AVIF from the container."""
+    told = image.info.get("nclx_profile")
+    if isinstance(told, dict):
+        return Nclx(
+            int(told.get("color_primaries", UNSPECIFIED)), int(told.get("transfer_characteristics", UNSPECIFIED))
+        )
+    return in_file(data) if kind is Kind.AVIF else None
 
 
 def _check_size(width: int, height: int, max_pixels: int) -> None:

@@ -2,7 +2,8 @@
 
 Every rule is fixed, so that the same file gives the same pixels on every run: 16 bit and float are scaled by their
 full range, CMYK and Lab are converted, transparency is laid on white (what was hidden under it is gone), and a colour
-profile is converted to sRGB (IEC 61966-2-1) when it differs visibly from it.
+profile is converted to sRGB (IEC 61966-2-1) when it differs visibly from it. Colours that a file names by numbers
+(nclx) are converted where it has no profile.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from pipeline.domain.types import RgbImage
+from pipeline.reader import photo_nclx
+from pipeline.reader.photo_nclx import Nclx
 
 _STRIP = 1024
 """Rows moved at a time: a whole 100-megapixel photo would need its pixels twice more in memory."""
@@ -80,8 +83,11 @@ SRGB_PROFILE: bytes = _build_srgb()
 """The only colour profile that ever leaves, byte for byte."""
 
 
-def to_srgb(image: Image.Image) -> tuple[RgbImage, tuple[str, ...]]:
-    """The pixels of a loaded Pillow image as (height, width, 3) uint8 sRGB, not yet turned upright, and remarks."""
+def to_srgb(image: Image.Image, colours: Nclx | None = None) -> tuple[RgbImage, tuple[str, ...]]:
+    """The pixels of a loaded Pillow image as (height, width, 3) uint8 sRGB, not yet turned upright, and remarks.
+
+    `colours`: what the file names by numbers; a profile in the image goes before it.
+    """
     notes: list[str] = []
     profile = image.info.get("icc_profile")
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
@@ -102,6 +108,9 @@ def to_srgb(image: Image.Image) -> tuple[RgbImage, tuple[str, ...]]:
         notes.append("Lab converted")
     if image.mode != "RGB":
         image = image.convert("RGB")
+    if colours is not None and not colours.is_srgb and not profile:
+        image = Image.fromarray(photo_nclx.to_srgb(np.asarray(image), colours))
+        notes.append(f"colours {colours.name} converted to sRGB")
     return _pixels(image, alpha), tuple(notes)
 
 

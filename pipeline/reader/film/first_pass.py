@@ -19,13 +19,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.detection.exposure import brightened
+from models.detection.patterns import patterned
 from models.engines.base import Detector
 from pipeline.domain.camera_motion import STILL, CameraMotion, Similarity
 from pipeline.domain.film import FirstPass, Frame
 from pipeline.domain.types import Box, Detection
 from pipeline.reader.film.camera import Grey, motion, small_grey
 from pipeline.reader.film.colour import halved, rgb
-from pipeline.reader.film.fast_detector import MARGIN, add_large, fast_first, hints, threshold
+from pipeline.reader.film.fast_detector import (
+    MARGIN,
+    add_behind_patterns,
+    add_large,
+    fast_first,
+    hints,
+    hints_of_pattern,
+    threshold,
+)
 from pipeline.reader.film.second_look import SecondPass, covers_most, second_look, second_look_around
 from pipeline.redaction.tracker import Rhythm, Tracker
 
@@ -136,9 +145,14 @@ def _ahead(frames: Iterable[tuple[int, Frame]], rate: float, eyes: _Eyes) -> Ite
 
 
 def _one(number: int, frame: Frame, eyes: _Eyes) -> _Seen:
-    found, reduced = hints(brightened(rgb(frame, eyes.matrix)), eyes.fast), number % _LARGE_EVERY == 0
-    if reduced:
-        add_large(found, brightened(halved(frame, eyes.matrix)), eyes.fast)
+    image, reduced = brightened(rgb(frame, eyes.matrix)), number % _LARGE_EVERY == 0
+    rough = patterned(image)
+    found = hints_of_pattern(image, eyes.fast) if rough else hints(image, eyes.fast)
+    half = brightened(halved(frame, eyes.matrix)) if reduced or rough else None
+    if half is not None and reduced:
+        add_large(found, half, eyes.fast)
+    if half is not None and rough:
+        add_behind_patterns(found, half, eyes.fast)
     return _Seen(number, frame, found, reduced)
 
 

@@ -13,8 +13,12 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from models.detection.find_faces import TURNS, DetectSettings, ZoomPass, find_faces, find_lying, moved
+from models.detection.find_faces import find_behind_patterns, find_faces, find_lying
 from models.detection.fusion import apart
+from models.detection.passes import moved
+from models.detection.patterns import elsewhere
+from models.detection.settings import DetectSettings, ZoomPass
+from models.detection.turned import TURNS
 from models.engines.base import Detector
 from pipeline.domain.types import Box, Detection, RgbImage
 from pipeline.reader.film.fast_detector import SAME, threshold
@@ -36,14 +40,16 @@ _WORTH = 0.6
 
 @dataclass(frozen=True, slots=True)
 class SecondPass:
-    """What a second look found: faces that are upright, and those that are not."""
+    """What a second look found: faces that are upright, those that are not, and those behind a pattern."""
 
     upright: list[Detection]
     lying: list[Detection]
+    behind: list[Detection]
 
     def beside(self, seen: Sequence[Detection]) -> list[Detection]:
-        """All of them but those lying ones that are faces of `seen`, which the fast detector found upright."""
-        return [*self.upright, *apart(self.lying, seen)]
+        """All of them but lying ones and ones behind a pattern that are faces of `seen`, which the fast detector found
+        upright."""
+        return [*self.upright, *apart(self.lying, seen), *elsewhere(self.behind, seen)]
 
 
 def second_look(
@@ -56,9 +62,11 @@ def second_look(
     upright = find_faces(image, others, SECOND) if others else []
     sure = [d for d in upright if d.score >= SECOND_ALONE]
     if sure and not beside_upright:
-        return SecondPass(upright, [])
+        return SecondPass(upright, [], [])
+    behind = find_behind_patterns(image, [fast], SECOND, upright)
     lying = apart(find_lying(image, fast, LYING), sure)
-    return SecondPass(upright, [d for d in lying if d.score >= LYING_ALONE or _confirmed(image, d, others)])
+    lying = [d for d in lying if d.score >= LYING_ALONE or _confirmed(image, d, others)]
+    return SecondPass(upright, lying, elsewhere(behind, lying))
 
 
 def _confirmed(image: RgbImage, face: Detection, others: Sequence[Detector]) -> bool:
@@ -85,11 +93,13 @@ def second_look_around(
     image: RgbImage, fast: Detector, others: Sequence[Detector], places: Sequence[Box]
 ) -> SecondPass:
     """The same around places that are in doubt; where somebody is found upright, nobody is sought in other ways."""
-    second = SecondPass([], [])
+    second = SecondPass([], [], [])
     for box in places:
         part, back = _piece(image, box)
         here = second_look(part, fast, others, beside_upright=False)
-        for all_found, found in ((second.upright, here.upright), (second.lying, here.lying)):
+        for all_found, found in (
+            (second.upright, here.upright), (second.lying, here.lying), (second.behind, here.behind)
+        ):  # fmt: skip
             for face in map(back, found):
                 if not any(other.box.iou(face.box) > SAME for other in all_found):
                     all_found.append(face)

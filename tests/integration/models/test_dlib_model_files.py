@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.detection.find_faces import DetectSettings, find_faces
+from models.detection.find_faces import find_faces
+from models.detection.settings import DetectSettings
 from models.downloads import manifest as files
 from models.downloads.convert import PrepareError, prepare
 from models.downloads.dlib_cascade import read_cascade
