@@ -348,6 +348,17 @@ WAYS = (
         ("tests/integration/models/test_find_faces.py", "-k", "six_people or sure"),
     ),
     Broken(
+        "what was written is checked by the process that wrote it",
+        (
+            (
+                "pipeline/sandbox/client.py",
+                "        if self._checker is None:\n",
+                "        if self is not None:\n            return self\n        if self._checker is None:\n",
+            ),
+        ),
+        ("tests/integration/sandbox/test_media_client.py", "-k", "never_saw"),
+    ),
+    Broken(
         "no look without fine patterns",
         (("models/detection/settings.py", "low_pass: LowPass | None = LowPass()", "low_pass: LowPass | None = None"),),
         ("tests/integration/models/test_find_faces.py", "-k", "behind_a_pattern"),

@@ -95,3 +95,10 @@ class DetectSettings:
     def threshold_of(self, engine: str) -> float:
         """The score from which on a detection of this engine counts."""
         return self.thresholds.get(engine, self.threshold)
+
+
+CHECK_SCALE = 0.75
+"""Part of its size at which what was written is looked at: no level of its pyramid is one that the first look saw."""
+
+CHECK = DetectSettings(closer=(), turned=(), leaning=None, low_pass=LowPass(sigmas=(2.5,), more_sigmas=(1.5, 3.5)))
+"""How what was written is looked at: see `pipeline.reader.main`."""

@@ -20,7 +20,6 @@ from pipeline.reader.confinement import confine, give_back_memory, keep_memory_l
 from pipeline.sandbox.options import PER_MEGAPIXEL
 
 if TYPE_CHECKING:
-    from models.detection.settings import DetectSettings
     from models.engines.base import Detector, Embedder
     from pipeline.domain.types import Box, Detection, Face, JsonObject, RgbImage
     from pipeline.reader.film.operations import FilmOperations
@@ -44,7 +43,6 @@ class MediaWorker:
         self._options = options
         self._answer = answer
         self._photo: Photo | None = None
-        self._found: Sequence[Face] = ()
 
     def prove(self, _: JsonObject) -> JsonObject:
         """Have the engines find what is in the known photographs. Raises models.detection.self_check.Unfit."""
@@ -62,6 +60,7 @@ class MediaWorker:
 
     def analyse(self, request: JsonObject) -> JsonObject:
         """Decode one original, find its faces, describe them. Keeps the pixels for `produce`."""
+        from models.detection.find_faces import find_faces  # noqa: PLC0415
         from pipeline.domain import json_forms  # noqa: PLC0415 - libraries load after the limits are set
         from pipeline.domain.types import Analysis  # noqa: PLC0415
         from pipeline.reader import photo_codec  # noqa: PLC0415 - libraries load after the limits are set
@@ -71,16 +70,15 @@ class MediaWorker:
         height, width = photo.pixels.shape[:2]
         limit_cpu(request["cpu_seconds"] + PER_MEGAPIXEL * self._options["threads"] * width * height / 1e6)
         self._answer({"opened": width * height})
-        faces = self._faces(photo.pixels, request["embed"])
-        self._photo, self._found = photo, faces
+        found = find_faces(photo.pixels, self._detectors)
+        faces = self._described(photo.pixels, found, request["embed"])
+        self._photo = photo
         return json_forms.analysis_out(Analysis(width, height, photo.format, faces, photo.notes))
 
     def produce(self, request: JsonObject) -> JsonObject:
-        """Cover regions of the analysed photo, write it, read back what was written, and look at that again."""
-        from models.detection.settings import DetectSettings  # noqa: PLC0415
+        """Cover regions of the analysed photo, write it, and read back whether it is what was planned."""
         from pipeline.domain import json_forms  # noqa: PLC0415
-        from pipeline.domain.types import Analysis  # noqa: PLC0415
-        from pipeline.reader import photo_codec, photo_output_scan  # noqa: PLC0415
+        from pipeline.reader import photo_codec  # noqa: PLC0415
         from pipeline.redaction import pixels as rendering  # noqa: PLC0415
 
         photo = self._photo
@@ -88,26 +86,47 @@ class MediaWorker:
             raise RuntimeError("nothing was analysed")
         regions = tuple(json_forms.region_in(r) for r in request["regions"])
         path = Path(request["path"])
-        shown = tuple(json_forms.box_in(b) for b in request["shown"])
-
         rendered = rendering.redact(photo.pixels, regions, str(request["style"]), request["seed"])
         photo_codec.encode(rendered, photo.output_format, path)
         written = photo_codec.decode(path, self._options["max_pixels"])
         checks = [
-            *photo_output_scan.scan_output(path),
             rendering.check_as_planned(rendered, written.pixels),
             *rendering.check_regions(photo.pixels, written.pixels, regions),
         ]
-        # Outside the covers the pixels are those of the original (check `rest_unchanged`), which the full look has
-        # seen already: enlarged and turned copies, and a close look at where no face was found and nothing was
-        # covered, would be a second one at the same. All faces found count, whatever was planned for them.
-        near = [*(region.box for region in regions), *(face.detection.box for face in self._found)]
-        faces = self._faces(written.pixels, request["embed"], shown, DetectSettings(closer=(), turned=()), near)
-        height, width = written.pixels.shape[:2]
         return {
             "checks": [json_forms.check_out(c) for c in checks],
             "extension": "png" if photo.output_format == "PNG" else "jpg",
-            "analysis": json_forms.analysis_out(Analysis(width, height, written.format, faces, written.notes)),
+        }
+
+    def check(self, request: JsonObject) -> JsonObject:
+        """Open what another process wrote: its parts, and the faces in it, in a way in which nobody looked before.
+
+        At another scale, the detectors in the other order, and through other Gaussians. Enlarged and turned copies,
+        and a close look at where nobody was found and nothing was covered, would be a second one at pixels that the
+        full look has seen: `near` are the regions and the faces that it found. All faces count, whatever was planned.
+        """
+        from models.detection.find_faces import find_faces  # noqa: PLC0415
+        from models.detection.passes import moved  # noqa: PLC0415
+        from models.detection.settings import CHECK, CHECK_SCALE  # noqa: PLC0415
+        from pipeline.domain import json_forms  # noqa: PLC0415
+        from pipeline.domain.types import Analysis, Box  # noqa: PLC0415
+        from pipeline.reader import photo_codec, photo_output_scan  # noqa: PLC0415
+
+        self._photo = None
+        path = Path(request["path"])
+        written = photo_codec.decode(path, self._options["max_pixels"])
+        height, width = written.pixels.shape[:2]
+        limit_cpu(request["cpu_seconds"] + PER_MEGAPIXEL * self._options["threads"] * width * height / 1e6)
+        self._answer({"opened": width * height})
+        small, factor = _reduced(written.pixels, CHECK_SCALE)
+        near = [Box(*(float(v) / factor for v in box)) for box in request["near"]]
+        shown = [json_forms.box_in(b) for b in request["shown"]]
+        found = find_faces(small, self._detectors[::-1], CHECK, near)
+        faces = self._described(written.pixels, [moved(d, 0, 0, factor) for d in found], request["embed"], shown)
+        analysis = Analysis(width, height, written.format, faces, written.notes)
+        return {
+            "checks": [json_forms.check_out(c) for c in photo_output_scan.scan_output(path)],
+            "analysis": json_forms.analysis_out(analysis),
         }
 
     def preview(self, request: JsonObject) -> JsonObject:
@@ -120,18 +139,11 @@ class MediaWorker:
         data = photo_codec.small_jpeg(pixels, request["longest"], request["box"])
         return {"jpeg": base64.b64encode(data).decode("ascii"), "width": width, "height": height}
 
-    def _faces(
-        self,
-        pixels: RgbImage,
-        embed: bool,
-        skip: Sequence[Box] = (),
-        settings: DetectSettings | None = None,
-        near: Sequence[Box] | None = None,
+    def _described(
+        self, pixels: RgbImage, found: Sequence[Detection], embed: bool, skip: Sequence[Box] = ()
     ) -> tuple[Face, ...]:
-        from models.detection.find_faces import find_faces  # noqa: PLC0415
         from pipeline.recognition.matching import LEAST_SIZE  # noqa: PLC0415
 
-        found = find_faces(pixels, self._detectors, settings, near)
         large = [i for i, d in enumerate(found) if embed and d.box.size >= LEAST_SIZE]
         wanted = [i for i in large if not any(found[i].box.iou(b) >= SAME_FACE for b in skip)]
         return tuple(self.describe(pixels, found, wanted))
@@ -148,6 +160,16 @@ class MediaWorker:
                 if vector is not None:
                     described[i][engine.engine_id] = vector
         return [Face(i, d, described[i], _sharpness(pixels, d)) for i, d in enumerate(found)]
+
+
+def _reduced(pixels: RgbImage, scale: float) -> tuple[RgbImage, float]:
+    """A photo at a smaller scale, and the factor that leads back."""
+    import cv2  # noqa: PLC0415
+    import numpy as np  # noqa: PLC0415
+
+    size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
+    small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return small, pixels.shape[1] / size[0]
 
 
 def _sharpness(pixels: RgbImage, detection: Detection) -> float:
@@ -195,6 +217,7 @@ def serve(options: JsonObject, source: TextIO, sink: TextIO) -> None:
         "identify": bench.identify,
         "analyse": bench.analyse,
         "produce": bench.produce,
+        "check": bench.check,
         "preview": bench.preview,
         "prove": bench.prove,
     }
@@ -214,6 +237,7 @@ def serve(options: JsonObject, source: TextIO, sink: TextIO) -> None:
                     "film_describe": desk.describe,
                     "film_speech": desk.speech,
                     "film_produce": desk.produce,
+                    "film_check": desk.check,
                     "film_recording": desk.recording,
                     "film_still": desk.still,
                 }

@@ -1,4 +1,8 @@
-"""What the service asks of a child process that reads media, and when it takes a new one."""
+"""What the service asks of the processes that read media, and when it takes new ones.
+
+Each client has two: one reads originals and writes renditions, the other opens only what was written. So nothing that
+an original did to its reader has a say in whether the rendition may go out.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +47,9 @@ class Doubt:
 
 
 class MediaClient:
-    """One child process. Not for use by two threads at once; `kill` may be called from any thread.
+    """One reader, and with the first rendition another one that checks it.
+
+    Not for use by two threads at once; `kill` may be called from any thread.
 
     What one reader with the same `doubt` finds of its engines makes each of the others prove its own before it goes on.
     """
@@ -53,6 +59,8 @@ class MediaClient:
         self._doubt = doubt or Doubt()
         self._talk = WorkerProcess(options)
         self._files = 0
+        self._near: list[Box] = []
+        self._checker: MediaClient | None = None
         self.unfit = False  # the engines did not see what they should, or did not load, when they were last asked
         self._proven = 0.0
         self.on_progress: Hear = lambda *_: None
@@ -65,7 +73,7 @@ class MediaClient:
     def start(self) -> None:
         """Start the child if none runs, and replace one that has read many files. Raises ChildError."""
         if self._talk.running and self._files >= self._options.recycle_after:
-            self.close()
+            self._talk.close()
         if self._talk.running:
             return
         self._files = 0
@@ -123,14 +131,16 @@ class MediaClient:
         """Decode a photo, find every face, and describe the faces when `embed`. Raises ChildError."""
         self._files += 1
         try:
-            return analysis_in(self._ask_about(path, {"op": "analyse", "embed": embed}, grows=True))
+            analysis = analysis_in(self._ask_about(path, {"op": "analyse", "embed": embed}, grows=True))
+            self._near = [face.detection.box for face in analysis.faces]
+            return analysis
         except (KeyError, TypeError, ValueError) as e:
             raise self._talk.nonsense(e) from e
 
     def produce(
         self, regions: Sequence[Region], style: str, seed: int, path: Path, shown: Sequence[Box], embed: bool
     ) -> Product:
-        """Cover regions of the photo analysed last, write it to `path`, and look at what was written.
+        """Cover regions of the photo analysed last, write it to `path`, and have the other reader look at it.
 
         Faces of the result that are not at one of the `shown` boxes are described when `embed`. Raises ChildError.
         """
@@ -139,17 +149,60 @@ class MediaClient:
             "regions": [region_out(r) for r in regions],
             "style": style,
             "seed": seed,
-            "shown": [box_out(b) for b in shown],
-            "embed": embed,
         }
         try:
             with self._talk.exchange.collected(path) as own:
                 value = self._ask({**request, "path": str(own)})
-            return Product(
-                str(value["extension"]), tuple(check_in(c) for c in value["checks"]), analysis_in(value["analysis"])
-            )
+            extension, checks = str(value["extension"]), tuple(check_in(c) for c in value["checks"])
         except (KeyError, TypeError, ValueError) as e:
             raise self._talk.nonsense(e) from e
+        near = [*(region.box for region in regions), *self._near]
+        scanned, analysis = self.checker().check(path, near, shown, embed)
+        return Product(extension, (*scanned, *checks), analysis)
+
+    def checker(self) -> MediaClient:
+        """The reader that opens only what was written: it never sees an original. Raises ChildError."""
+        if self._checker is None:
+            self._checker = MediaClient(self._options, self._doubt)
+        self._checker.on_progress = self.on_progress
+        try:
+            self._checker.start()
+            self._checker.prove()
+        except EnginesUnfit:
+            self._found_unfit()
+            raise
+        self.unfit = False
+        return self._checker
+
+    def check(
+        self, path: Path, near: Sequence[Box], shown: Sequence[Box], embed: bool
+    ) -> tuple[tuple[Check, ...], Analysis]:
+        """Open a photo that another reader wrote: what it is made of, and the faces in it. Raises ChildError."""
+        request = {"op": "check", "near": [box_out(b) for b in near], "shown": [box_out(b) for b in shown]}
+        try:
+            value = self._checked(path, {**request, "embed": embed}, grows=True)
+            return tuple(check_in(c) for c in value["checks"]), analysis_in(value["analysis"])
+        except (KeyError, TypeError, ValueError) as e:
+            raise self._talk.nonsense(e) from e
+
+    def check_film(self, path: Path, seconds: float, **request: Any) -> JsonObject:
+        """Open a film of so many seconds that another reader wrote, as `reader.film.operations` does it.
+
+        `on_progress` hears how far it is. Raises ChildError.
+        """
+        o = self._options.film
+        allowed = o.patience_seconds + o.slowest * seconds
+        return self._checked(path, {"op": "film_check", **request}, allowed, o.patience_seconds)
+
+    def _checked(
+        self, path: Path, request: JsonObject, seconds: float = 0.0, patience: float = 0.0, grows: bool = False
+    ) -> JsonObject:
+        """Ask about what was written. That it is refused says nothing about the original, which is tried again."""
+        self._files += 1
+        try:
+            return self._ask_about(path, request, seconds, patience, grows)
+        except ChildRefused as e:
+            raise ChildError(f"What was written cannot be opened again: {e}") from e
 
     def preview(self, path: Path, longest: int, box: Box | None = None) -> Preview:
         """A file, or the part of it in a box, as a JPEG of at most `longest` pixels. Raises ChildError."""
@@ -170,16 +223,20 @@ class MediaClient:
             raise self._talk.nonsense(e) from e
 
     def peak_memory(self) -> int:
-        """The most memory that the child ever held, in bytes; 0 where the system does not tell."""
-        return self._talk.peak_memory()
+        """The most memory that a child ever held, in bytes; 0 where the system does not tell."""
+        return max(self._talk.peak_memory(), self._checker.peak_memory() if self._checker else 0)
 
     def kill(self) -> None:
-        """End the child and everything it may have started, at once."""
+        """End both children and everything they may have started, at once."""
         self._talk.kill()
+        if (checker := self._checker) is not None:
+            checker.kill()
 
     def close(self) -> None:
-        """End the child and let go of its pipes."""
+        """End both children and let go of their pipes."""
         self._talk.close()
+        if self._checker is not None:
+            self._checker.close()
 
     def _ask_about(
         self, path: Path, request: JsonObject, seconds: float = 0.0, patience: float = 0.0, grows: bool = False
@@ -202,7 +259,7 @@ class MediaClient:
         except ChildRefused as e:
             if e.reason != "too_large":
                 raise
-            self.close()  # what files leave in its memory makes the next one too large as well
+            self._talk.close()  # what files leave in its memory makes the next one too large as well
             if self._files <= 1:
                 raise
             raise ChildError(f"{e} It is tried again with a reader of its own.") from e

@@ -28,6 +28,7 @@ from pipeline.errors import ChildDied
 from pipeline.sandbox.client import MediaClient
 
 _PROOF = frozenset({"same_pictures", "same_size", "same_frames", "every_cover_in_every_frame", "as_planned"})
+_SCAN = frozenset({"only_allowed_parts"})
 _PROOF_OF_SOUND = frozenset({"sound_muted", "sound_kept", "sound_length", "sound_in_step"})
 Answer = TypeVar("Answer")
 
@@ -98,28 +99,40 @@ class FilmReader:
         return _believed(self.media_client, "stretches", lambda: stretches_in(raw["speech"]))
 
     def written(
-        self, look: FirstPass, covers: tuple[Cover, ...], muted: tuple[Stretch, ...], **request: Any
+        self,
+        look: FirstPass,
+        covers: tuple[Cover, ...],
+        muted: tuple[Stretch, ...],
+        style: str,
+        seed: int,
+        target: str,
+        **seen: Any,
     ) -> Written:
-        """Write the film with these places covered and these stretches silent, and look at what was written.
+        """Write the film with these places covered and these stretches silent, and have the other reader look at it.
 
-        `look` is what the first pass saw: the pictures must be the same.
+        `look` is what the first pass saw: the pictures must be the same. `seen` is what the other reader is told.
         """
         raw = self._ask(
             "film_produce",
             covers=covers_out(covers),
             muted=stretches_out(muted),
             fingerprint=look.fingerprint,
-            **request,
+            target=target,
+            style=style,
+            seed=seed,
         )
         needed = _PROOF | (_PROOF_OF_SOUND if self.facts.sound else frozenset())
+        checks = _believed(self.media_client, "checks", lambda: _checks(raw["checks"], needed))
+        other = self.media_client.checker()
+        raw = other.check_film(Path(target), self.facts.duration, **seen)
 
         def read() -> Written:
             found = tuple((whole(f["frame"]), face_in(f["face"])) for f in raw["found"])
             if any(frame < 0 for frame, _ in found):
                 raise ValueError("a frame before the first")
-            return Written(_checks(raw["checks"], needed), found)
+            return Written((*_checks(raw["checks"], _SCAN), *checks), found)
 
-        return _believed(self.media_client, "checks", read)
+        return _believed(other, "faces", read)
 
     def recording(self, muted: tuple[Stretch, ...], target: Path) -> tuple[Check, ...]:
         """Write the recording with these stretches silent, and listen to what was written."""

@@ -31,6 +31,7 @@ from pipeline.reader.film.frames import read_frames
 from pipeline.reader.film.output_scan_mp4 import scan_film
 from pipeline.reader.film.probe import probe
 from pipeline.reader.film.redaction import Painter
+from pipeline.reader.film.result_check import look_at_result
 from pipeline.reader.film.second_look import exact_landmarks
 from pipeline.reader.film.stills import still
 from pipeline.reader.media_errors import UnsupportedFormat
@@ -116,7 +117,7 @@ class FilmOperations:
         return {"speech": [[s.start, s.end] for s in sound.find_speech(path, facts, self._tools, told)]}
 
     def produce(self, request: JsonObject) -> JsonObject:
-        """The second pass: write the covered film, read it back, and look at it again."""
+        """The second pass: write the covered film, and read it back beside the original."""
         path, target, facts = Path(request["path"]), Path(request["target"]), facts_in(request["facts"])
         covers, muted = covers_in(request["covers"]), stretches_in(request["muted"])
 
@@ -134,20 +135,7 @@ class FilmOperations:
             self._progress("render", facts.expected_frames),
         )
         result = probe(target, self._limits, self._tools)
-        found: list[JsonObject] = []
-        shown: dict[int, list[Box]] = {}
-        for frame, box in request["shown"]:
-            shown.setdefault(int(frame), []).append(Box(*(float(v) for v in box)))
-
-        def seen(face: render_and_compare.Found) -> None:
-            if len(found) < _MOST_FOUND:
-                allowed = any(b.iou(face.detection.box) >= _SAME_FACE for b in shown.get(face.frame, ()))
-                wanted = request["embed"] and not allowed
-                value = self._describe(face.image, [face.detection])[0] if wanted else Face(0, face.detection)
-                found.append({"frame": face.frame, "face": face_out(value)})
-
         checks = [
-            *scan_film(target),
             same,
             *render_and_compare.compare(
                 path,
@@ -157,16 +145,30 @@ class FilmOperations:
                 written_frames,
                 covers,
                 painter(),
-                frozenset(request["watched"]),
-                self._detectors,
-                self._threads,
                 self._tools,
                 self._progress("check", facts.expected_frames),
-                seen,
             ),
             *(self._check_sound(path, target, facts, result, muted) if facts.sound else ()),
         ]
-        return {"checks": [check_out(c) for c in checks], "frames": written_frames, "found": found}
+        return {"checks": [check_out(c) for c in checks], "frames": written_frames}
+
+    def check(self, request: JsonObject) -> JsonObject:
+        """Open a film that another process wrote: what it is made of, and the faces in its watched frames."""
+        path = Path(request["path"])
+        scanned, facts = scan_film(path), probe(path, self._limits, self._tools)
+        shown: dict[int, list[Box]] = {}
+        for frame, box in request["shown"]:
+            shown.setdefault(int(frame), []).append(Box(*(float(v) for v in box)))
+        found: list[JsonObject] = []
+        told = self._progress("check", facts.expected_frames)
+        watched = frozenset(int(n) for n in request["watched"])
+        for face in look_at_result(path, facts, watched, self._detectors, self._threads, self._tools, told):
+            if len(found) < _MOST_FOUND:
+                allowed = any(b.iou(face.detection.box) >= _SAME_FACE for b in shown.get(face.frame, ()))
+                wanted = request["embed"] and not allowed
+                value = self._describe(face.image, [face.detection])[0] if wanted else Face(0, face.detection)
+                found.append({"frame": face.frame, "face": face_out(value)})
+        return {"checks": [check_out(c) for c in scanned], "found": found}
 
     def recording(self, request: JsonObject) -> JsonObject:
         """Write a sound recording with some stretches silent, and listen to what was written."""

@@ -7,39 +7,17 @@ detectors.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from threading import Lock
 
-from models.detection.exposure import brightened
-from models.engines.base import Detector
-from pipeline.domain.film import Cover, FilmFacts, Frame
-from pipeline.domain.types import Check, Detection, RgbImage
-from pipeline.reader.film.colour import rgb
+from pipeline.domain.film import Cover, FilmFacts
+from pipeline.domain.types import Check
 from pipeline.reader.film.encode import FilmWriter, Sound
-from pipeline.reader.film.fast_detector import every_scale, fast_first, threshold
 from pipeline.reader.film.ffmpeg import Tools
 from pipeline.reader.film.fingerprint import Fingerprint
 from pipeline.reader.film.frames import read_frames
 from pipeline.reader.film.redaction import Painter, Schedule, steady, strayed, uncovered
-from pipeline.reader.film.second_look import second_look
-
-_AHEAD = 3  # frames per thread under way
-_SECOND_EVERY = 4
-"""Seconds between two looks of the slower detectors at the result."""
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A face that a detector saw in a frame of the result, with the picture it is in."""
-
-    frame: int
-    detection: Detection
-    image: RgbImage
 
 
 def render(
@@ -73,14 +51,10 @@ def compare(
     frames: int,
     covers: Sequence[Cover],
     painter: Painter,
-    watched: frozenset[int],
-    detectors: Sequence[Detector],
-    threads: int,
     tools: Tools,
     progress: Callable[[int], None],
-    seen: Callable[[Found], None],
 ) -> list[Check]:
-    """Read original and result side by side, every frame; `seen` is told each face found in the `watched` frames.
+    """Read original and result side by side, every frame.
 
     `painter`, a new one, paints every frame of the original once more: what was written must be that.
     """
@@ -88,10 +62,7 @@ def compare(
     open_places = 0
     first_open = ""
     worst, worst_at, count = (0.0, 0.0), [0, 0], 0
-    looks: deque[Future[list[Found]]] = deque()
-    one_at_a_time = Lock()
     with (
-        ThreadPoolExecutor(max(1, threads), "look") as pool,
         closing(read_frames(path, facts, tools)) as first,
         closing(read_frames(target, written, tools)) as second,
     ):
@@ -106,17 +77,9 @@ def compare(
                 first_open = f", the first in frame {number} at {bad[0].outline.box}"
             worst_at = [number if apart[k] > worst[k] else worst_at[k] for k in (0, 1)]
             worst = max(apart[0], worst[0]), max(apart[1], worst[1])
-            if number in watched:
-                looks.append(pool.submit(_faces, number, after, facts, detectors, one_at_a_time))
-            while len(looks) > _AHEAD * threads or (looks and looks[0].done()):
-                for face in looks.popleft().result():
-                    seen(face)
             count = number + 1
             progress(count)
         ended = next(second, None) is None and next(first, None) is None
-        for look in looks:
-            for face in look.result():
-                seen(face)
     total = sum(len(c.boxes) for c in covers)
     covers_steady, frames_steady = steady(*worst)
     open_covers = f"{open_places} of {total} places open{first_open}"
@@ -130,18 +93,3 @@ def compare(
         ),
         Check("as_planned", frames_steady, f"largest difference {worst[1]:.1f} in frame {worst_at[1]}"),
     ]
-
-
-def _faces(
-    number: int, frame: Frame, facts: FilmFacts, detectors: Sequence[Detector], one_at_a_time: Lock
-) -> list[Found]:
-    """Faces in one frame of the result: the fast detector always; every fourth second the others too, and in other
-    orientations. Those take turns, for the sake of memory.
-    """
-    image = rgb(frame, facts.matrix)
-    fast, others = fast_first(detectors)
-    found = [d for d in every_scale(brightened(image), fast) if d.score >= threshold(fast)]
-    if number % (_SECOND_EVERY * max(1, round(facts.rate))) == 0:
-        with one_at_a_time:
-            found += second_look(image, fast, others).beside(found)
-    return [Found(number, d, image) for d in found]

@@ -55,6 +55,32 @@ def test_a_photo_is_analysed_covered_and_checked(media_client: MediaClient, samp
     assert Image.open(tmp_path / "o").size == (analysis.width, analysis.height)
 
 
+def test_what_was_written_is_looked_at_by_a_process_that_never_saw_an_original(
+    media_client: MediaClient, samples: Path, tmp_path: Path
+) -> None:
+    """It answers while the reader of the original stands still, and nothing of that one is needed for it."""
+    analysis = media_client.analyse(samples / "obama2.jpg", embed=False)
+    media_client.produce((), "blur", 1, tmp_path / "o", (), embed=False)
+    checker = media_client.checker()
+    assert pid(checker) != pid(media_client)
+    os.kill(pid(media_client), signal.SIGSTOP)
+    try:
+        checks, seen = checker.check(tmp_path / "o", (), (), False)
+    finally:
+        os.kill(pid(media_client), signal.SIGCONT)
+    assert checks and all(c.passed for c in checks)
+    assert [f.detection.box.iou(analysis.faces[0].detection.box) > 0.5 for f in seen.faces] == [True]
+    media_client.close()
+    assert checker._talk._process is None
+
+
+def test_a_result_that_cannot_be_opened_is_no_fault_of_the_original(media_client: MediaClient, tmp_path: Path) -> None:
+    (tmp_path / "o").write_bytes(b"no photo")
+    with pytest.raises(ChildError, match="What was written cannot be opened again") as error:
+        media_client.checker().check(tmp_path / "o", (), (), False)
+    assert not isinstance(error.value, ChildRefused)
+
+
 def test_without_embedding_nobody_is_described(media_client: MediaClient, samples: Path) -> None:
     assert media_client.analyse(samples / "obama2.jpg", embed=False).faces[0].embeddings == {}
 
