@@ -38,6 +38,7 @@ VALUES = {
     "incident:int": "1",
     "person": "O",
     "key": "0" * 32,
+    "style": "sticker",
     "name": "kim",
     "rest:path": "nowhere",
 }

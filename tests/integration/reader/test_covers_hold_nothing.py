@@ -11,6 +11,9 @@ from PIL import Image
 from bench.covers import WHAT, Tally, exchange_film, exchange_photo
 from models.engines.base import Detector
 from models.engines.registry import load_detectors
+from pipeline.domain.film import FilmLimits
+from pipeline.reader.film.ffmpeg import default_tools
+from pipeline.reader.film.probe import probe
 from pipeline.redaction.styles import STYLES
 
 
@@ -44,5 +47,7 @@ def test_of_photos_with_many_faces_and_with_large_ones(
 @pytest.mark.shared
 def test_of_every_frame_of_a_film(detectors: tuple[Detector, ...], shared_data: Path) -> None:
     tally = Tally()
-    exchange_film(shared_data / "video" / "short_hamilton_clip.mp4", detectors, np.random.default_rng(1), tally)
+    path = shared_data / "video" / "short_hamilton_clip.mp4"
+    facts = probe(path, FilmLimits(), default_tools())
+    exchange_film(path, facts, facts.expected_frames // 3, detectors, np.random.default_rng(1), tally)
     assert all_alike(tally)

@@ -17,6 +17,7 @@ from PIL import Image
 
 from pipeline.domain.types import Box, Detection, Outline, Region, RgbImage, Subject
 from pipeline.redaction.covering import Spot, touched, under
+from pipeline.redaction.example import example, scene
 from pipeline.redaction.pixels import redact, spots
 from pipeline.redaction.regions import drawn, region_of
 from pipeline.redaction.stickers import MANY
@@ -202,3 +203,11 @@ def test_a_cover_outside_the_picture_changes_nothing() -> None:
     image = noise(1)
     assert np.array_equal(redact(image, [ellipse(300, 300, 20, 20), ellipse(-90, 10, 20, 20)], "blur", 1), image)
     assert not under([Spot(Outline(Box(200, 200, 240, 240)))], WIDTH, HEIGHT).any()
+
+
+@pytest.mark.parametrize("style", sorted(STYLES))
+def test_the_example_of_the_console_covers_its_drawn_faces(style: str) -> None:
+    before, after = scene(), example(style)
+    changed = (before != after).any(axis=2)
+    assert all(changed[y - 30 : y + 30, x - 20 : x + 20].mean() > 0.9 for x, y in ((150, 150), (320, 128), (498, 160)))
+    assert not changed[250:].any()
