@@ -11,6 +11,7 @@ import re
 import tomllib
 import warnings
 from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -111,6 +112,12 @@ class Matching(_Section):
     enabled: bool = False
     dpia_reference: str = ""
     decided_by: str = ""
+    dpo_advice: str = ""
+    """What the data protection officer advised (GDPR art. 35(2)): when, and where it is kept."""
+    prior_consultation: str = ""
+    """Whether the authority was consulted (art. 36), and with which outcome; or why it did not have to be."""
+    review_on: date | None = None
+    """The day on which the impact assessment is to be looked at again."""
     embedders: tuple[str, ...] = ("sface", "dlib")
     rules: MatchSettings = Field(default_factory=MatchSettings)
 
@@ -126,6 +133,15 @@ class Matching(_Section):
                 "embedders must name the engines that rules.engines has scales for: " + ", ".join(self.rules.engines)
             )
         return self
+
+
+class Privacy(_Section):
+    """What the information for parents says (GDPR art. 13)."""
+
+    contact: str = ""
+    """How parents reach the school about photos, and change their answer."""
+    dpo: str = ""
+    """How the data protection officer is reached."""
 
 
 class Templates(_Section):
@@ -363,6 +379,7 @@ class Settings(BaseSettings):
     film: Film = Field(default_factory=Film)
     detection: Detection = Field(default_factory=Detection)
     matching: Matching = Field(default_factory=Matching)
+    privacy: Privacy = Privacy()
     templates: Templates = Templates()
     keys: Keys = Keys()
     retention: Retention = Retention()

@@ -25,6 +25,7 @@ from pipeline.errors import BeeldwachtError
 from pipeline.files.originals import MARK
 from pipeline.monitoring.monitor import ALARMS
 from pipeline.monitoring.notifiers import secret
+from pipeline.officer.impact_assessment import reminders
 from pipeline.output import item_json
 from pipeline.people.register_sync import HEARTBEAT as READING
 from pipeline.reader import confinement
@@ -205,7 +206,11 @@ def _free(settings: Settings) -> str:
 def _matching(settings: Settings) -> list[Finding]:
     m = settings.matching
     what = f"on, by {m.dpia_reference}, decided by {m.decided_by}" if m.enabled else "off: every face is covered"
-    return [Finding("matching", True, what)]
+    left = reminders(settings, now().date())
+    what += "; to be looked at: " + "; ".join(left) if left else ""
+    overdue = m.enabled and m.review_on is not None and m.review_on < now().date()
+    remedy = "Look at the impact assessment again, then set [matching] review_on." if overdue else ""
+    return [Finding("matching", not overdue, what, remedy)]
 
 
 def _database(settings: Settings) -> list[Finding]:

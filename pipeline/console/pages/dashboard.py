@@ -12,6 +12,7 @@ from models.downloads import manifest
 from models.engines.registry import WEIGHTS_OF
 from pipeline.console.request import OFFICER, Call
 from pipeline.maintenance import doctor
+from pipeline.officer.impact_assessment import reminders
 from pipeline.people.register_sync import HEARTBEAT as READING
 from pipeline.store.read_models import Queue
 
@@ -55,6 +56,7 @@ def _facts(c: Call) -> dict[str, Any]:
             else None,
         },
         "unsaid": store.read_models.count_waiting(Queue.SOUND) if c.has(OFFICER) else 0,
+        "reminders": reminders(settings, c.console.clock().date(), c.language),
         "incidents": store.review.incidents(open_only=True),
         "recall": _recall(c),
         "now": c.console.clock(),
