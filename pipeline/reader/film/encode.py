@@ -17,9 +17,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, TypeAlias
 
+import ffmpeg
 import numpy as np
 
 from pipeline.domain.film import FilmFacts, Frame
+from pipeline.reader.film.command_lines import Options, compiled, pipe_input
 from pipeline.reader.film.ffmpeg import STALL_SECONDS, Running, Tools, running
 from pipeline.reader.media_errors import MediaError, WriteFailed
 
@@ -199,87 +201,47 @@ class FilmWriter:
             raise _not_written(f"larger than {self._max_bytes} bytes")
 
     def _command(self, sound_fd: int) -> list[str]:
-        facts, matrix, threads = self._facts, self._facts.matrix, str(self._tools.threads)
-        command = [self._tools.ffmpeg, "-nostdin", "-hide_banner", "-v", "error", "-xerror", "-y"]
-        if facts.width:
-            command += [
-                "-f",
-                "rawvideo",
-                "-pixel_format",
-                "yuv420p",
-                "-video_size",
-                f"{facts.width}x{facts.height}",
-                "-framerate",
-                str(facts.rate),
-                "-protocol_whitelist",
-                "pipe",
-                "-i",
-                "pipe:0",
-            ]
-        if sound_fd >= 0:
-            layout = "mono" if facts.sound_channels == 1 else "stereo"
-            command += [
-                "-f",
-                "s16le",
-                "-sample_rate",
-                str(facts.sound_rate),
-                "-ch_layout",
-                layout,
-                "-protocol_whitelist",
-                "pipe",
-                "-i",
-                f"pipe:{sound_fd}",
-            ]
-        if facts.width:
-            command += [
-                "-map",
-                "0:v:0",
-                "-c:v",
-                "libx264",
-                "-preset",
-                "veryfast",
-                "-crf",
-                str(self._crf),
-                "-threads",
-                threads,
-                "-x264-params",
-                X264,
-                "-pix_fmt",
-                "yuv420p",
-                "-fps_mode",
-                "passthrough",
-                "-vf",
-                f"setparams=range=limited:colorspace={matrix}:color_primaries={matrix}:color_trc={matrix}",
-                "-bsf:v",
-                _ONLY_PICTURE,
-                "-flags:v",
-                "+bitexact",
-            ]
-        if sound_fd >= 0:
-            command += [
-                "-map",
-                f"{1 if facts.width else 0}:a:0",
-                "-c:a",
-                "aac",
-                "-b:a",
-                "128k",
-                "-flags:a",
-                "+bitexact",
-            ]
-        return [
-            *command,
-            "-map_metadata",
-            "-1",
-            "-map_chapters",
-            "-1",
-            "-fflags",
-            "+bitexact",
-            "-movflags",
-            "+faststart",
-            "-f",
-            "mp4" if facts.width else "ipod",
+        streams = [self._picture_in()] if self._facts.width else []
+        streams += [self._sound_in(sound_fd)] if sound_fd >= 0 else []
+        options: Options = self._picture_out() if self._facts.width else {}
+        options |= {"c:a": "aac", "b:a": "128k", "flags:a": "+bitexact"} if sound_fd >= 0 else {}
+        output = ffmpeg.output(
+            *streams,
             f"file:{self._path}",
-        ]
+            format="mp4" if self._facts.width else "ipod",
+            map_metadata=-1,
+            map_chapters=-1,
+            fflags="+bitexact",
+            movflags="+faststart",
+            **options,
+        )
+        return compiled(self._tools, [output], "-xerror", "-y")
+
+    def _picture_in(self) -> ffmpeg.nodes.FilterableStream:
+        facts = self._facts
+        size = facts.width, facts.height
+        source = pipe_input(0, format="rawvideo", pixel_format="yuv420p", video_size=size, framerate=str(facts.rate))
+        return source["v:0"]
+
+    def _sound_in(self, descriptor: int) -> ffmpeg.nodes.FilterableStream:
+        layout = "mono" if self._facts.sound_channels == 1 else "stereo"
+        source = pipe_input(descriptor, format="s16le", sample_rate=self._facts.sound_rate, ch_layout=layout)
+        return source["a:0"]
+
+    def _picture_out(self) -> Options:
+        matrix = self._facts.matrix
+        return {
+            "c:v": "libx264",
+            "preset": "veryfast",
+            "crf": str(self._crf),
+            "threads": str(self._tools.threads),
+            "x264-params": X264,
+            "pix_fmt": "yuv420p",
+            "fps_mode": "passthrough",
+            "vf": f"setparams=range=limited:colorspace={matrix}:color_primaries={matrix}:color_trc={matrix}",
+            "bsf:v": _ONLY_PICTURE,
+            "flags:v": "+bitexact",
+        }
 
 
 def _not_written(detail: str) -> WriteFailed:

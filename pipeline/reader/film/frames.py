@@ -14,8 +14,8 @@ import numpy as np
 
 from pipeline.domain.film import FilmFacts, Frame
 from pipeline.reader.film import demuxers as families
+from pipeline.reader.film.command_lines import NO_OTHERS, RAW, beside, compiled, file_input, most_pixels
 from pipeline.reader.film.ffmpeg import STALL_SECONDS, Tools, running
-from pipeline.reader.film.probe import input_options
 from pipeline.reader.media_errors import damaged_film
 
 _SHORT_SECONDS = 0.5  # frames may be this much fewer than the packets promised
@@ -77,49 +77,18 @@ def read_frames(
 
 def _command(path: Path, facts: FilmFacts, tools: Tools) -> list[str]:
     threads = str(tools.threads)
-    command = [
-        tools.ffmpeg,
-        "-nostdin",
-        "-hide_banner",
-        "-v",
-        "error",
-        "-xerror",
-        "-filter_threads",
-        threads,
-        "-threads",
-        threads,
-        "-max_pixels",
-        str(_most_pixels(facts)),
-        *input_options(facts.family),
-        "-i",
-        f"file:{path}",
-        "-map",
-        f"0:{facts.video_stream}",
-        "-an",
-        "-sn",
-        "-dn",
-        "-vf",
-        ",".join(filters(facts)),
-        "-r",
-        str(facts.rate),
-        "-fps_mode",
-        "cfr",
-        "-c:v",
-        "rawvideo",
-        "-f",
-        "rawvideo",
+    source = file_input(path, facts.family, threads=threads, max_pixels=most_pixels(facts))
+    picture = source[str(facts.video_stream)].output(
         "pipe:1",
-    ]
-    if facts.sound_stream >= 0:
-        # Some containers have no beginning of their own: the earliest track that is read makes it. Both readers (this
-        # one and that of the sound) read both tracks, so that both count from the same moment.
-        command += ["-map", f"0:{facts.sound_stream}", "-c:a", "copy", "-f", "null", "-"]
-    return command
-
-
-def _most_pixels(facts: FilmFacts) -> int:
-    """Of one stored frame: a film may not grow beyond the size that was judged."""
-    return 2 * facts.width * facts.height + 1_000_000
+        format="rawvideo",
+        vf=",".join(filters(facts)),
+        r=str(facts.rate),
+        fps_mode="cfr",
+        **NO_OTHERS,
+        **RAW,
+    )
+    sound = [beside(source, facts.sound_stream, "a")] if facts.sound_stream >= 0 else []
+    return compiled(tools, [picture, *sound], "-xerror", "-filter_threads", threads)
 
 
 def filters(facts: FilmFacts) -> list[str]:

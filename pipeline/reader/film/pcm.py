@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.domain.film import FilmFacts
+from pipeline.reader.film.command_lines import beside, compiled, file_input
 from pipeline.reader.film.ffmpeg import STALL_SECONDS, Tools, running
-from pipeline.reader.film.probe import input_options
 from pipeline.reader.media_errors import damaged_film
 
 Samples: TypeAlias = NDArray[np.int16]
@@ -86,37 +86,17 @@ def levels(
 
 
 def _command(path: Path, facts: FilmFacts, tools: Tools, rate: int, channels: int) -> list[str]:
-    command = [
-        tools.ffmpeg,
-        "-nostdin",
-        "-hide_banner",
-        "-v",
-        "error",
-        "-xerror",
-        "-threads",
-        "1",
-        *input_options(facts.family),
-        "-i",
-        f"file:{path}",
-        "-map",
-        f"0:{facts.sound_stream}",
-        "-vn",
-        "-sn",
-        "-dn",
-        "-af",
-        _IN_STEP,
-        "-ac",
-        str(channels),
-        "-ar",
-        str(rate),
-        "-c:a",
-        "pcm_s16le",
-        "-f",
-        "s16le",
+    source = file_input(path, facts.family, threads=1)
+    samples = source[str(facts.sound_stream)].output(
         "pipe:1",
-    ]
-    if (
-        facts.video_stream >= 0 and facts.width
-    ):  # see pipeline.reader.film.frames: both readers count from the same moment
-        command += ["-map", f"0:{facts.video_stream}", "-c:v", "copy", "-f", "null", "-"]
-    return command
+        format="s16le",
+        af=_IN_STEP,
+        ac=channels,
+        ar=rate,
+        vn=None,
+        sn=None,
+        dn=None,
+        **{"c:a": "pcm_s16le"},
+    )
+    picture = [beside(source, facts.video_stream, "v")] if facts.video_stream >= 0 and facts.width else []
+    return compiled(tools, [samples, *picture], "-xerror")

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from pipeline.domain.film import FilmFacts, FilmLimits
 from pipeline.domain.types import JsonObject
 from pipeline.reader.film import demuxers as families
+from pipeline.reader.film.command_lines import file_options, option_list
 from pipeline.reader.film.ffmpeg import Tools, lines_of, output_of
 from pipeline.reader.film.rates import constant_rate, variable_rate
 from pipeline.reader.media_errors import (
@@ -157,14 +158,6 @@ def _demand_whole(claimed: float, held: float) -> None:
         raise damaged_film(f"claims {claimed:.2f} s and holds {held:.2f} s")
 
 
-def input_options(family: str) -> list[str]:
-    """The options of ffmpeg and ffprobe that stand before every file: one demuxer, one protocol."""
-    options = ["-f", family, "-protocol_whitelist", "file"]
-    if family == "mov":
-        options += ["-enable_drefs", "0", "-use_absolute_path", "0"]
-    return options
-
-
 def family_of_file(path: Path) -> str:
     """The demuxer for this file. Raises `UnsupportedFormat`, `DamagedFilm` (empty) or `UnreadableFile`."""
     try:
@@ -190,7 +183,7 @@ def family_of_file(path: Path) -> str:
 
 
 def _ffprobe(family: str, limits: FilmLimits, tools: Tools) -> list[str]:
-    return [tools.ffprobe, "-v", "error", "-max_pixels", str(limits.pixels), *input_options(family)]
+    return [tools.ffprobe, "-v", "error", "-max_pixels", str(limits.pixels), *option_list(file_options(family))]
 
 
 def _describe(path: Path, family: str, limits: FilmLimits, tools: Tools) -> JsonObject:

@@ -12,9 +12,9 @@ import numpy as np
 
 from pipeline.domain.film import FilmFacts, Frame
 from pipeline.reader.film import demuxers as families
+from pipeline.reader.film.command_lines import NO_OTHERS, RAW, compiled, file_input, most_pixels
 from pipeline.reader.film.ffmpeg import Tools, running
 from pipeline.reader.film.frames import filters, read_frames
-from pipeline.reader.film.probe import input_options
 from pipeline.reader.media_errors import damaged_film
 
 _EARLIER = (0.0, 0.5, 2.0)
@@ -41,35 +41,13 @@ def still(path: Path, facts: FilmFacts, second: float, tools: Tools) -> Frame:
 
 def _command(path: Path, facts: FilmFacts, second: float, tools: Tools) -> list[str]:
     chain = [f for f in filters(facts) if not f.startswith("fps=")]
-    return [
-        tools.ffmpeg,
-        "-nostdin",
-        "-hide_banner",
-        "-v",
-        "error",
-        "-filter_threads",
-        "1",
-        "-threads",
-        "1",
-        "-max_pixels",
-        str(2 * facts.width * facts.height + 1_000_000),
-        *input_options(facts.family),
-        "-ss",
-        f"{second:.3f}",
-        "-i",
-        f"file:{path}",
-        "-map",
-        f"0:{facts.video_stream}",
-        "-an",
-        "-sn",
-        "-dn",
-        "-frames:v",
-        "1",
-        "-vf",
-        ",".join(chain),
-        "-c:v",
-        "rawvideo",
-        "-f",
-        "rawvideo",
+    source = file_input(path, facts.family, threads=1, max_pixels=most_pixels(facts), ss=f"{second:.3f}")
+    frame = source[str(facts.video_stream)].output(
         "pipe:1",
-    ]
+        format="rawvideo",
+        vf=",".join(chain),
+        **{"frames:v": 1},
+        **NO_OTHERS,
+        **RAW,
+    )
+    return compiled(tools, [frame], "-filter_threads", "1")
