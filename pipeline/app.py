@@ -32,6 +32,7 @@ from pipeline.files.template_keys import TemplateKeys, source_of
 from pipeline.intake.intake import Taken
 from pipeline.log.chain import Flaw, Verified
 from pipeline.log.files import LogFiles
+from pipeline.log.rollback import gap
 from pipeline.log.signed_heads import Heads, Rhythm
 from pipeline.log.signing_key import HeadKey
 from pipeline.monitoring.log_verification import LogCheck
@@ -177,13 +178,19 @@ class App:
     ) -> Service:
         """The service, not yet started. `alive` is called every few seconds while its loop turns.
 
-        Raises StartupError after a backup was restored, until the register is loaded again.
+        Raises StartupError after a backup was restored, until the register is loaded again, and when the database is
+        older than its log.
         """
         if self.store.items.heartbeat(RESTORED):
             raise StartupError(
                 "A backup was restored: consents that were withdrawn since are not in its register.",
                 "Run `beeldwacht register load FILE` or `beeldwacht register sync` first.",
             )
+
+        if found := gap(
+            self.settings.path("log"), self.anchor, self.store.journal.last_seq(), self.store.journal.hash_of
+        ):
+            raise found.error()
 
         def prune() -> None:
             self.enroller(None, "service").prune(self.store.register.current())

@@ -11,12 +11,14 @@ from typing import Annotated
 import typer
 
 from pipeline import output
+from pipeline.app import now
 from pipeline.commands.common import ConfigOption, JsonOption, opened, tell_of_next, who
 from pipeline.domain.types import JsonObject
 from pipeline.errors import BeeldwachtError
 from pipeline.log.chain import Verified, to_line
 from pipeline.log.replay import replay
 from pipeline.log.sentences import sentences
+from pipeline.maintenance.log_settling import settle
 
 app = typer.Typer(invoke_without_command=True, help="Read and verify the log of decisions.")
 
@@ -111,6 +113,36 @@ def log_rotate_key(
         return
     output.say(f"From now on the log is signed with the new key {key_id}.", "green")
     tell_of_next(place)
+
+
+@app.command("settle")
+def log_settle(
+    context: typer.Context,
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who decided; it is logged.")],
+    why: Annotated[str, typer.Option("--why", help="Why an older database stands here; it is logged.")],
+    config_file: ConfigOption = None,
+    json_out: JsonOption = False,
+) -> None:
+    """Go on with an older database than the log knows: withdrawals and erasures are done again from the log.
+
+    The service publishes nothing while the files under log/, or the signed heads here or elsewhere, know entries that
+    the database does not have. If the newer database is to be had, put it back instead. The files are kept below log/;
+    load the register afterwards.
+
+    Example: beeldwacht log settle --by "A. de Boer" --why "the disk was restored from a snapshot"
+    """
+    with opened(config_file or context.obj) as application:
+        done = settle(application, who(application, by), why, now())
+    if json_out:
+        output.as_json(asdict(done))
+        return
+    output.say(f"{done.lost} entries of the log are not in this database; their files are kept in log/{done.kept_as}.")
+    output.say(
+        f"Done again: withdrawals of {len(done.withdrawn)} people, {len(done.erased)} erasures, "
+        f"{done.recalled} recalls.",
+        "green",
+    )
+    output.say("Now load the register: `beeldwacht register sync`, or `register load FILE`.", "yellow")
 
 
 @app.command("replay")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -55,11 +56,13 @@ def recall(
                 applied = begin(store, register, everybody, at, actor)
                 carry_out(application.vault, store, at, actor)
             application.write_log_files()
+        copies = store.copies.of(person) if person else []
         days = application.settings.register.task_days
         tasks = [p for p in store.places.all(open_only=True) if not person or p.person_id == person]
     facts: dict[str, Any] = {
         "files": [_file(s) for s in found],
         "applied": applied,
+        "copies": [asdict(c) for c in copies],
         "tasks": [
             {
                 "task": t.id,
@@ -76,6 +79,8 @@ def recall(
         output.as_json(facts)
         return
     _tell(found, applied, could)
+    for c in copies:
+        output.say(f"{c.actor} took a copy of item {c.item_id} ({c.channel}) on {c.at[:10]}", "yellow")
     for t in tasks:
         then = f"beeldwacht publication done {t.id} --by NAME"
         output.say(f"task {t.id}: take item {t.item_id} down at {t.place} by {t.due_on(days)}; then: {then}", "yellow")

@@ -75,6 +75,19 @@ def _backed_up(b: Body, say: Say, _: str) -> Iterator[str]:
     )
 
 
+def _settled(b: Body, say: Say, _: str) -> Iterator[str]:
+    people = ", ".join(b["withdrawn_again"])
+    yield say(
+        f"an older database had been put back: {b['lost']} entries, up to {b['known']}, are lost to it: {b['why']}",
+        f"een oudere database was teruggezet: {b['lost']} regels, tot {b['known']}, ontbreken erin: {b['why']}",
+    )
+    yield say(
+        f"done again: withdrawals ({people or 'none'}), {b['erased_again']} erasures, {b['recalled_again']} recalls",
+        f"opnieuw gedaan: intrekkingen ({people or 'geen'}), {b['erased_again']} keer wissen, "
+        f"{b['recalled_again']} keer terughalen",
+    )
+
+
 def _restored(b: Body, say: Say, _: str) -> Iterator[str]:
     at = b["made_at"][:16]
     yield say(f"a backup of {at} was put back", f"een reservekopie van {at} is teruggezet")
@@ -100,5 +113,6 @@ SERVICE: Lines = {
     "service.stopped": _stopped,
     "service.backed_up": _backed_up,
     "service.restored": _restored,
+    "log.settled": _settled,
 }
 LINES: Lines = {**ITEMS, **RECALLS, **PEOPLE, **SERVICE}

@@ -52,6 +52,10 @@ class LogFiles:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
+    def forget(self) -> None:
+        """Look at the files anew the next time: they were moved."""
+        self._newest = self._known = None
+
     def last_seq(self) -> int:
         """The number of the newest entry in the files. A line that a crash cut off is taken away first."""
         for path in reversed(_files(self._folder)):
@@ -85,6 +89,12 @@ class LogFiles:
         place = _place((_files(self._folder) or [Path()])[-1])
         try:
             for entry in entries(last):
+                if count == 0 and last and self._newest and entry.previous != self._newest.hash:
+                    raise StartupError(
+                        f"Entry {entry.seq} does not follow entry {last} of the files under log/: the database was put "
+                        "back.",
+                        "See `beeldwacht log settle --help`.",
+                    )
                 wanted = self._following(place, entry.at[:10], handle)
                 if handle is None or wanted != place:
                     if handle:
@@ -138,6 +148,30 @@ class LogFiles:
                 path.unlink()  # a crash before this leaves both: the plain one counts, and is compressed again
                 count += 1
         return count
+
+
+def newest(folder: Path) -> Entry | None:
+    """The newest whole entry of the files, changing nothing; None without files, or when the newest cannot be read."""
+    for path in reversed(_files(folder)):
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as f:
+            lines = [line for line in f.read().split(b"\n")[:-1] if line]
+        if lines:
+            try:
+                return from_line(lines[-1].decode())
+            except (ValueError, KeyError, TypeError):
+                return None
+    return None
+
+
+def set_aside(folder: Path, name: str) -> Path:
+    """Move every file of entries into a folder of its own below log/, as evidence. Returns the folder."""
+    aside = folder / name
+    aside.mkdir(mode=0o700)
+    for path in _files(folder):
+        path.rename(aside / path.name)
+    sync_folder(aside)
+    sync_folder(folder)
+    return aside
 
 
 def read(folder: Path) -> Iterator[Entry]:

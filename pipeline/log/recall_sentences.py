@@ -84,7 +84,12 @@ def _taken_down(b: Body, say: Say, _: str) -> Iterator[str]:
     yield say(f"task {b['task']} is done: taken down there", f"taak {b['task']} is klaar: daar weggehaald")
 
 
+def _downloaded(b: Body, say: Say, _: str) -> Iterator[str]:
+    yield say(f"a copy was taken: {_file(b, say)}", f"een kopie is meegenomen: {_file(b, say)}")
+
+
 RECALLS: Lines = {
+    "publication.downloaded": _downloaded,
     "item.recalled": _recalled,
     "item.redone": _recalled,
     "item.removed": _removed,

@@ -6,6 +6,7 @@ Every method that changes something is one transaction and writes the log entry 
 from pipeline.domain.types import Rules
 from pipeline.store.accounts import AccountStore
 from pipeline.store.attempts import AttemptStore
+from pipeline.store.copies import CopyStore
 from pipeline.store.database import Database
 from pipeline.store.events import EventStore
 from pipeline.store.hand_names import HandNameStore
@@ -51,6 +52,7 @@ class Store:
         self.spot_checks = SpotCheckStore(self.database, self.journal)
         self.read_models = ReadModels(self.database)
         self.metrics = MetricsStore(self.database)
+        self.copies = CopyStore(self.database, self.journal)
         self.stops = StopStore(self.database, self.journal)
         self.tombstones = TombstoneStore(self.database, self.journal)
         self.retention = RetentionStore(self.database, self.journal)

@@ -105,6 +105,11 @@ class Journal:
         """The newest entry; None when there is none."""
         return next(self.entries(max(0, self.last_seq() - 1)), None)
 
+    def hash_of(self, seq: int) -> str | None:
+        """The hash of an entry; None when there is none of this number."""
+        with self._db.read() as tx:
+            return tx.execute(select(log.c.hash).where(log.c.seq == seq)).scalar()
+
     def last_seq(self, kind: str | None = None) -> int:
         """The number of the newest entry (of one kind); 0 when there is none."""
         query = select(func.max(log.c.seq))

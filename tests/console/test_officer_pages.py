@@ -185,3 +185,19 @@ def test_a_person_is_erased_by_the_right_name_only(site: Site) -> None:
     assert done.status_code == 200 and "Receipt" in done.text
     assert officer.get("/register/person/B").status_code == 404
     assert any(e["kind"] == "person.erased" and e["actor"] == "account:officer" for e in site.log())
+
+
+def test_who_takes_a_copy_is_in_the_log_with_account_and_file(site: Site) -> None:
+    communicator = site.as_("communicator")
+    number = re.findall(r"/gallery/(\d+)", communicator.get("/gallery?channel=school").text)[0]
+    other = re.findall(r"/gallery/(\d+)", communicator.get("/gallery?channel=personal").text)[0]
+    before = len([e for e in site.log() if e["kind"] == "publication.downloaded"])
+    for _ in range(2):
+        assert communicator.get(f"/gallery/{number}/download").status_code == 200
+    assert communicator.post("/gallery/zip", {"file": [number, other]}).status_code == 200
+    taken = [e for e in site.log() if e["kind"] == "publication.downloaded"][before:]
+    assert [(e["actor"], str(e["body"]["rendition"])) for e in taken] == [
+        ("account:communicator", number),
+        ("account:communicator", other),
+    ]
+    assert all(len(e["body"]["sha256"]) == 64 and e["item"] for e in taken)

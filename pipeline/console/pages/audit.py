@@ -46,6 +46,7 @@ KINDS = (
     "item.recalled",
     "item.removed",
     "original.viewed",
+    "publication.downloaded",
     "original.deleted",
     "incident.closed",
     "register.loaded",

@@ -68,6 +68,7 @@ def download(c: Call) -> Response:
         path = c.console.previews.file(found.rendition)
     except OSError as e:
         raise _gone(found) from e
+    c.console.store.copies.taken(c.console.clock(), c.account.actor, [found.rendition])
     media = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
     return FileResponse(path, media_type=media, headers={"content-disposition": _attached(path.name)})
 
@@ -78,6 +79,7 @@ def together(c: Call) -> Response:
     files = c.console.store.read_models.published(ids=ids, limit=MOST_AT_ONCE)
     if not files:
         raise BeeldwachtError(c._("No file was chosen."), c._("Tick some, then download them."))
+    c.console.store.copies.taken(c.console.clock(), c.account.actor, [f.rendition for f in files])
     folders = {f.rendition.path.split("/")[0] for f in files}  # as published: without the names of people
     name = f"{folders.pop()}.zip" if len(folders) == 1 else "beeldwacht.zip"
     return StreamingResponse(

@@ -219,6 +219,7 @@ def _person(c: Call, problem: str = "", status: int = 200) -> Response:
         names={p.person_id: p.name for p in register.people.values()},
         on=on,
         asked=store.stops.all(person_id),
+        copies=store.copies.of(person_id)[:100],
         kinds=list(StopKind),
     )
 

@@ -184,3 +184,16 @@ def test_a_shown_face_covered_by_hand_stays_covered(school: Lettered) -> None:
     school.store.review.mark(school.clock(), "B", 1, AnnotationKind.COVER, "asked", box_of(0))
     school.beat()
     assert ("P1", "school", 1) not in school.visible() and ("P2", "school", 1) in school.visible()
+
+
+def test_who_took_a_copy_is_found_by_whom_it_shows_also_when_it_is_gone(school: Lettered) -> None:
+    store = school.store
+    files = [r for r in store.items.renditions(1) if r.state is State.PUBLISHED]
+    for _ in range(3):  # a player asks for pieces
+        store.copies.taken(school.clock(), "account:kim", files[:1])
+    store.copies.taken(school.clock(), "account:lee", files)
+    load(school, [person("P2")], yes("P2"))
+    school.beat()
+    taken = [(c.actor, c.channel, c.sha256) for c in store.copies.of("P1")]
+    expected = [("account:lee", f.channel, f.sha256) for f in reversed(files)]
+    assert taken == [*expected, ("account:kim", files[0].channel, files[0].sha256)] and store.copies.of("P9") == []

@@ -175,11 +175,25 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "person.readmitted": [{"person": "P1", "why": WHY}],
     "person.exported": [{"person": "P1", "pictures": 3, "forms": 1}],
     "publication.noted": [{"note": 1, "channel": "school"}],
+    "publication.downloaded": [{"rendition": 4, "channel": "school", "sha256": SHA}],
     "publication.done": [{"task": 1}],
     "service.started": [{"matching": {"enabled": True}, "engines": {"yunet": SHA}}],
     "service.stopped": [{}],
     "original.deleted": [{"sha256": SHA, "bytes": 5, "why": "[retention] originals_days = 365"}],
     "service.backed_up": [{"files": 12, "entries": 340}],
+    "log.settled": [
+        {
+            "lost": 9,
+            "known": 140,
+            "kept_as": "lost-after-131-20261101T100000",
+            "why": WHY,
+            "withdrawn_again": people,
+            "erased_again": 1,
+            "recalled_again": 2,
+            "originals_deleted_again": 0,
+        }
+        for people in ([], ["P1"])
+    ],
     "service.restored": [
         {
             "made_at": "2026-11-01T10:00:00+00:00",
