@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pipeline.domain.types import JsonObject, Person, Reason
 from pipeline.rules.reasons import explain
-from pipeline.store.rights import Appearance
+from pipeline.store.appearances import Appearance
 
 _WORDS: Mapping[str, tuple[str, str]] = {
     "title": ("What {school} holds about you", "Wat {school} over u vastlegt"),
@@ -39,6 +39,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "shown": ("shown", "zichtbaar"),
     "hidden": ("covered", "afgedekt"),
     "no_copy": ("no copy could be made: {why}", "er kon geen kopie worden gemaakt: {why}"),
+    "no_face": (
+        "no picture: you were heard in it, or a face was compared with yours and is not shown as you",
+        "geen beeld: u bent erin te horen, of een gezicht is met het uwe vergeleken en geldt niet als het uwe",
+    ),
     "log": ("What was done with your data, and when", "Wat er met uw gegevens is gedaan, en wanneer"),
     "purpose": ("Purpose, ground, recipients, period", "Doel, grondslag, ontvangers, termijn"),
     "why": (
@@ -186,6 +190,8 @@ def _appearance(letter: AccessLetter, a: Appearance) -> str:
         f"pictures/{letter.pictures[a.item_id]}"
         if a.item_id in letter.pictures
         else letter.say("no_copy", why=letter.failed.get(a.item_id, ""))
+        if a.places
+        else letter.say("no_face")
     )
     said = [
         f"{channel} {letter.say('shown' if shown else 'hidden')} ({explain(Reason(reason), letter.language)})"

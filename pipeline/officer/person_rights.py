@@ -17,7 +17,7 @@ from pipeline.processing.context import Context
 from pipeline.processing.item import render_only
 from pipeline.publishing.recall import take_back
 from pipeline.sandbox.client import MediaClient
-from pipeline.store.rights import Appearance
+from pipeline.store.appearances import Appearance
 
 _SHORTEST = 5
 """Names of fewer bytes stand in any file by chance: they are not searched for."""
@@ -78,7 +78,7 @@ def erase(person_id: str, confirm: str, context: Context, folder: Path | None, k
     patterns = [n.encode() for n in unique if n not in short] + secrets
     roots = [context.settings.path(n) for n in ("data", "log", "work")]
     left, searched = search(roots, patterns)
-    originals = len(store.rights.appearances(person_id))
+    originals = sum(bool(a.places) for a in store.rights.appearances(person_id))
     if originals:
         remarks.append(f"{originals} originals in which the person was recognised stay in the vault, shown nowhere")
     remarks.append(
@@ -243,6 +243,8 @@ def _pictures(
     failed: dict[int, str] = {}
     context.vault.work.mkdir(parents=True, exist_ok=True, mode=0o700)
     for a in appearances:
+        if not a.places:
+            continue  # compared, heard or denied: there is no face of the person in it to show
         item = context.store.items.get(a.item_id)
         name = f"export-{a.item_id}.partial"
         try:

@@ -47,7 +47,7 @@ from pipeline.rules import verdicts as verdict_rules
 from pipeline.rules.sound import sound_plan
 from pipeline.sandbox.client import MediaClient, Product
 from pipeline.sandbox.film_client import FilmReader
-from pipeline.store.rights import Place
+from pipeline.store.appearances import Place
 from pipeline.store.rows import Decision, Draft, FilmDecision, Item
 
 logger = logging.getLogger(__name__)

@@ -43,7 +43,7 @@ from pipeline.redaction import regions as region_planning
 from pipeline.redaction.verification import failed_checks, look_again
 from pipeline.rules import verdicts as verdict_rules
 from pipeline.sandbox.client import MediaClient, Product
-from pipeline.store.rights import Place
+from pipeline.store.appearances import Place
 from pipeline.store.rows import Decision, Draft, Item
 
 logger = logging.getLogger(__name__)

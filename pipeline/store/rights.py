@@ -8,11 +8,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Table, delete, func, insert, or_, select, update
 
-from pipeline.domain.film import Stretch
-from pipeline.domain.film_json_forms import stretches_in
-from pipeline.domain.json_forms import box_in
 from pipeline.domain.neutral_names import names_of, path_of
-from pipeline.domain.types import Box, JsonObject
+from pipeline.domain.types import JsonObject
+from pipeline.store import appearances
+from pipeline.store.appearances import Appearance
 from pipeline.store.console_tables import marks, uploads
 from pipeline.store.database import Database, newest_version, stamp, to_json
 from pipeline.store.log import Journal
@@ -31,30 +30,10 @@ from pipeline.store.tables import (
     register_versions,
     speakers,
     templates,
-    verdicts,
 )
 from pipeline.store.tombstones import bury
 
 _ERASED = "erasure"
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a face of the person is; in a film the frame of this box, and when it is proven whose face it is."""
-
-    box: Box
-    frame: int = 0
-    proven: tuple[Stretch, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Appearance:
-    """An item in whose newest decision a face is this person, per channel shown or covered."""
-
-    item_id: int
-    places: tuple[Place, ...]
-    channels: dict[str, tuple[bool, str]]
-    """Channel -> shown, and the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,20 +103,9 @@ class RightsStore:
             ]
 
     def appearances(self, person_id: str) -> list[Appearance]:
-        """Every item in whose newest decision a face is this person."""
-        query = (
-            select(verdicts)
-            .join(items, items.c.id == verdicts.c.item_id)
-            .where(verdicts.c.person_id == person_id, verdicts.c.revision == items.c.revision)
-            .order_by(verdicts.c.item_id, verdicts.c.id)
-        )
-        found: dict[int, tuple[dict[str, Place], dict[str, tuple[bool, str]]]] = {}
+        """Every item that was about the person at any time: see `pipeline.store.appearances`."""
         with self._db.read() as tx:
-            for r in tx.execute(query):
-                places, channels = found.setdefault(r.item_id, ({}, {}))
-                places[r.box] = _place(r.box, json.loads(r.facts))
-                channels[r.channel] = (bool(r.shown), r.reason)
-        return [Appearance(i, tuple(places.values()), channels) for i, (places, channels) in found.items()]
+            return appearances.of(tx, person_id)
 
     def erase(self, now: datetime, actor: str, person_id: str, facts: JsonObject) -> dict[str, int]:
         """Delete the person from every table but the log, in one transaction. Returns how many rows of what.
@@ -213,9 +181,3 @@ def _neutralise(tx: Connection, person_id: str) -> int:
 
 def _delete(tx: Connection, table: Table, which: object) -> int:
     return tx.execute(delete(table).where(which)).rowcount  # type: ignore[arg-type]
-
-
-def _place(box: str, facts: JsonObject) -> Place:
-    """A film that was decided about before stretches were recorded showed a face for as long as it was there."""
-    when = facts.get("proven", [facts["seconds"]] if "seconds" in facts else [])
-    return Place(box_in(json.loads(box)), int(facts.get("frame", 0)), stretches_in(when))
