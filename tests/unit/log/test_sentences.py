@@ -82,6 +82,9 @@ RECALLED = {
     "files": [*FILES, {"rendition": 4, "channel": "school", "sha256": SHA}],
 }  # as before, and as now
 WHY = "op verzoek van een ouder"
+SETTLED = {"lost": 9, "known": 140, "kept_as": "a", "why": WHY, "withdrawn_again": []} | dict.fromkeys(
+    ("erased_again", "recalled_again", "originals_deleted_again"), 1
+)
 BODIES: dict[str, list[dict[str, Any]]] = {
     "item.decided": [DECIDED],
     "item.arrived": [{"event": {"problem": "event.toml cannot be used"}, "bytes": 9, "sha256": SHA}],
@@ -181,19 +184,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "service.stopped": [{}],
     "original.deleted": [{"sha256": SHA, "bytes": 5, "why": "[retention] originals_days = 365"}],
     "service.backed_up": [{"files": 12, "entries": 340}],
-    "log.settled": [
-        {
-            "lost": 9,
-            "known": 140,
-            "kept_as": "lost-after-131-20261101T100000",
-            "why": WHY,
-            "withdrawn_again": people,
-            "erased_again": 1,
-            "recalled_again": 2,
-            "originals_deleted_again": 0,
-        }
-        for people in ([], ["P1"])
-    ],
+    "log.settled": [SETTLED, SETTLED | {"withdrawn_again": ["P1"]}],
     "service.restored": [
         {
             "made_at": "2026-11-01T10:00:00+00:00",
