@@ -155,12 +155,14 @@ def _register(data: bytes, path: Path, source: str) -> bool:
 
 def event(data: bytes, folder: Path) -> bool:
     """Read it as the description of an event."""
+    from pipeline.files.beneath import Folder
     from pipeline.intake.event_file import read
 
     place = folder / "inbox" / "trip"
     place.mkdir(parents=True, exist_ok=True)
     (place / "event.toml").write_bytes(data)
-    found = read(folder / "inbox", "trip", place / "a.jpg")
+    with Folder.at(folder / "inbox") as root:
+        found = read(root, "trip", "trip/a.jpg")
     texts = (found.title, found.kind, found.uploader, found.permission, *found.groups)
     if any(not text.isprintable() for text in texts):
         raise Broken("a text that cannot be shown or stored")

@@ -23,7 +23,6 @@ from pipeline.domain.types import At16
 from pipeline.errors import ConfigError
 from pipeline.recognition.matching import MatchSettings
 from pipeline.redaction.regions import REACHES, Reach
-from pipeline.redaction.styles import DEFAULT, STYLES
 
 FILE_NAME = "beeldwacht.toml"
 WEIGHTS = Path(__file__).resolve().parent.parent / "models" / "weights"
@@ -177,7 +176,7 @@ class Retention(_Section):
 class Redaction(_Section):
     """How faces are covered. A cover holds nothing of what it covers, whatever is chosen here."""
 
-    style: str = DEFAULT
+    style: str = "blur"
     channels: dict[str, str] = Field(default_factory=dict)
     """The style of each channel that has another one."""
     cover: Literal["face", "head"] = "face"
@@ -185,6 +184,8 @@ class Redaction(_Section):
     @field_validator("style", "channels")
     @classmethod
     def _known(cls, value: str | dict[str, str]) -> str | dict[str, str]:
+        from pipeline.redaction.styles import STYLES  # noqa: PLC0415 - loads OpenCV, which most commands do without
+
         for style in [value] if isinstance(value, str) else value.values():
             if style not in STYLES:
                 raise ValueError(f"there is no style {style!r}: name one of {', '.join(STYLES)}")

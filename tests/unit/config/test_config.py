@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import load
+from pipeline.config import Redaction, load
 from pipeline.errors import ConfigError
 from pipeline.maintenance.init import init
+from pipeline.redaction import styles
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -91,3 +92,7 @@ def test_init_never_overwrites_and_wants_both_halves_of_the_decision(tmp_path: P
     with pytest.raises(ConfigError, match="both"):
         init(tmp_path / "other", "DPIA 1", "")
     assert (tmp_path / "vault").stat().st_mode & 0o077 == 0
+
+
+def test_covers_are_drawn_in_the_default_style_unless_somebody_says_otherwise() -> None:
+    assert Redaction().style == styles.DEFAULT
