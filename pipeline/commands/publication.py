@@ -12,6 +12,7 @@ from pipeline.app import App, now
 from pipeline.commands.common import ConfigOption, JsonOption, opened, who
 from pipeline.errors import BeeldwachtError
 from pipeline.files.publish_audit import patrol
+from pipeline.officer.actions import reason
 
 app = typer.Typer(no_args_is_help=True, help="Where published files went.")
 ByOption = Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so; it is logged.")]
@@ -54,6 +55,24 @@ def done(task: int, by: ByOption, config_file: ConfigOption = None, json_out: Js
         output.as_json({"task": place.id, "item": place.item_id, "state": place.state, "still_open": left})
     else:
         output.say(f"Task {place.id} is done. {left} tasks are open.", "green")
+
+
+@app.command("forget-report")
+def forget_report(
+    incident: int,
+    why: Annotated[str, typer.Option("--why", help="Why; it is logged.")],
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who decided; it is logged.")],
+    config_file: ConfigOption = None,
+) -> None:
+    """Erase what was reported in an incident, and how it ended. The log keeps a seal of both, and stays whole.
+
+    Example: beeldwacht publication forget-report 3 --why "it named a child" --by "A. de Boer"
+    """
+    with opened(config_file) as application:
+        application.store.review.forget_incident(now(), who(application, by), incident, reason(why))
+        application.store.rights.compact()
+        application.write_log_files()
+    output.say(f"The texts of incident {incident} are gone.", "green")
 
 
 @app.command("check")

@@ -153,7 +153,16 @@ def _viewed(_: Body, say: Say, __: str) -> Iterator[str]:
 
 
 def _incident_closed(b: Body, say: Say, _: str) -> Iterator[str]:
-    yield say(f"incident {b['incident']} was closed", f"incident {b['incident']} is afgesloten") + f": {b['outcome']}"
+    yield say(f"incident {b['incident']} was closed", f"incident {b['incident']} is afgesloten") + (
+        f": {b['outcome']}" if "outcome" in b else ""
+    )
+
+
+def _incident_erased(b: Body, say: Say, language: str) -> Iterator[str]:
+    n = b["incident"]
+    yield say(f"the texts of incident {n} were erased", f"de teksten van incident {n} zijn gewist") + why_given(
+        b, language
+    )
 
 
 def _spot_drawn(b: Body, say: Say, _: str) -> Iterator[str]:
@@ -200,6 +209,7 @@ ITEMS: Lines = {
     "original.viewed": _viewed,
     "original.deleted": _original_deleted,
     "incident.closed": _incident_closed,
+    "incident.erased": _incident_erased,
     "spot.drawn": _spot_drawn,
     "spot.marked": _spot_marked,
     "upload.finished": _uploaded,

@@ -81,7 +81,7 @@ def begin(journal: Journal, tx: Connection, now: datetime, actor: str, item_id: 
     tasks = 0 if what.uncover else _open_tasks(tx, now, item_id, first)
     body = _logged(what, replace, tasks, files)
     if what.incident:
-        body["incident"] = open_incident(tx, now, actor, item_id, what.incident)
+        body |= open_incident(tx, now, actor, item_id, what.incident)
     journal.append(tx, now, "item.redone" if what.uncover else "item.recalled", actor, body, item_id, what.people)
     reach("recall.beginning")
     return True

@@ -16,11 +16,13 @@ from pipeline.domain.json_forms import box_in, box_out
 from pipeline.domain.lifecycle import State
 from pipeline.domain.types import Box, JsonObject
 from pipeline.errors import BeeldwachtError
+from pipeline.log.seal import sealed
 from pipeline.redaction.manual_marks import Annotation, AnnotationKind
 from pipeline.rules.reasons import HoldReason
 from pipeline.store.act import again
 from pipeline.store.console_tables import incidents, marks
 from pipeline.store.database import Database, stamp, to_json
+from pipeline.store.incidents import erase_texts
 from pipeline.store.log import Journal, last_of, unchanged
 from pipeline.store.recalls import TakeBack
 from pipeline.store.tables import items, log, verdicts
@@ -234,9 +236,18 @@ class ReviewStore:
                 .where(incidents.c.id == incident_id)
                 .values(outcome=outcome, closed_by=by, closed_at=stamp(now))
             )
-            body: JsonObject = {"incident": incident_id, "outcome": outcome}
+            body: JsonObject = {"incident": incident_id, "outcome_sealed": sealed(outcome, row.salt)}
             self._journal.append(tx, now, "incident.closed", by, body, row.item_id)
             return _incident(tx.execute(select(incidents).where(incidents.c.id == incident_id)).one())
+
+    def forget_incident(self, now: datetime, by: str, incident_id: int, why: str) -> None:
+        """Erase the texts of an incident; the log keeps their seals. Raises ReviewError when there are none."""
+        with self._db.write() as tx:
+            if not erase_texts(tx, incident_id):
+                raise ReviewError(f"There is no text of incident {incident_id}.", "Look at the list again.")
+            item_id = tx.execute(select(incidents.c.item_id).where(incidents.c.id == incident_id)).scalar()
+            body: JsonObject = {"incident": incident_id, "why": why}
+            self._journal.append(tx, now, "incident.erased", by, body, item_id)
 
     # --- inside a transaction ---------------------------------------------------------------------------------
 

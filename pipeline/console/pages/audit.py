@@ -49,6 +49,7 @@ KINDS = (
     "publication.downloaded",
     "original.deleted",
     "incident.closed",
+    "incident.erased",
     "register.loaded",
     "register.held",
     "register.enrolled",

@@ -1,5 +1,6 @@
 """What an officer does to a published file and its recall are one transaction: killed in between, none is kept."""
 
+import json
 import os
 import signal
 import subprocess
@@ -12,8 +13,11 @@ import pytest
 from pipeline.domain.lifecycle import State
 from pipeline.domain.types import Box, MatchResult, Reason, Verdict
 from pipeline.kill_points import VARIABLE
+from pipeline.log import chain
+from pipeline.log.seal import sealed
 from pipeline.redaction.manual_marks import AnnotationKind
 from pipeline.store import Store
+from pipeline.store.review import ReviewError
 from pipeline.store.rows import Decision
 from tests.conftest import ROOT
 from tests.integration.store.test_store import NOW, claimed, decision
@@ -151,3 +155,23 @@ def test_a_shown_face_that_gets_another_name_is_taken_back(tmp_path: Path) -> No
     assert store.hand_names.name(NOW, item, 0, Box(1, 2, 30, 40), "P2", "B") is State.WITHDRAWN
     assert store.hand_names.name(NOW, item, 0, Box(1, 2, 30, 40), "P2", "B") is State.WITHDRAWN
     store.close()
+
+
+def test_the_texts_of_an_incident_are_sealed_in_the_log_and_can_be_erased(tmp_path: Path) -> None:
+    store = Store(f"sqlite:///{tmp_path / 'b.db'}")
+    item = published(store, 1, showing("P1"))
+    store.recall.begin(NOW, "B", item, "", "a problem was reported", replace=False, incident="Kwispelina is in it")
+    store.review.close_incident(NOW, "B", 1, "the mother of Kwispelina was called")
+    bodies = {e.kind: json.loads(e.body) for e in store.journal.entries()}
+    with store.database.read() as tx:
+        (salt,) = tx.exec_driver_sql("SELECT salt FROM incidents").one()
+    assert bodies["item.recalled"]["incident_sealed"] == sealed("Kwispelina is in it", salt)
+    assert bodies["incident.closed"]["outcome_sealed"] == sealed("the mother of Kwispelina was called", salt)
+    assert "Kwispelina" not in json.dumps(bodies)
+    store.review.forget_incident(NOW, "B", 1, "it named a child")
+    assert store.rights.compact()
+    with pytest.raises(ReviewError):
+        store.review.forget_incident(NOW, "B", 1, "twice")
+    assert list(chain.flaws(store.journal.entries())) == []
+    store.close()
+    assert all(b"Kwispelina" not in p.read_bytes() for p in tmp_path.iterdir())

@@ -148,7 +148,8 @@ BODIES: dict[str, list[dict[str, Any]]] = {
     "item.undone": [{"act": "item.approved", "entry": 12}],
     "item.approved": [{"reasons": ["lesson_without_permission"], "why": WHY}],
     "original.viewed": [{}],
-    "incident.closed": [{"incident": 3, "outcome": "opgelost"}],
+    "incident.closed": [{"incident": 3, "outcome": "opgelost"}, {"incident": 3, "outcome_sealed": SHA}],
+    "incident.erased": [{"incident": 3, "why": WHY}],
     **{
         f"account.{k}": [{"account": "kim", "roles": ["officer", "communicator"]}]
         for k in ("added", "invited", "password", "roles", "locked", "unlocked")
