@@ -51,7 +51,10 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class TrackRow:
-    """One face on the timeline: `time` in words, `seek` the second in which it is seen best."""
+    """One face on the timeline: `time` in words, `seek` the second in which it is seen best.
+
+    The first of its `bars` is for as long as it is there, those after it for when it is shown on some channel.
+    """
 
     number: int
     shown: bool
@@ -104,10 +107,9 @@ def view(board: Board, verdicts: Sequence[JsonObject], sounds: JsonObject, at: f
         start, end = v.get("seconds") or (0.0, board.duration)
         shown = bool(v["shown"]) or (number in tracks and tracks[number].shown)
         bars = [_bar(Stretch(start, end), board.duration, "hidden")]
-        when = [
-            s for o in verdicts if o["face"] == v["face"] and o["shown"] for s in o.get("shown_in") or [(start, end)]
-        ]
-        bars += [_bar(Stretch(a, b), board.duration, "shown") for a, b in sorted(map(tuple, when))]
+        own = [o for o in verdicts if o["face"] == v["face"] and o["shown"]]
+        when = {(float(a), float(b)) for o in own for a, b in o.get("shown_in", [(start, end)])}
+        bars += [_bar(Stretch(a, b), board.duration, "shown") for a, b in sorted(when)]
         seek = best_second(v, board)
         tracks[number] = TrackRow(
             number, shown, f"{clock(start)} - {clock(end)}", seek, tuple(bars), Reason(v["reason"]) not in UNNAMEABLE
