@@ -19,7 +19,8 @@ from typing import TypeVar
 from pipeline.domain.types import Analysis, Box, JsonObject
 from pipeline.errors import ChildError, ChildRefused
 from pipeline.processing.context import Context
-from pipeline.sandbox.client import MediaClient, Preview
+from pipeline.sandbox.answers import Preview
+from pipeline.sandbox.client import MediaClient
 from pipeline.service.service import media_options
 from pipeline.store.rows import Item, Rendition
 

@@ -45,7 +45,8 @@ from pipeline.redaction.verification import SAME_FACE, film_look_again
 from pipeline.rules import sound as sound_rules
 from pipeline.rules import verdicts as verdict_rules
 from pipeline.rules.sound import sound_plan
-from pipeline.sandbox.client import MediaClient, Product
+from pipeline.sandbox.answers import Product
+from pipeline.sandbox.client import MediaClient
 from pipeline.sandbox.film_client import FilmReader
 from pipeline.store.appearances import Place
 from pipeline.store.rows import Decision, Draft, FilmDecision, Item

@@ -42,7 +42,8 @@ from pipeline.redaction import manual_marks
 from pipeline.redaction import regions as region_planning
 from pipeline.redaction.verification import failed_checks, look_again
 from pipeline.rules import verdicts as verdict_rules
-from pipeline.sandbox.client import MediaClient, Product
+from pipeline.sandbox.answers import Product
+from pipeline.sandbox.client import MediaClient
 from pipeline.store.appearances import Place
 from pipeline.store.rows import Decision, Draft, Item
 

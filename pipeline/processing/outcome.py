@@ -11,7 +11,7 @@ from pipeline.domain.types import Check
 from pipeline.kill_points import reach
 from pipeline.processing.context import Context
 from pipeline.redaction.verification import failed_checks
-from pipeline.sandbox.client import Product
+from pipeline.sandbox.answers import Product
 from pipeline.store.rows import Decision, Draft, Item
 
 Key = TypeVar("Key")

@@ -20,7 +20,8 @@ from pipeline.rules import sound as sound_rules
 from pipeline.rules import verdicts
 from pipeline.rules.reasons import HoldReason
 from pipeline.rules.sound import recording_plan
-from pipeline.sandbox.client import MediaClient, Product
+from pipeline.sandbox.answers import Product
+from pipeline.sandbox.client import MediaClient
 from pipeline.sandbox.film_client import FilmReader
 from pipeline.store.rows import Decision, Draft, FilmDecision, Item
 

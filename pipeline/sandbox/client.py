@@ -17,26 +17,9 @@ from typing import Any
 from pipeline.domain.json_forms import analysis_in, box_out, check_in, region_out
 from pipeline.domain.types import Analysis, Box, Check, JsonObject, Medium, Region
 from pipeline.errors import ChildDied, ChildError, ChildRefused, EnginesUnfit
+from pipeline.sandbox.answers import Preview, Product
 from pipeline.sandbox.options import MediaOptions
 from pipeline.sandbox.process import Hear, WorkerProcess
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    """A written rendition: what was checked in the child, and what its detectors found in the result."""
-
-    extension: str
-    checks: tuple[Check, ...]
-    analysis: Analysis
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """A small JPEG for a screen, and the size in pixels of the picture that it was made from."""
-
-    jpeg: bytes
-    width: int
-    height: int
 
 
 @dataclass(slots=True)
@@ -186,10 +169,7 @@ class MediaClient:
             raise self._talk.nonsense(e) from e
 
     def check_film(self, path: Path, seconds: float, **request: Any) -> JsonObject:
-        """Open a film of so many seconds that another reader wrote, as `reader.film.operations` does it.
-
-        `on_progress` hears how far it is. Raises ChildError.
-        """
+        """Open a film of so many seconds that another reader wrote; `on_progress` hears how far it is."""
         o = self._options.film
         allowed = o.patience_seconds + o.slowest * seconds
         return self._checked(path, {"op": "film_check", **request}, allowed, o.patience_seconds)
