@@ -14,7 +14,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from pipeline.reader.confinement import confine, give_back_memory, keep_memory_low, limit_cpu
 from pipeline.sandbox.options import PER_MEGAPIXEL
@@ -111,6 +111,7 @@ class MediaWorker:
         from pipeline.domain import json_forms  # noqa: PLC0415
         from pipeline.domain.types import Analysis, Box  # noqa: PLC0415
         from pipeline.reader import photo_codec, photo_output_scan  # noqa: PLC0415
+        from pipeline.reader.faces import reduced  # noqa: PLC0415
 
         self._photo = None
         path = Path(request["path"])
@@ -118,7 +119,7 @@ class MediaWorker:
         height, width = written.pixels.shape[:2]
         limit_cpu(request["cpu_seconds"] + PER_MEGAPIXEL * self._options["threads"] * width * height / 1e6)
         self._answer({"opened": width * height})
-        small, factor = _reduced(written.pixels, CHECK_SCALE)
+        small, factor = reduced(written.pixels, CHECK_SCALE)
         near = [Box(*(float(v) / factor for v in box)) for box in request["near"]]
         shown = [json_forms.box_in(b) for b in request["shown"]]
         found = find_faces(small, self._detectors[::-1], CHECK, near)
@@ -150,39 +151,9 @@ class MediaWorker:
 
     def describe(self, pixels: RgbImage, found: Sequence[Detection], wanted: Sequence[int] | None = None) -> list[Face]:
         """A face for each detection in an image, with embeddings for those that are wanted (None: all)."""
-        from pipeline.domain.types import Face  # noqa: PLC0415
+        from pipeline.reader import faces  # noqa: PLC0415
 
-        chosen = range(len(found)) if wanted is None else wanted
-        described: dict[int, dict[str, Any]] = {i: {} for i in range(len(found))}
-        for engine in self._embedders:
-            vectors = engine.embed(pixels, [found[i] for i in chosen])
-            for i, vector in zip(chosen, vectors, strict=True):
-                if vector is not None:
-                    described[i][engine.engine_id] = vector
-        return [Face(i, d, described[i], _sharpness(pixels, d)) for i, d in enumerate(found)]
-
-
-def _reduced(pixels: RgbImage, scale: float) -> tuple[RgbImage, float]:
-    """A photo at a smaller scale, and the factor that leads back."""
-    import cv2  # noqa: PLC0415
-    import numpy as np  # noqa: PLC0415
-
-    size = (max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
-    small = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return small, pixels.shape[1] / size[0]
-
-
-def _sharpness(pixels: RgbImage, detection: Detection) -> float:
-    """Variance of the Laplacian of the face at 64 x 64 (Pech-Pacheco et al. 2000); a blurred face scores low."""
-    import cv2  # noqa: PLC0415
-
-    height, width = pixels.shape[:2]
-    box = detection.box.clamp(width, height)
-    crop = pixels[int(box.top) : int(box.bottom) + 1, int(box.left) : int(box.right) + 1]
-    if crop.size == 0:
-        return 0.0
-    gray = cv2.cvtColor(cv2.resize(crop, (64, 64), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
-    return float(cv2.Laplacian(gray, cv2.CV_64F).var())
+        return faces.described(pixels, found, self._embedders, wanted)
 
 
 def serve(options: JsonObject, source: TextIO, sink: TextIO) -> None:

@@ -14,9 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
-import cv2
-import numpy as np
-
 from models.detection.exposure import brightened
 from models.detection.find_faces import find_behind_patterns
 from models.detection.passes import moved
@@ -24,6 +21,7 @@ from models.detection.settings import CHECK, CHECK_SCALE
 from models.engines.base import Detector
 from pipeline.domain.film import FilmFacts, Frame
 from pipeline.domain.types import Detection, RgbImage
+from pipeline.reader.faces import reduced
 from pipeline.reader.film.colour import rgb
 from pipeline.reader.film.fast_detector import every_scale, fast_first, threshold
 from pipeline.reader.film.ffmpeg import Tools
@@ -79,9 +77,7 @@ def _faces(
     if number % (_SECOND_EVERY * max(1, round(facts.rate))) == 0:
         with one_at_a_time:
             slow = second_look(image, fast, others).beside([])
-    size = (max(1, round(image.shape[1] * CHECK_SCALE)), max(1, round(image.shape[0] * CHECK_SCALE)))
-    small = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+    small, factor = reduced(image, CHECK_SCALE)
     found = [d for d in every_scale(brightened(small), fast) if d.score >= threshold(fast)]
     found += find_behind_patterns(small, [fast], CHECK, found)
-    factor = image.shape[1] / size[0]
     return [Found(number, d, image) for d in (*slow, *(moved(d, 0, 0, factor) for d in found))]
