@@ -86,11 +86,12 @@ def main() -> int:
     manifest.fetch(manifest.WEIGHTS, manifest.FOLDER)
     detectors = load_detectors(("centerface", "yunet"), manifest.FOLDER, 1)
     random, found = np.random.default_rng(a.seed), {"photos": Tally(), "films": Tally()}
-    per_photo = -(-11 * (a.exchanges - a.films * FRAMES * len(STYLES)) // (10 * max(1, a.photos)))  # in some nobody is
+    covered = (exchange_film(*piece, detectors, random, found["films"]) for piece in films(a.data))
+    for _ in islice(filter(None, covered), a.films):
+        pass
+    left = 1.1 * (a.exchanges - found["films"].exchanges)  # in some photos nobody is
     for image, name in islice(photos(a.data), a.photos):
-        exchange_photo(image, name, max(1, per_photo), detectors, random, found["photos"])
-    for path, facts, begin in films(a.data, a.films):
-        exchange_film(path, facts, begin, detectors, random, found["films"])
+        exchange_photo(image, name, max(1, round(left / a.photos)), detectors, random, found["photos"])
     for kind, t in found.items():
         print(
             f"{kind}: {len(t.different)} of {t.exchanges} exchanges in {len(t.media)} differ, {t.vain} are vain; "
@@ -109,7 +110,7 @@ def photos(data: Path) -> Iterator[tuple[RgbImage, str]]:
             yield np.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGB")), path.name
 
 
-def films(data: Path, most: int) -> Iterator[tuple[Path, FilmFacts, int]]:
+def films(data: Path) -> Iterator[tuple[Path, FilmFacts, int]]:
     """Pieces of the films of the data that can be read: each film from one in three of its length on, then from two."""
     paths = [p for d in ("friends", "video", "failing") for p in sorted((data / d).glob("*.m[po][4v]"))]
     readable = []
@@ -117,7 +118,7 @@ def films(data: Path, most: int) -> Iterator[tuple[Path, FilmFacts, int]]:
         with suppress(MediaError):
             readable.append((path, probe(path, FilmLimits(), default_tools())))
     pieces = ((path, facts, facts.expected_frames * third // 3) for third in (1, 2) for path, facts in readable)
-    return islice((p for p in pieces if p[1].width), most)
+    return (piece for piece in pieces if piece[1].width)
 
 
 def exchange_photo(
@@ -170,8 +171,11 @@ def exchange_film(
     detectors: Sequence[Detector],
     random: np.random.Generator,
     tally: Tally,
-) -> None:
-    """Cover a piece of one film, and again in every style with other things under the covers of every frame."""
+) -> bool:
+    """Cover a piece of one film, and again in every style with other things under the covers of every frame.
+
+    Returns whether there was anybody in it.
+    """
     tools = default_tools()
     with closing(read_frames(path, facts, tools, only=range(begin, begin + FRAMES))) as source:
         frames = [frame for _, frame in source]
@@ -190,6 +194,7 @@ def exchange_film(
             same = np.array_equal(first, two.paint(n, other))
             if found:
                 tally.add(f"{path.name} from {begin}, frame {begin + n}", style, same, not np.array_equal(frame, other))
+    return bool(covers)
 
 
 def put_under(frame: Frame, later: Frame, hidden: NDArray[np.bool_], what: str, random: np.random.Generator) -> Frame:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.domain.types import Outline, Subject
 from pipeline.redaction.fill import Grain, Grid, fill
-from pipeline.redaction.outline import OPAQUE, Rows, area_of, inside, opacity
+from pipeline.redaction.outline import OPAQUE, Rows, area_of, depth, inside, opacity
 from pipeline.redaction.palette import Palette
 from pipeline.redaction.styles import Paint, Part, Style
 
@@ -108,8 +108,9 @@ def cover(canvas: Canvas, spots: Sequence[Spot], style: Style, grain: Grain, mem
         _erase(canvas, state, area_of(spot.outline, 1, width, height, canvas.half > 1))
     # Every fill before any paint: no cover is made from another one.
     paints = [_paint_for(spot, canvas, state, grain, memory) for spot in order]
-    for spot, paint in zip(order, paints, strict=True):
-        _draw(canvas, spot, paint, style)
+    painted = np.zeros((height, width), np.uint8)
+    for spot, paint, beside in zip(order, paints, _beside(order), strict=True):
+        _draw(canvas, spot, paint, style, painted if beside and not style.solid else None)
 
 
 def _empty(area: Rows) -> bool:
@@ -186,13 +187,26 @@ def _tone(canvas: Canvas, state: NDArray[np.uint8], memory: Memory | None) -> ND
     return canvas.palette.neutral if before is None else before
 
 
-def _draw(canvas: Canvas, spot: Spot, paint: Paint, style: Style) -> None:
-    """Paint one spot over what is there, in strips, so that a large one needs little memory."""
+def _beside(spots: Sequence[Spot]) -> NDArray[np.bool_]:
+    """Of each spot whether it touches another one, with their soft edges, as far as their boxes tell."""
+    found = [(s.outline.hull, s.edge) for s in spots]
+    boxes = np.array([(b.left - e, b.top - e, b.right + e, b.bottom + e) for b, e in found]).reshape(-1, 4)
+    meet = (boxes[:, None, :2] < boxes[None, :, 2:]).all(axis=2)
+    return np.asarray((meet & meet.T).sum(axis=1) > 1)
+
+
+def _draw(canvas: Canvas, spot: Spot, paint: Paint, style: Style, painted: NDArray[np.uint8] | None) -> None:
+    """Paint one spot over what is there, in strips, so that a large one needs little memory.
+
+    `painted` says how deep under covers that were painted before each pixel lies, 0: under none; None: no matter.
+    """
     area = area_of(spot.outline, spot.edge + 1, *canvas.size, canvas.half > 1)
     for top in range(area[1], area[3], _STRIP):
         strip = area[0], top, area[2], min(top + _STRIP, area[3])
         around = strip[0], strip[1] - spot.edge, strip[2], strip[3] + spot.edge
         whole = opacity(spot.outline, spot.edge, around)[spot.edge : spot.edge + strip[3] - strip[1]]
+        if painted is not None:
+            whole = _joined(whole, depth(spot.outline, strip), _cut(painted, strip, 1))
         for plane in canvas.planes:
             half = plane.half
             rows = strip[0] // half, strip[1] // half, -(-strip[2] // half), -(-strip[3] // half)
@@ -201,3 +215,17 @@ def _draw(canvas: Canvas, spot: Spot, paint: Paint, style: Style) -> None:
             drawn = style.pixels(paint, Part(rows, half, plane.channels)).reshape(here.shape)
             mixed = cv2.blendLinear(np.ascontiguousarray(drawn), np.ascontiguousarray(here), over, 1 - over)
             here[:] = mixed.reshape(here.shape)
+
+
+def _joined(whole: NDArray[np.uint8], own: NDArray[np.uint8], painted: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """How opaque a cover is where it lies over others: the more the nearer its own middle is, so that no edge shows.
+
+    Under both there is paint only, so nothing is uncovered by it. `painted` is brought up to date.
+    """
+    before = painted > 0
+    if before.any():
+        mine, others = own.astype(np.float32), painted.astype(np.float32)
+        part = np.rint(OPAQUE * mine / np.maximum(mine + others, 1)).astype(np.uint8)
+        whole = np.where(before, part, whole)
+    painted[:] = cv2.add(painted, own)
+    return whole

@@ -64,6 +64,17 @@ def opacity(outline: Outline, edge: int, area: Rows) -> NDArray[np.uint8]:
     return np.asarray(cv2.max(cv2.bitwise_and(soft, inside(outline, edge, area)), inside(outline, 0, area)), np.uint8)
 
 
+def depth(outline: Outline, area: Rows) -> NDArray[np.uint8]:
+    """How deep in an outline each pixel of an area lies: 0 outside, 1 at its border, up to 255 in its middle."""
+    side = 2 * max(1, round(min(outline.box.width, outline.box.height) / 5)) + 1
+    around = area[0] - side, area[1] - side, area[2] + side, area[3] + side
+    own = inside(outline, 0, around)
+    soft = cv2.blur(own, (side, side))[side:-side, side:-side]
+    least = np.asarray(own[side:-side, side:-side] // OPAQUE, np.uint8)
+    inner = cv2.convertScaleAbs(np.maximum(soft, OPAQUE // 2) - OPAQUE // 2, alpha=OPAQUE / (OPAQUE - OPAQUE // 2))
+    return np.asarray(cv2.max(inner * least, least), np.uint8)
+
+
 def _points(outline: Outline, grow: float) -> NDArray[np.float64]:
     """The corners of a polygon around an outline grown by so many pixels, (n, 2)."""
     box, (round_x, round_y) = outline.box, outline.corners

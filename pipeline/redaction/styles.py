@@ -64,6 +64,11 @@ class Style(Protocol):
         """What the configuration calls it."""
         ...
 
+    @property
+    def solid(self) -> bool:
+        """Whether a cover that lies over another one hides it; otherwise they run into each other."""
+        ...
+
     def pixels(self, paint: Paint, part: Part) -> NDArray[np.uint8]:
         """A cover's pixels over a part of the picture: (height, width, channels)."""
         ...
@@ -74,6 +79,7 @@ class Blur:
     """The surroundings, run smoothly inwards, with fine grain."""
 
     name: str = "blur"
+    solid: bool = False
 
     def pixels(self, paint: Paint, part: Part) -> NDArray[np.uint8]:
         """See Style."""
@@ -89,6 +95,7 @@ class Mosaic:
     """Cells of the fill."""
 
     name: str = "mosaic"
+    solid: bool = False
 
     def pixels(self, paint: Paint, part: Part) -> NDArray[np.uint8]:
         """See Style."""
@@ -107,6 +114,7 @@ class Block:
     """One flat grey, the same everywhere."""
 
     name: str = "block"
+    solid: bool = True
 
     def pixels(self, paint: Paint, part: Part) -> NDArray[np.uint8]:
         """See Style."""
@@ -119,6 +127,7 @@ class Sticker:
     """A friendly disc on the fill, chosen by the face's number, upright in the face's own direction."""
 
     name: str = "sticker"
+    solid: bool = True
 
     def pixels(self, paint: Paint, part: Part) -> NDArray[np.uint8]:
         """See Style."""
