@@ -12,13 +12,12 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from pipeline.config import Console
+from pipeline.console.passwords import LONGEST, checked
 from pipeline.console.rate_limits import Limit, RateLimiter, place
 from pipeline.errors import BeeldwachtError
 from pipeline.store import Store
 from pipeline.store.accounts import Account, AccountError, AccountRole, Session
 
-SHORTEST = 12
-LONGEST = 200
 ACCOUNT = Limit("account", 5, 5)
 """Of one account from one address. Where it has signed in before, nothing else counts: nobody else keeps it out."""
 ADDRESS = Limit("address", 20, 5)
@@ -162,15 +161,6 @@ class Auth:
 def csrf_of(cookie: str) -> str:
     """The token that a form must carry: only who knows the cookie can know it, and it does not tell the cookie."""
     return hashlib.sha256(b"csrf\0" + cookie.encode()).hexdigest()
-
-
-def checked(password: str, name: str) -> str:
-    """A password that may be used (NIST SP 800-63B: length counts). Raises AccountError."""
-    if not SHORTEST <= len(password) <= LONGEST:
-        raise AccountError(f"A password has {SHORTEST} to {LONGEST} characters.", "Four words in a row are good.")
-    if name.casefold() in password.casefold() or len(set(password)) < 5:
-        raise AccountError("This password is too easy to guess.", "Four words in a row are good.")
-    return password
 
 
 def roles_of(names: list[str]) -> list[AccountRole]:

@@ -223,7 +223,13 @@ def test_sessions_end_by_idling_by_age_by_a_lock_and_by_other_rights(auth: Auth,
     assert auth.session("") is None and auth.session("x" * 43) is None
 
 
-@pytest.mark.parametrize("password", ["short", "aaaaaaaaaaaaaaaa", "kim kim kim kim", "x" * 201])
+@pytest.mark.parametrize(
+    "password",
+    [
+        *("short", "aaaaaaaaaaaaaaaa", "kim kim kim kim", "x" * 201, "kim kent nog vier woorden"),
+        *("wachtwoord123", "Welkom01Welkom01", "passwordpassword", "qwertyuiop123", "Welkom2026!!", "Basisschool2026"),
+    ],
+)
 def test_passwords_that_are_easy_to_guess_are_refused(auth: Auth, password: str) -> None:
     with pytest.raises(AccountError):
         auth.accept(auth.invite("test", "kim"), "kim", password, ELSEWHERE)

@@ -188,7 +188,7 @@ def test_an_uploader_drops_a_photo_and_sees_what_became_of_it(
     page.set_input_files("#files", str(photo))
     page.click("#upload button.primary")
     expect(page.locator("#progress")).to_contain_text("arrived")
-    expect(page.locator("#mine tr", has_text="my photo").locator(".chip")).to_have_text("published", timeout=60_000)
+    expect(page.locator("#mine li", has_text="my photo").locator(".chip")).to_have_text("published", timeout=60_000)
     told = (site.school.inbox / "2026-06-12 Sports _b_day__b_" / "event.toml").read_text()
     assert 'uploader = "uploader"' in told and 'groups = ["1A"]' in told
     other = site.visitor()

@@ -178,6 +178,12 @@ def test_31_files_offline_and_a_page_that_was_closed_and_none_comes_twice(
         page.set_input_files("#files", chosen[:5])
         page.click("#upload button.primary")
         expect(page.locator("#progress").get_by_text("was there already")).to_have_count(5)
+        expect(page.locator("#mine .chip").first).to_have_text("0 of 31 ready")  # no service works here
+        page.locator("#mine summary").click()
+        with page.expect_response("**/upload/mine"):
+            pass
+        expect(page.locator("#mine li").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, "nothing lies beside the screen"
     assert arrived(door) == [f"{n:02}.jpg" for n in range(31)]
     store = door.server.console.store
     kim = store.accounts.find("kim")

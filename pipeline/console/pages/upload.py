@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import secrets
 import shutil
+from collections import Counter
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 from starlette.responses import JSONResponse, Response
 
@@ -163,9 +165,27 @@ def _event(c: Call) -> str:
     return name
 
 
-def _mine(c: Call) -> list[dict[str, object]]:
-    """One's own uploads with what became of each: its state and, when it is held, why."""
-    found = []
+def _mine(c: Call) -> list[dict[str, Any]]:
+    """One's own uploads, by event, with what became of them: how many are ready, how many wait, and why."""
+    events: dict[str, list[dict[str, Any]]] = {}
+    for one in _outcomes(c):
+        events.setdefault(one["upload"].event, []).append(one)
+    return [
+        {
+            "name": name,
+            "files": files,
+            "ready": sum(f["state"] == State.PUBLISHED for f in files),
+            "held": sum(f["state"] == State.HELD for f in files),
+            "ended": sum(f["state"] in {State.REJECTED, State.FAILED} for f in files),
+            "reasons": Counter(r for f in files if f["state"] == State.HELD for r in f["reasons"]),
+        }
+        for name, files in events.items()
+    ]
+
+
+def _outcomes(c: Call) -> list[dict[str, Any]]:
+    """Each of one's own uploads: its state and, when it is not published, why."""
+    found: list[dict[str, Any]] = []
     for one in c.console.store.uploads.of(c.account.id):
         item = c.console.store.read_models.by_hash(one.sha256) if one.sha256 else None
         where = "arriving" if not one.done_at else str(item.state) if item else "waiting"

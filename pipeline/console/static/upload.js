@@ -145,6 +145,15 @@ document.addEventListener("DOMContentLoaded", () => {
     return refused;
   }
 
+  const mine = document.getElementById("mine"); // made anew every few seconds: what is open stays open
+  let open = new Set();
+  mine.addEventListener("htmx:beforeSwap", () => {
+    open = new Set([...mine.querySelectorAll("details[open]")].map((one) => one.dataset.event));
+  });
+  mine.addEventListener("htmx:afterSwap", () => {
+    for (const one of mine.querySelectorAll("details")) one.open = open.has(one.dataset.event);
+  });
+
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     list.replaceChildren();
