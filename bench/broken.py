@@ -55,6 +55,7 @@ EVERYTHING_KNOWN: Change = (
     "    known = np.full_like(_known(canvas, state, area), 255)\n",
 )
 COVERING = ("tests/unit/redaction/test_covering.py", "tests/unit/reader/test_film_redaction.py")
+SECOND = "tests/console/test_second_factor.py"
 UPLOADS = "tests/console/test_uploads.py"
 CONNECTIONS = "tests/console/test_connections.py"
 NO_COVERS: Change = (
@@ -706,6 +707,43 @@ WAYS = (
             ),
         ),
         (f"{UPLOADS}::test_a_port_that_is_taken_keeps_nothing_else_back",),
+    ),
+    Broken(
+        "common passwords are taken",
+        (("pipeline/console/passwords.py", "if guesses < _GUESSES or name", "if name"),),
+        (f"{ACCOUNTS}::test_passwords_that_are_easy_to_guess_are_refused",),
+    ),
+    Broken(
+        "a code of the second factor is good twice",
+        (("pipeline/console/second_factor.py", " or not self._store.use_step(account, step)", ""),),
+        (f"{SECOND}::test_the_password_alone_lets_nobody_in_and_a_code_is_good_once",),
+    ),
+    Broken(
+        "the password alone is enough",
+        (("pipeline/console/auth.py", "        if account.second:\n", "        if False:\n"),),
+        (f"{SECOND}::test_the_password_alone_lets_nobody_in_and_a_code_is_good_once",),
+    ),
+    Broken(
+        "codes are guessed without end",
+        (
+            (
+                "pipeline/console/second_factor.py",
+                "        self._limits.take(CODES, account.name)\n        step",
+                "        step",
+            ),
+        ),
+        (f"{SECOND}::test_codes_are_not_guessed",),
+    ),
+    Broken(
+        "a role does without the second factor that it needs",
+        (
+            (
+                "pipeline/console/request.py",
+                "    if declared.roles and declared.path not in _BEFORE_SECOND",
+                "    if False and declared.path not in _BEFORE_SECOND",
+            ),
+        ),
+        (f"{SECOND}::test_a_role_can_need_it_and_does_nothing_without",),
     ),
     Broken(
         "good sign-ins count as guesses",

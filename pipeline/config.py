@@ -275,6 +275,8 @@ class Console(_Section):
     """A proxy on this machine ends TLS and passes on who asks (X-Forwarded-For)."""
     idle_minutes: float = Field(default=20.0, ge=1, le=480)
     session_hours: float = Field(default=10.0, ge=0.1, le=24)
+    second_factor: tuple[Literal["uploader", "communicator", "officer", "administrator"], ...] = ()
+    """Roles that may do nothing in the console until they have a second factor (TOTP)."""
     upload_quota_mib: int = Field(default=16384, ge=1)
     """Of what one account has begun to upload and not finished, in all."""
     database_mib: int = Field(default=256, ge=0)

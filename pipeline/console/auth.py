@@ -14,6 +14,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from pipeline.config import Console
 from pipeline.console.passwords import LONGEST, checked
 from pipeline.console.rate_limits import Limit, RateLimiter, place
+from pipeline.console.second_factor import SecondFactor
 from pipeline.errors import BeeldwachtError
 from pipeline.store import Store
 from pipeline.store.accounts import Account, AccountError, AccountRole, Session
@@ -37,6 +38,14 @@ class SignInError(BeeldwachtError):
     """Nobody is signed in. The message never tells whether the name exists."""
 
 
+class SecondFactorNeeded(BeeldwachtError):
+    """The password is right, and the account has a second factor."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("A code of the second factor is needed.")
+        self.name = name
+
+
 class Auth:
     """The door. For use by several threads; at most two passwords are hashed at a time (46 MiB each)."""
 
@@ -44,6 +53,7 @@ class Auth:
         self._store = store.accounts
         self._attempts = store.attempts
         self.limits = RateLimiter(store.attempts, clock)
+        self.second = SecondFactor(store, clock, self.limits, frozenset(map(AccountRole, settings.second_factor)))
         self._clock = clock
         self._idle = timedelta(minutes=settings.idle_minutes)
         self._longest = timedelta(hours=settings.session_hours)
@@ -56,7 +66,7 @@ class Auth:
     def sign_in(self, name: str, password: str, address: str) -> str:
         """A session's token for the right name and password.
 
-        Raises SignInError, or TooManyAttempts: the attempt is counted before the password is looked at.
+        Raises SignInError, SecondFactorNeeded, or TooManyAttempts: attempts are counted before they are looked at.
         """
         try:
             account = self._store.find(name)
@@ -72,7 +82,16 @@ class Auth:
         self._forgive(counted)
         if account.password and self._hasher.check_needs_rehash(account.password):
             self._store.rehash(account, self._hash(password))
+        if account.second:
+            raise SecondFactorNeeded(account.name)
         return self.begin(account, "password", here)
+
+    def sign_in_second(self, name: str, code: str, address: str) -> str:
+        """A session's token for whose password was right and whose code is. Raises SignInError, TooManyAttempts."""
+        account = self._store.find(name)
+        if account is None or account.locked_at or not self.second.check(account, code):
+            raise SignInError("wrong")
+        return self.begin(account, "password and code", place(address))
 
     def set_password(self, account: Account, old: str, new: str) -> None:
         """Change one's own password. Raises SignInError when the old one is wrong, AccountError for a weak new one."""
@@ -81,6 +100,14 @@ class Auth:
             raise SignInError("wrong")
         self.limits.clear(OWN, account.name)
         self._store.set_password(self._clock(), account.actor, account, self._hash(checked(new, account.name)))
+
+    def end_second(self, account: Account, password: str) -> None:
+        """Take one's own second factor away. Raises SignInError for a wrong password."""
+        self.limits.take(OWN, account.name)
+        if not self._verify(account.password, password):
+            raise SignInError("wrong")
+        self.limits.clear(OWN, account.name)
+        self._store.set_second(self._clock(), account.actor, account, None)
 
     def _counted(self, account: Account | None, name: str, here: str) -> dict[Limit, tuple[str, ...]]:
         """The limits for which an attempt to sign in counts, each with its key."""

@@ -40,6 +40,10 @@ ANYBODY: frozenset[AccountRole] = frozenset()
 EVERYONE = frozenset(AccountRole)
 
 
+_BEFORE_SECOND = frozenset({"/account", "/account/second", "/account/password", "/logout"})
+"""What somebody may do whose role needs a second factor that is not there yet."""
+
+
 class NotFound(Exception):
     """There is no such page, or not for this account: both look alike."""
 
@@ -241,6 +245,8 @@ async def _admitted(call: Call, declared: Declared) -> Response:
         return Response(call._("You are signed out. Sign in again."), 401, headers)
     if declared.roles and not call.has(*declared.roles):
         raise NotFound
+    if declared.roles and declared.path not in _BEFORE_SECOND and call.console.auth.second.missing(call.account):
+        return RedirectResponse("/account", 303)
     if call.request.method not in {"GET", "HEAD"}:
         await _body(call, declared)
     if declared.machine:

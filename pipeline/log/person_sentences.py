@@ -89,7 +89,12 @@ def _account(english: str, dutch: str) -> Callable[[Body, Say, str], Iterator[st
 
 
 def _signed_in(b: Body, say: Say, _: str) -> Iterator[str]:
-    how = {"password": "wachtwoord", "one-time code": "eenmalige code"}.get(b["how"], b["how"])
+    words = {
+        "password": "wachtwoord",
+        "one-time code": "eenmalige code",
+        "password and code": "wachtwoord en code",
+    }
+    how = words.get(b["how"], b["how"])
     yield say(f"signed in to the console by {b['how']}", f"aangemeld bij de console met {how}")
 
 
@@ -99,11 +104,19 @@ _LIMITS = {
     "strangers": ("sign-ins of an account from new addresses", "aanmeldingen van een account vanaf nieuwe adressen"),
     "code": ("one-time codes from an address", "eenmalige codes vanaf een adres"),
     "own password": ("changes of a password", "wijzigingen van een wachtwoord"),
+    "second factor": ("codes of a second factor", "codes van een tweede stap"),
     "oidc": (
         "sign-ins with the school's account from an address",
         "aanmeldingen met het schoolaccount vanaf een adres",
     ),
 }
+
+
+def _second(b: Body, say: Say, _: str) -> Iterator[str]:
+    if b["on"]:
+        yield say(f"account {b['account']} has a second factor", f"account {b['account']} heeft een tweede stap")
+    else:
+        yield say(f"account {b['account']} has none any more", f"account {b['account']} heeft geen tweede stap meer")
 
 
 def _blocked(b: Body, say: Say, __: str) -> Iterator[str]:
@@ -204,6 +217,7 @@ PEOPLE: Lines = {
     "account.password": _account("{} has a new password", "{} heeft een nieuw wachtwoord"),
     "account.roles": _account("the roles of {} changed", "de rollen van {} zijn gewijzigd"),
     "account.locked": _account("account {} was locked", "account {} is geblokkeerd"),
+    "account.second_factor": _second,
     "account.unlocked": _account("account {} was unlocked", "account {} is weer open"),
     "account.signed_in": _signed_in,
     "account.blocked": _blocked,

@@ -44,6 +44,8 @@ class Account:
     outside: bool
     created_at: str
     locked_at: str | None
+    second: str | None = None
+    """The secret of the second factor (base32)."""
 
     @property
     def actor(self) -> str:
@@ -137,6 +139,21 @@ class AccountStore:
             tx.execute(delete(known_addresses).where(known_addresses.c.account_id == account.id))
             self._journal.append(tx, now, "account.password", actor, {"account": account.name})
 
+    def set_second(self, now: datetime, actor: str, account: Account, secret: str | None, step: int = 0) -> None:
+        """Give an account a second factor, whose first code was of this step of time; or (None) take it away."""
+        with self._db.write() as tx:
+            values = {"second_secret": secret, "second_step": step if secret else None}
+            tx.execute(update(accounts).where(accounts.c.id == account.id).values(**values))
+            body = {"account": account.name, "on": secret is not None}
+            self._journal.append(tx, now, "account.second_factor", actor, body)
+
+    def use_step(self, account: Account, step: int) -> bool:
+        """Use the code of a step of time up; returns whether it, and every later one, was unused."""
+        c = accounts.c
+        with self._db.write() as tx:
+            fresh = update(accounts).where(c.id == account.id, c.second_step < step)
+            return tx.execute(fresh.values(second_step=step)).rowcount == 1
+
     def rehash(self, account: Account, hashed: str) -> None:
         """The same password, hashed with today's parameters."""
         with self._db.write() as tx:
@@ -181,7 +198,7 @@ class AccountStore:
                 account = found
             else:
                 account = self._add(tx, now, "first administrator", plain(name), [AccountRole.ADMINISTRATOR], None)
-            tx.execute(update(accounts).where(accounts.c.id == account.id).values(password=hashed))
+            tx.execute(update(accounts).where(accounts.c.id == account.id).values(password=hashed, second_secret=None))
             tx.execute(delete(sessions).where(sessions.c.account_id == account.id))
             tx.execute(delete(known_addresses).where(known_addresses.c.account_id == account.id))
             self._journal.append(tx, now, "account.password", account.actor, {"account": account.name})
@@ -284,4 +301,4 @@ def _roles_out(roles: Iterable[AccountRole]) -> str:
 
 def _account(r: Row[Any]) -> Account:
     roles = frozenset(AccountRole(x) for x in json.loads(r.roles))
-    return Account(r.id, r.name, roles, r.password, r.subject is not None, r.created_at, r.locked_at)
+    return Account(r.id, r.name, roles, r.password, r.subject is not None, r.created_at, r.locked_at, r.second_secret)

@@ -95,6 +95,8 @@ accounts = Table(
     Column("subject", Text, unique=True),  # issuer and subject of the OIDC server
     Column("created_at", String(32), nullable=False),
     Column("locked_at", String(32)),  # by an administrator
+    Column("second_secret", Text),  # base32, of the second factor; by itself it lets nobody in
+    Column("second_step", Integer),  # the last one for which a code was taken: none is good twice
 )
 
 sign_in_codes = Table(

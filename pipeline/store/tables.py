@@ -34,7 +34,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.errors import StoreError
 
-HEAD = "0011"
+HEAD = "0012"
 """The newest schema; a test holds it against pipeline/store/migrations."""
 
 metadata = MetaData(

@@ -23,6 +23,7 @@ PUBLIC = MACHINES | {
     "/{rest:path}",
     "/static/{name}",
     "/login",
+    "/login/code",
     "/welcome",
     "/language",
     "/oidc/login",

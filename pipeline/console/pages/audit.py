@@ -60,6 +60,7 @@ KINDS = (
     "person.readmitted",
     "account.signed_in",
     "account.blocked",
+    "account.second_factor",
     "service.restored",
 )
 

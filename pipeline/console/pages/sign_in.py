@@ -7,7 +7,7 @@ from pathlib import Path
 from starlette.responses import FileResponse, RedirectResponse, Response
 
 from models.downloads.manifest import FOLDER
-from pipeline.console.auth import SignInError
+from pipeline.console.auth import SecondFactorNeeded, SignInError, digest
 from pipeline.console.i18n import LANGUAGES
 from pipeline.console.rate_limits import TooManyAttempts
 from pipeline.console.request import (
@@ -84,6 +84,25 @@ def sign_in(c: Call) -> Response:
         return _form(c, c._("Name or password is wrong."), 403)
     except TooManyAttempts as e:
         return _form(c, c.say(e), 429)
+    except SecondFactorNeeded as e:
+        c.console.auth.second.hold(digest(c.token), e.name)
+        return c.page("second.html", problem="", next=c.form.get("next", "/"))
+    return signed_in(c, token, c.form.get("next", ""))
+
+
+def second(c: Call) -> Response:
+    """The code of the second factor, after a right password in this browser."""
+    auth, key = c.console.auth, digest(c.token)
+    name = auth.second.held(key)
+    if name is None:
+        return _form(c, c._("That took too long. Begin again."), 403)
+    try:
+        token = auth.sign_in_second(name, c.form.get("code", ""), c.address)
+    except SignInError:
+        return c.page("second.html", 403, problem=c._("This code is not right."), next=c.form.get("next", "/"))
+    except TooManyAttempts as e:
+        return c.page("second.html", 429, problem=c.say(e), next=c.form.get("next", "/"))
+    auth.second.drop(key)
     return signed_in(c, token, c.form.get("next", ""))
 
 
@@ -128,19 +147,44 @@ def accept(c: Call) -> Response:
 
 def account(c: Call) -> Response:
     """One's own account."""
-    return c.page("account.html", problem="")
+    return _account(c)
+
+
+def second_factor(c: Call) -> Response:
+    """Begin to use a second factor, proven by a code; or end to, with the password. The log says so."""
+    auth = c.console.auth
+    if c.account.outside:
+        raise NotFound
+    try:
+        if c.form.get("act") == "end":
+            auth.end_second(c.account, c.form.get("old", ""))
+            return c.go("/account", c._("The second factor is off."))
+        auth.second.begin(digest(c.token), c.account, c.form.get("code", ""))
+    except SignInError:
+        return _account(c, c._("Name or password is wrong."), 403)
+    except BeeldwachtError as e:
+        return _account(c, c.say(e), 429 if isinstance(e, TooManyAttempts) else 400)
+    return c.go("/account", c._("The second factor is on."))
+
+
+def _account(c: Call, problem: str = "", status: int = 200) -> Response:
+    second = c.console.auth.second
+    offered = None
+    if not c.account.outside and c.account.second is None:
+        offered = second.offer(digest(c.token), c.account, c.console.app.settings.school)
+    return c.page("account.html", status, problem=problem, offered=offered, missing=second.missing(c.account))
 
 
 def password(c: Call) -> Response:
     """Change one's own password; every session ends."""
     if c.form.get("password", "") != c.form.get("again", ""):
-        return c.page("account.html", 400, problem=c._("The two passwords differ."))
+        return _account(c, c._("The two passwords differ."), 400)
     try:
         c.console.auth.set_password(c.account, c.form.get("old", ""), c.form.get("password", ""))
     except SignInError:
-        return c.page("account.html", 403, problem=c._("Name or password is wrong."))
+        return _account(c, c._("Name or password is wrong."), 403)
     except BeeldwachtError as e:
-        return c.page("account.html", 400, problem=c.say(e))
+        return _account(c, c.say(e), 400)
     return c.go("/login", c._("The password is changed. Sign in with the new one."))
 
 

@@ -154,6 +154,7 @@ BODIES: dict[str, list[dict[str, Any]]] = {
         f"account.{k}": [{"account": "kim", "roles": ["officer", "communicator"]}]
         for k in ("added", "invited", "password", "roles", "locked", "unlocked")
     },
+    "account.second_factor": [{"account": "kim", "on": True}, {"account": "kim", "on": False}],
     "account.signed_in": [{"how": "password"}, {"how": "one-time code"}],
     "account.blocked": [
         {"failures": 5, "key": "name:kim", "wait_seconds": 30},
