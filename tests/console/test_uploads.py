@@ -145,6 +145,21 @@ def arrived(door: Door) -> list[str]:
     return sorted(p.name for p in door.server.console.context.vault.inbox.rglob("*.jpg"))
 
 
+def sent_again(browser: Browser, door: Door, chosen: list[str]) -> None:
+    """Files that arrived long ago are chosen once more; the page tells so, and what became of all of them."""
+    with page_of(browser, door) as page:
+        page.select_option("#event", index=1)
+        page.set_input_files("#files", chosen)
+        page.click("#upload button.primary")
+        expect(page.locator("#progress").get_by_text("was there already")).to_have_count(5)
+        expect(page.locator("#mine .chip").first).to_have_text("0 of 31 ready")  # no service works here
+        page.locator("#mine summary").click()
+        with page.expect_response("**/upload/mine"):
+            pass
+        expect(page.locator("#mine li").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, "nothing lies beside the screen"
+
+
 @NEEDED
 def test_31_files_offline_and_a_page_that_was_closed_and_none_comes_twice(
     browser: Browser, door: Door, tmp_path: Path
@@ -173,17 +188,7 @@ def test_31_files_offline_and_a_page_that_was_closed_and_none_comes_twice(
         expect(page.locator("#progress").get_by_text("was there already").first).to_be_visible(timeout=30_000)
         eventually(lambda: len(arrived(door)) == 31)
         expect(page.locator("#upload button.primary")).to_be_enabled()
-    with page_of(browser, door) as page:
-        page.select_option("#event", index=1)
-        page.set_input_files("#files", chosen[:5])
-        page.click("#upload button.primary")
-        expect(page.locator("#progress").get_by_text("was there already")).to_have_count(5)
-        expect(page.locator("#mine .chip").first).to_have_text("0 of 31 ready")  # no service works here
-        page.locator("#mine summary").click()
-        with page.expect_response("**/upload/mine"):
-            pass
-        expect(page.locator("#mine li").first).to_be_visible()
-        assert page.evaluate("document.documentElement.scrollWidth") <= 390, "nothing lies beside the screen"
+    sent_again(browser, door, chosen[:5])
     assert arrived(door) == [f"{n:02}.jpg" for n in range(31)]
     store = door.server.console.store
     kim = store.accounts.find("kim")
