@@ -159,6 +159,7 @@ def test_everything_of_before_is_there_and_the_log_is_whole(tmp_path: Path, revi
     after = rows(create_engine(url), old_in_new(url, old))
     if revision < "0003":  # those of before were not sealed, and had to go
         assert before.pop("templates") and "templates" not in after
+    before.pop("sign_in_failures", None)  # waits of minutes: they are counted anew in a table of another form
     assert after == before
     with create_engine(url).connect() as tx:
         assert tx.execute(text("SELECT version_num FROM alembic_version")).scalar() == HEAD
@@ -169,6 +170,8 @@ def old_in_new(url: str, old: MetaData) -> MetaData:
     now, kept = columns(create_engine(url)), MetaData()
     for table in old.sorted_tables:
         names = [c.name for c in table.columns]
+        if table.name == "sign_in_failures":
+            continue
         if set(names) <= set(now.tables[table.name].columns.keys()):
             Table(table.name, kept, *(Column(c.name, c.type) for c in table.columns))
         else:
