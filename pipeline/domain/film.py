@@ -156,7 +156,9 @@ class Track:
     first and the last detection whether the detector that looks at every frame made it: where it did not, the face may
     have been there for longer. `mixed`: in these frames another face overlapped this one, so nobody can say which is
     which. `sure`: at least one detection was convincing, or a second detector agreed. `goes_on`: whether the face is
-    that of another track just before the first, and just after the last detection.
+    that of another track just before the first, and just after the last detection. `gone`: whether its place showed
+    something else at once in the frame before the first, and in the one after the last. A score of 0 means that no
+    detector saw the face in this frame, and its place shows the same as where one did.
     """
 
     index: int
@@ -169,6 +171,7 @@ class Track:
     mixed: bool = False
     sure: bool = True
     goes_on: tuple[bool, bool] = (False, False)
+    gone: tuple[bool, bool] = (False, False)
 
     @property
     def span(self) -> tuple[int, int]:

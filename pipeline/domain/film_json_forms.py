@@ -133,6 +133,7 @@ def _track_out(t: Track) -> JsonObject:
         "mixed": t.mixed,
         "sure": t.sure,
         "goes_on": list(t.goes_on),
+        "gone": list(t.gone),
     }
 
 
@@ -184,6 +185,7 @@ def _track_in(value: JsonObject) -> Track:
         value["mixed"] is not False,
         value["sure"] is True,
         _two(value["goes_on"]),
+        _two(value["gone"]),
     )
 
 

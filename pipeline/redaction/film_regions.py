@@ -14,16 +14,21 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.domain.camera_motion import CameraMotion
 from pipeline.domain.film import Boxes, Cover, FilmFacts, FirstPass, Stretch, Track
 from pipeline.domain.types import Box, Subject
+from pipeline.redaction.cover_path import Ends, hull, path, widened
 from pipeline.redaction.regions import FACE, MINIMUM, SIDE, Reach
-from pipeline.redaction.tracker import SECOND_LOOK
+from pipeline.redaction.rhythm import SECOND_LOOK
 
 LINGER = 0.4
 """Seconds that a cover begins earlier and ends later than the detections."""
 
 LINGER_UNSURE = 0.15
 """The same for what one detector alone took for a face, and was never sure of."""
+
+LINGER_GONE = 0.08
+"""The same where the place of the face showed something else at once."""
 
 AROUND = 0.08
 """Seconds to both sides whose regions a frame's region holds as well."""
@@ -34,14 +39,14 @@ GAP_GROWTH = 0.6
 MOST_GROWTH = 0.4
 _AWAY = 2 * SIDE / (1 + 2 * SIDE)
 """How far, in half axes of its region, a face's own box is away from the border that its region touches."""
-_SPEED_OVER = 5
 
 
 def covers(
     look: FirstPass, hidden: Set[int], width: int, height: int, rate: float, around: Reach = FACE
 ) -> tuple[Cover, ...]:
     """One cover for every track whose index is in `hidden`, for frames of this size at this rate."""
-    return tuple(cover(t, look.frames, width, height, rate, around) for t in look.tracks if t.index in hidden)
+    at = look.frames, width, height, rate
+    return tuple(cover(t, *at, around, look.camera) for t in look.tracks if t.index in hidden)
 
 
 def standing(box: Box, frames: tuple[int, int], width: int, height: int) -> Cover:
@@ -63,7 +68,7 @@ def regions(track: Track, around: Reach = FACE) -> Boxes:
         up = np.where(np.isfinite(length) & (length > 1e-6), up / length, (0.0, -1.0))
     shift = np.concatenate([up, up], axis=1) * around.forehead * size[:, 1:]
     moved = grown + shift
-    return _hull(grown, moved).astype(np.float32)
+    return hull(grown, moved).astype(np.float32)
 
 
 def best(track: Track) -> int:
@@ -157,48 +162,33 @@ def extended(look: FirstPass, boxes: Iterable[tuple[int, Boxes]], rate: float) -
 # --- geometry -------------------------------------------------------------------------------------------------
 
 
-def _hull(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.floating]:
-    return np.concatenate([np.minimum(a[:, :2], b[:, :2]), np.maximum(a[:, 2:], b[:, 2:])], axis=1)
-
-
-def _speed(frames: NDArray[np.int32], boxes: Boxes, size: float) -> NDArray[np.float64]:
-    """Pixels per frame of the middle over a few detections, at most a twelfth of the face's size."""
-    if len(frames) < 2:
-        return np.zeros(2)
-    middle = (boxes[:, :2] + boxes[:, 2:]) / 2
-    speed = (middle[-1] - middle[0]) / float(frames[-1] - frames[0])
-    return np.asarray(np.clip(speed, -size / 12, size / 12), np.float64)
-
-
-def cover(track: Track, frames: int, width: int, height: int, rate: float, around: Reach = FACE) -> Cover:
+def cover(
+    track: Track,
+    frames: int,
+    width: int,
+    height: int,
+    rate: float,
+    around: Reach = FACE,
+    camera: CameraMotion | None = None,
+) -> Cover:
     """What covers one track of a film of so many frames of this size."""
-    wide = regions(track, around)
-    first, last = track.span
-    before, after = (0 if track.goes_on[end] else round(_linger(track, end) * rate) for end in (0, 1))
-    low = max(track.shot[0], first - before)
-    high = min(track.shot[1], frames - 1, last + after)
-    when = np.arange(low, high + 1)
-    dense = np.stack([np.interp(when, track.frames, wide[:, k]) for k in range(4)], axis=1)
-    round_ = (dense[:, 2:] - dense[:, :2]) / 2
-    size = float((wide[:, 2:] - wide[:, :2]).max())
-    # Ahead of the first and behind the last detection the face may have gone on as it moved, or stayed.
-    for outside, steps, part in (
-        (when < first, when - first, slice(0, _SPEED_OVER)),
-        (when > last, when - last, slice(-_SPEED_OVER, None)),
-    ):
-        speed = _speed(track.frames[part], track.boxes[part], size)
-        shift = np.concatenate([speed, speed])[None, :] * steps[:, None]
-        dense[outside] = _hull(dense, dense + shift)[outside]
+    shot = track.shot[0], min(track.shot[1], frames - 1)
+    ends = Ends(*(0.0 if track.goes_on[end] else _linger(track, end) for end in (0, 1)))
+    wide = regions(track, around).astype(np.float64)
+    low, dense = path(track.frames, wide, shot, ends, camera, (width, height), rate)
+    when = np.arange(low, low + len(dense))
+    halves = [np.interp(when, track.frames, (wide[:, k + 2] - wide[:, k]) / 2) for k in (0, 1)]
+    round_ = np.minimum(np.stack(halves, axis=1), (dense[:, 2:] - dense[:, :2]) / 2)
     nearest = np.abs(when[:, None] - _around(track.frames, when)).min(1) - 1
-    growth = np.clip(nearest / rate * GAP_GROWTH, 0, MOST_GROWTH)[:, None]
+    between = (when >= track.frames[0]) & (when <= track.frames[-1])
+    growth = np.where(between, np.clip(nearest / rate * GAP_GROWTH, 0, MOST_GROWTH), 0)[:, None]
     side = (dense[:, 2:] - dense[:, :2]) * growth
     dense = np.concatenate([dense[:, :2] - side, dense[:, 2:] + side], axis=1)
-    from scipy.ndimage import maximum_filter1d, minimum_filter1d  # noqa: PLC0415 - slow to load, and most commands do without
+    reach = max(1, round(AROUND * rate))
+    dense = widened(low, dense, reach, camera)
+    from scipy.ndimage import minimum_filter1d  # noqa: PLC0415 - slow to load, and most commands do without
 
-    reach = 2 * max(1, round(AROUND * rate)) + 1
-    dense[:, :2] = minimum_filter1d(dense[:, :2], reach, axis=0, mode="nearest")
-    dense[:, 2:] = maximum_filter1d(dense[:, 2:], reach, axis=0, mode="nearest")
-    round_ = minimum_filter1d(round_, reach, axis=0, mode="nearest")
+    round_ = minimum_filter1d(round_, 2 * reach + 1, axis=0, mode="nearest")
     return Cover(track.index, low, whole(dense, width, height), corners(dense, round_, width, height))
 
 
@@ -218,6 +208,8 @@ def _linger(track: Track, end: int) -> float:
     """Seconds for which a cover goes on beyond one end of the detections."""
     if not track.sure:
         return LINGER_UNSURE
+    if track.gone[end]:
+        return LINGER_GONE
     # The second detector alone: until its last look before, and its next look after, nobody would have seen the face.
     return LINGER if track.fast[end] else SECOND_LOOK + 0.1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import chain
 from typing import cast
@@ -27,6 +28,14 @@ class TrackBuffer:
 
     def __init__(self) -> None:
         self._frames, self._rows, self._fast = array("i"), array("f"), bytearray()
+
+    @classmethod
+    def of(cls, frame: int, found: Sequence[Detection]) -> TrackBuffer:
+        """Findings of the fast detector in one frame."""
+        whole = cls()
+        for one in found:
+            whole.add(frame, one, True)
+        return whole
 
     def __len__(self) -> int:
         return len(self._frames)
@@ -74,6 +83,12 @@ class TrackBuffer:
         marks = self._rows[row + 5 : row + _NUMBERS]
         points = None if math.isnan(marks[0]) else tuple(zip(marks[::2], marks[1::2], strict=True))
         return Detection(self.box(at), self._rows[row + 4], cast(Landmarks | None, points), ())
+
+    def seen_in(self, frame: int) -> Box | None:
+        """Where a detector saw it in a frame; None when none did."""
+        at = bisect_left(self._frames, frame)
+        there = at < len(self) and self._frames[at] == frame and self._rows[self._row(at) + 4] > 0
+        return self.box(at) if there else None
 
     def enlarge(self, at: int, box: Box) -> None:
         """Let its box hold another as well."""

@@ -24,8 +24,10 @@ LIKE = 0.5
 """Correlation of the moved copy with the next one from which on a motion is believed. Measured: 0.65 and more inside
 shots, whip pans and people who fill half of the picture included; 0.21 and less at cuts."""
 
-_POINTS, _APART, _LEAST_QUALITY = 150, 8, 0.01
-_FEW = 8
+_POINTS, _APART, _LEAST_QUALITY = 150, 12, 0.003
+_CELL, _FEW_CELLS = 32, 6  # pixels of a cell's side, and how many of them must agree at least
+_FEW, _ANOTHER, _MOTIONS = 8, 0.25, 2
+_CALM = 1.25  # a picture that stands still is the likelier one
 _OFF = 1.5
 """Pixels of the small copy by which a point may miss the motion of all."""
 
@@ -34,10 +36,14 @@ _FLAT = 2.0
 _LEAST_SHARED = 0.1
 
 
-def small_grey(frame: Frame) -> Grey:
-    """The brightness of a frame, `SIDE` pixels on its longer side."""
-    light = frame[: frame.shape[0] * 2 // 3]
-    factor = SIDE / max(light.shape)
+def brightness(frame: Frame) -> Grey:
+    """The brightness of a frame alone, as large as it is."""
+    return frame[: frame.shape[0] * 2 // 3]
+
+
+def reduced(light: Grey, side: int = SIDE) -> Grey:
+    """A copy with so many pixels on its longer side, or fewer."""
+    factor = min(1.0, side / max(light.shape))
     size = max(16, round(light.shape[1] * factor)), max(16, round(light.shape[0] * factor))
     return np.asarray(cv2.resize(light, size, interpolation=cv2.INTER_AREA), np.uint8)
 
@@ -68,29 +74,45 @@ def likeness(before: Grey, after: Grey, matrix: NDArray[np.float64]) -> float:
 
 def _candidates(before: Grey, after: Grey) -> Iterator[NDArray[np.float64]]:
     """Motions that may be the right one, the best founded first."""
-    by_flow = _by_flow(before, after)
-    if by_flow is not None:
-        yield by_flow
+    yield from _by_flow(before, after)
     window = cv2.createHanningWindow((before.shape[1], before.shape[0]), cv2.CV_32F)
     (x, y), _ = cv2.phaseCorrelate(before.astype(np.float32), after.astype(np.float32), window)
     yield np.array([[1, 0, x], [0, 1, y]], np.float64)
     yield np.eye(2, 3)
 
 
-def _by_flow(before: Grey, after: Grey) -> NDArray[np.float64] | None:
+def _by_flow(before: Grey, after: Grey) -> list[NDArray[np.float64]]:
+    """Motions that many points share, the one that is spread over most of the picture first.
+
+    Somebody who runs through the picture has more points than the wall behind, but not in so many places.
+    """
     points = cv2.goodFeaturesToTrack(before, _POINTS, _LEAST_QUALITY, _APART)
     if points is None or len(points) < _FEW:
-        return None
+        return []
     moved, status, _ = cv2.calcOpticalFlowPyrLK(before, after, points, None, winSize=(15, 15), maxLevel=4)  # type: ignore[call-overload]
-    there = status[:, 0] > 0
-    if there.sum() < _FEW:
-        return None
-    matrix, inliers = cv2.estimateAffinePartial2D(
-        points[there], moved[there], method=cv2.RANSAC, ransacReprojThreshold=_OFF, maxIters=200
-    )
-    if matrix is None or inliers.sum() < _FEW or not _SCALES[0] <= np.hypot(matrix[0, 0], matrix[1, 0]) <= _SCALES[1]:
-        return None
-    return np.asarray(matrix, np.float64)
+    start, end = points[status[:, 0] > 0, 0], moved[status[:, 0] > 0, 0]
+    found: list[tuple[int, NDArray[np.float64]]] = []
+    left = np.ones(len(start), np.bool_)
+    while left.sum() >= max(_FEW, _ANOTHER * len(start)) and len(found) < _MOTIONS:
+        matrix, inliers = cv2.estimateAffinePartial2D(
+            start[left], end[left], method=cv2.RANSAC, ransacReprojThreshold=_OFF, maxIters=200
+        )
+        if matrix is None or inliers.sum() < _FEW:
+            break
+        mine = np.flatnonzero(left)[inliers[:, 0] > 0]
+        left[mine] = False
+        if _SCALES[0] <= np.hypot(matrix[0, 0], matrix[1, 0]) <= _SCALES[1]:
+            found.append((_spread(start[mine]), np.asarray(matrix, np.float64)))
+    still = np.linalg.norm(end - start, axis=1) < _OFF
+    if not any(np.abs(m - np.eye(2, 3)).max() < _OFF for _, m in found):
+        found.append((round(_CALM * _spread(start[still])), np.eye(2, 3)))
+    found.sort(key=lambda pair: -pair[0])
+    return [m for spread, m in found if spread >= _FEW_CELLS]
+
+
+def _spread(points: NDArray[np.float32]) -> int:
+    """In how many cells of the picture there are such points."""
+    return len(np.unique(points.astype(np.int64) // _CELL, axis=0)) if len(points) else 0
 
 
 def _in_frame(matrix: NDArray[np.float64], factor: float) -> Similarity:

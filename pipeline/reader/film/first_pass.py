@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from threading import Lock
 
 import cv2
@@ -21,11 +21,12 @@ from numpy.typing import NDArray
 from models.detection.exposure import brightened
 from models.detection.patterns import patterned
 from models.engines.base import Detector
-from pipeline.domain.camera_motion import STILL, CameraMotion, Similarity
+from pipeline.domain.camera_motion import STILL, Similarity
 from pipeline.domain.film import FirstPass, Frame
 from pipeline.domain.types import Box, Detection
-from pipeline.reader.film.camera import Grey, motion, small_grey
+from pipeline.reader.film.camera import Grey, brightness, motion, reduced
 from pipeline.reader.film.colour import halved, rgb
+from pipeline.reader.film.crowds import around_others
 from pipeline.reader.film.fast_detector import (
     MARGIN,
     add_behind_patterns,
@@ -36,7 +37,9 @@ from pipeline.reader.film.fast_detector import (
     threshold,
 )
 from pipeline.reader.film.second_look import SecondPass, covers_most, second_look, second_look_around
-from pipeline.redaction.tracker import Rhythm, Tracker
+from pipeline.redaction import patch_follower
+from pipeline.redaction.rhythm import Rhythm
+from pipeline.redaction.tracker import Tracker
 
 _SMALL = (32, 18)
 _LARGE_EVERY = 3  # frames between two looks for faces that are too large for full size; the frames between are bridged
@@ -88,6 +91,7 @@ class _UnderWay:
     seen: Future[_Seen]
     cut: bool
     moved: Similarity | None
+    copy: Grey
     whole: Future[SecondPass] | None
 
 
@@ -103,21 +107,23 @@ def look(
     fast, others = fast_first(detectors)
     sure = threshold(fast) - MARGIN
     tracker = Tracker(rate)
-    steps: list[Similarity | None] = []
+    count = 0
     with ThreadPoolExecutor(max(1, threads), "look") as pool:
         eyes = _Eyes(fast, others, matrix, pool, max(1, threads), Lock())
         for here in _ahead(frames, rate, eyes):
             seen, whole = here.seen.result(), here.whole
-            strong = [d for d in seen.found if d.score >= sure]
-            weak = [d for d in seen.found if d.score < sure]
-            places = tracker.step(seen.frame, strong, weak, here.cut, whole is not None)
+            doubtful = around_others(seen.found)
+            strong = [d for d in seen.found if d.score >= sure and d not in doubtful]
+            weak = [d for d in seen.found if d.score < sure or d in doubtful]
+            picture = here.copy, seen.picture.shape[1] / here.copy.shape[1]
+            places = tracker.step(seen.frame, strong, weak, here.cut, whole is not None, here.moved, picture)
             if whole is not None:
                 tracker.amend(seen.frame, whole.result().beside(strong))
             elif places:
                 tracker.amend(seen.frame, eyes.around(seen.picture, places).beside(strong))
-            steps.append(here.moved)
-            progress(len(steps))
-    return replace(tracker.finish(len(steps)), camera=CameraMotion.of(steps))
+            count += 1
+            progress(count)
+    return tracker.finish(count)
 
 
 def _ahead(frames: Iterable[tuple[int, Frame]], rate: float, eyes: _Eyes) -> Iterable[_UnderWay]:
@@ -126,19 +132,21 @@ def _ahead(frames: Iterable[tuple[int, Frame]], rate: float, eyes: _Eyes) -> Ite
     last: tuple[Frame, Future[_Seen]] | None = None
     small: NDArray[np.float32] | None = None
     grey: Grey | None = None
-    rhythm = Rhythm(rate)
+    rhythm: Rhythm | None = None
     for number, frame in frames:
+        rhythm = rhythm or Rhythm(rate, (frame.shape[1], frame.shape[0] * 2 // 3))
         before, small = small, thumbnail(frame)
-        grey_before, grey = grey, small_grey(frame)
-        cut = before is not None and is_cut(before, small)
+        copy = reduced(brightness(frame), patch_follower.SIDE)
+        grey_before, grey = grey, reduced(copy)
         moved = STILL if grey_before is None else motion(grey_before, grey, frame.shape[1] / grey.shape[1])
+        cut = moved is None and before is not None and is_cut(before, small)
         if last is not None and np.array_equal(last[0], frame):
             future = eyes.pool.submit(_again, number, last[1], eyes)
         else:
             future = eyes.pool.submit(_one, number, frame, eyes)
-        whole = eyes.pool.submit(eyes.everywhere, frame) if rhythm.due(number, cut) else None
+        whole = eyes.pool.submit(eyes.everywhere, frame) if rhythm.due(number, cut, moved) else None
         last = frame, future
-        pending.append(_UnderWay(future, cut, moved, whole))
+        pending.append(_UnderWay(future, cut, moved, copy, whole))
         if len(pending) > _AHEAD * eyes.threads:
             yield pending.popleft()
     yield from pending

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pipeline.domain.camera_motion import Similarity
 from pipeline.domain.film import Frame
-from pipeline.reader.film.camera import motion, small_grey
+from pipeline.reader.film.camera import brightness, motion, reduced
 
 WIDTH, HEIGHT = 960, 540
 
@@ -29,7 +29,7 @@ def view(wall: NDArray[np.uint8], x: float, y: float, zoom: float = 1.0, smear: 
 
 
 def measured(before: Frame, after: Frame) -> Similarity | None:
-    first, second = small_grey(before), small_grey(after)
+    first, second = reduced(brightness(before)), reduced(brightness(after))
     return motion(first, second, WIDTH / first.shape[1])
 
 

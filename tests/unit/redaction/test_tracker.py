@@ -10,11 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.domain.camera_motion import STILL, Similarity
 from pipeline.domain.film import FirstPass, Track
 from pipeline.domain.types import Box, Detection
 from pipeline.recognition.track_samples import first_samples
 from pipeline.redaction.film_regions import best, covers
-from pipeline.redaction.tracker import CONVINCING, OVERLAP, PATIENCE, SECOND_ALONE, SECOND_LOOK, Rhythm, Tracker
+from pipeline.redaction.holding import OVERLAP
+from pipeline.redaction.rhythm import SECOND_LOOK, Rhythm
+from pipeline.redaction.track_run import CONVINCING
+from pipeline.redaction.tracker import PATIENCE, SECOND_ALONE, Tracker
 
 WIDTH, HEIGHT, RATE = 320, 240, 10.0
 FACE = Box(100, 80, 140, 130)
@@ -205,7 +209,7 @@ def test_the_second_detector_alone_begins_a_track() -> None:
 
 
 def test_the_second_detector_looks_at_everything_at_first_at_cuts_and_every_second() -> None:
-    rhythm = Rhythm(RATE)
+    rhythm = Rhythm(RATE, (WIDTH, HEIGHT))
     due = [n for n in range(60) if rhythm.due(n, cut=n == 9)]
     assert due == [0, *range(9, 60, round(SECOND_LOOK * RATE))]
 
@@ -294,3 +298,20 @@ def test_the_same_finding_twice_loses_neither() -> None:
     for frame in range(4):
         assert lies_in(look, frame, face())
     assert sum(3 in t.frames for t in look.tracks) == 2
+
+
+def test_a_camera_that_pans_takes_its_faces_along() -> None:
+    """A face that stands still in the scene is one track, though it is elsewhere in each frame and lost between."""
+    moved = Similarity(1 + 0j, complex(-35, 0))
+    tracker = Tracker(RATE)
+    for n in range(8):
+        tracker.step(
+            n, [face(280 - 35 * n, side=30)] if n in {0, 1, 6, 7} else [], (), False, moved=moved if n else STILL
+        )
+    (track,) = tracker.finish(8).tracks
+    assert track.span == (0, 7)
+
+
+def test_the_second_detector_looks_again_where_much_of_the_picture_is_new() -> None:
+    pan, rhythm = Similarity(1 + 0j, complex(-0.11 * WIDTH, 0)), Rhythm(25, (WIDTH, HEIGHT))
+    assert [n for n in range(9) if rhythm.due(n, False, pan if n else STILL)] == [0, 3, 6]
