@@ -79,3 +79,11 @@ def test_where_nobody_knows_the_motion_both_places_are_covered() -> None:
     place = cover.at(25)
     assert place is not None
     assert place[0] <= 100 and place[2] >= 460
+
+
+@pytest.mark.parametrize("left", [-30.0, WIDTH - 30.0])
+def test_a_face_that_the_border_cuts_is_covered_as_long_as_any_other(left: float) -> None:
+    box = (left, 200.0, left + SIDE, 275.0)
+    (cover,) = covers(FirstPass(FRAMES, (), (track([20, 21], [box, box]),)), {0}, WIDTH, HEIGHT, RATE)
+    reach = round(LINGER * RATE)
+    assert (cover.start, cover.stop - 1) == (20 - reach, 21 + reach)
