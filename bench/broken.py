@@ -501,6 +501,11 @@ WAYS = (
         ("tests/integration/reader/test_photo_codec.py", "-k", "what_is_written"),
     ),
     Broken(
+        "a film that is still being written is taken for whole",
+        (("pipeline/intake/whole.py", "if length < 8 or at + length > size:", "if length < 8:"),),
+        ("tests/integration/intake/test_whole.py",),
+    ),
+    Broken(
         "links on the way to what was dropped are followed",
         (
             (

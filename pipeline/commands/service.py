@@ -146,6 +146,8 @@ def status(config_file: ConfigOption = None, json_out: JsonOption = False) -> No
             ["file", "untouched since"],
             [[f["file"], f["since"]] for f in files],
         )
+    if sides := service.get("side_files"):
+        output.say(f"  {sides} side files of cameras and programs (.AAE, .xmp, .SRT ...) lie in the inbox: not taken")
     for film in service.get("progress", ()):
         output.say(f"  {line(film)}")
     register = facts["register"]

@@ -30,7 +30,28 @@ UNFINISHED = (
     "*.swp",
 )
 LITTER = ("Thumbs.db", "ehthumbs.db", "desktop.ini", ".DS_Store", "._*", ".gitkeep", ".nfs*", ".fuse_hidden*")
+SIDE = (
+    "*.aae",  # what was changed on an iPhone
+    "*.xmp",
+    "*.pp3",
+    "*.dop",
+    "*.srt",  # of drones: where they flew
+    "*.thm",  # small copies beside films
+    "*.lrv",
+    "*.lrf",
+    "*.gpx",
+    "*.modd",
+    "*.moff",
+    "*.bdm",
+    "*.cpi",
+    ".picasa.ini",
+    "picasa.ini",
+    ".nomedia",
+    "*.ctg",
+)
+"""What cameras and programs lay beside photos and films: nobody publishes them, and nobody is told of each."""
 LITTER_FOLDERS = (
+    "__MACOSX",
     "@eaDir",
     "#recycle",
     "#snapshot",
@@ -54,8 +75,8 @@ def unfinished(name: str) -> bool:
 
 
 def ignored(name: str) -> bool:
-    """Whether the inbox leaves this file alone: unfinished, litter of a system, or about the event itself."""
-    return unfinished(name) or beside(name)
+    """Whether the inbox leaves this file alone: unfinished, beside another, litter, or about the event itself."""
+    return unfinished(name) or side(name) or beside(name)
 
 
 def beside(name: str) -> bool:
@@ -63,6 +84,11 @@ def beside(name: str) -> bool:
     return name.lower() in {EVENT_FILE, "readme.md"} or any(
         fnmatch.fnmatchcase(name.lower(), p.lower()) for p in LITTER
     )
+
+
+def side(name: str) -> bool:
+    """Whether a camera or a program laid a file beside a photo or film: it stays where it is, and is counted."""
+    return any(fnmatch.fnmatchcase(name.lower(), p) for p in SIDE)
 
 
 def ignored_folder(name: str) -> bool:

@@ -21,10 +21,10 @@ from watchdog.observers import Observer
 
 from pipeline.domain import file_names
 from pipeline.files.beneath import Folder, stamp_of
+from pipeline.intake.whole import looks_whole
 
 BROKEN_OFF = timedelta(hours=24)
 """An upload that nobody wrote to for so long will not be finished."""
-_TAIL = 1 << 16
 _OF_ONE_FOLDER = {errno.EACCES, errno.EPERM, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.EXDEV}
 
 
@@ -67,7 +67,7 @@ def settle(
 ) -> Sweep:
     """Pure: which things stood still for long enough. `now` is a monotonic time in seconds.
 
-    A picture whose end is missing gets `incomplete_seconds`: an upload may pause for longer than a file settles.
+    What has no end yet (see `whole`) gets `incomplete_seconds`: an upload may pause for longer than a file settles.
     """
     ready, waiting = [], {}
     for seen in listing:
@@ -86,11 +86,17 @@ def broken_off(unfinished: Iterable[Unfinished], now: datetime) -> tuple[Unfinis
     return tuple(sorted(old, key=lambda u: (u.since, u.relative)))
 
 
-def look(inbox: Path, skipped: list[str] | None = None, unfinished: list[Unfinished] | None = None) -> list[Seen]:
+def look(
+    inbox: Path,
+    skipped: list[str] | None = None,
+    unfinished: list[Unfinished] | None = None,
+    sides: list[str] | None = None,
+) -> list[Seen]:
     """Everything in the inbox that is not litter, oldest first. Raises OSError when the inbox cannot be listed.
 
     A folder in it that may not be read, or that is too deep for the system, keeps nothing else back: `skipped` is
-    told which, and why. `unfinished` is told what has the name of an upload that is not finished.
+    told which, and why. `unfinished` is told what has the name of an upload that is not finished, `sides` which files
+    cameras and programs lay beside a photo or film.
     """
     found: list[tuple[int, Seen]] = []
     with Folder.at(inbox) as root:
@@ -99,6 +105,10 @@ def look(inbox: Path, skipped: list[str] | None = None, unfinished: list[Unfinis
             if file_names.unfinished(name):
                 if unfinished is not None:
                     unfinished.append(Unfinished(relative, _moment(info.st_mtime)))
+                continue
+            if file_names.side(name):
+                if sides is not None:
+                    sides.append(relative)
                 continue
             if file_names.beside(name):
                 continue
@@ -152,18 +162,12 @@ def _moment(seconds: float) -> datetime:
 
 
 def _looks_whole(folder: Folder, name: str, size: int) -> bool:
-    """Whether a JPEG or PNG has its end marker. Other formats are taken by size and time alone."""
     try:
         fd = folder.open(name)
     except OSError:
         return True  # taking it will say what is wrong
     try:
-        head = os.pread(fd, 8, 0)
-        if head[:3] == b"\xff\xd8\xff":
-            return b"\xff\xd9" in os.pread(fd, _TAIL, max(0, size - _TAIL))
-        if head == b"\x89PNG\r\n\x1a\n":
-            return b"IEND" in os.pread(fd, _TAIL, max(0, size - _TAIL))
-        return size > 0
+        return looks_whole(fd, size)
     except OSError:
         return True
     finally:

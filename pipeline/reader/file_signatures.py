@@ -58,6 +58,12 @@ def sniff(head: bytes) -> Kind:
         raise DamagedFile(
             "The file is empty: the copy was probably interrupted. Copy it again from the camera or phone.", "0 bytes"
         )
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06", b"Rar!\x1a\x07", b"7z\xbc\xaf\x27\x1c", b"\x1f\x8b")):
+        raise UnsupportedFormat(
+            "This is an archive or a document, and not a photo or film. Unpack it and drop the photos and films that "
+            "are in it; photos in a document: save them as JPEG first.",
+            f"starts with {head[:12].hex(' ')}",
+        )
     raise UnsupportedFormat(
         "This is not a photo in a format that can be checked (JPEG, PNG, WebP, TIFF, HEIC, AVIF or GIF), whatever its "
         "name says. Export it as JPEG and drop it again.",

@@ -10,6 +10,7 @@ import contextlib
 import io
 import os
 import stat
+import struct
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -96,6 +97,7 @@ def medium_of(path: Path, max_pixels: int = 100_000_000) -> Medium:
 
 def decode(path: Path, max_pixels: int = 100_000_000) -> Photo:
     """Read a photo, or say in a `MediaError` why not. Opens no other file than `path`."""
+    kind: Kind | None = None
     try:
         data = _read(path, MAX_BYTES)
         kind = sniff(data[:4096])
@@ -117,9 +119,21 @@ def decode(path: Path, max_pixels: int = 100_000_000) -> Photo:
             "The photo needs more memory than one photo may take. Make it smaller and drop it again."
         ) from error
     except UnidentifiedImageError as error:
+        if kind is Kind.TIFF and _fractions(data):
+            raise UnsupportedFormat(
+                "This TIFF is stored in a way that cannot be read here, such as with fractions for its colours. Export "
+                "it as JPEG, or as TIFF with 8 or 16 bit, and drop it again.",
+                f"no decoder accepts it ({str(error)[:80]})",
+            ) from error
         raise damaged("no decoder accepts it") from error
     except Exception as error:  # decoders fail in every way there is; each means: not this file
         raise damaged(f"{type(error).__name__}: {str(error)[:200]}") from error
+
+
+def _fractions(data: bytes) -> bool:
+    """Whether a TIFF that no decoder accepts says that its colours are floating point (TIFF 6.0, tag 339)."""
+    order = "<" if data[:2] == b"II" else ">"
+    return any(struct.pack(f"{order}HHI", 339, 3, samples) in data for samples in (1, 3, 4))
 
 
 def _read(path: Path, limit: int) -> bytes:

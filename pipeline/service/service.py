@@ -80,6 +80,7 @@ class Service:
         self._descriptions = EventChanges(context.vault.inbox, context.settings.watch.settle_seconds)
         self._problems: dict[str, str] = {}  # part of the service -> what keeps it from its work
         self._broken_off: Sequence[watch.Unfinished] = ()
+        self._sides: list[str] = []  # files beside photos and films, which nobody publishes
         self._later: dict[str, str] = {}  # file in the inbox -> why it could not be taken
         self._workers: list[Worker] = []
         self._lost: StartupError | None = None  # another service keeps the database now
@@ -205,7 +206,8 @@ class Service:
         try:
             skipped: list[str] = []
             unfinished: list[watch.Unfinished] = []
-            listing = watch.look(context.vault.inbox, skipped, unfinished)
+            self._sides = []
+            listing = watch.look(context.vault.inbox, skipped, unfinished, self._sides)
         except OSError as e:  # an unreachable share is never an empty inbox: remember what was waiting
             self._problems["inbox"] = f"the inbox cannot be read: {e.strerror or e}"
             self._next_sweep = now + w.sweep_seconds
@@ -365,6 +367,7 @@ class Service:
                 for u in self._broken_off[:_NAMED]
             ],
             "waiting": len(self._waiting),
+            "side_files": len(self._sides),
             "child_confined": list(self._confined),
             "working": [w.item.id for w in self._workers if w.item],
             "progress": self.progress(),

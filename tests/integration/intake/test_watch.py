@@ -8,9 +8,11 @@ from pathlib import Path
 
 from pipeline.intake.watch import Events, Unfinished, look
 
+SIDES = ("e/IMG_1.AAE", "e/IMG_1.xmp", "e/DJI_1.SRT", "e/GOPR1.THM", "e/GX01.LRV", "e/.picasa.ini")
+
 
 def test_the_listing_has_files_links_and_pipes_but_no_litter(tmp_path: Path) -> None:
-    for name in ("e/a.jpg", "e/deep/er/b.png", "e/.DS_Store", "e/x.part", "@eaDir/t.jpg", "e/event.toml"):
+    for name in ("e/a.jpg", "e/deep/er/b.png", "e/.DS_Store", "e/x.part", "@eaDir/t.jpg", "e/event.toml", *SIDES):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"data")
     (tmp_path / "e" / "link.jpg").symlink_to("/etc/passwd")
@@ -18,7 +20,9 @@ def test_the_listing_has_files_links_and_pipes_but_no_litter(tmp_path: Path) -> 
     os.mkfifo(tmp_path / "pipe.jpg")
     os.utime(tmp_path / "e" / "x.part", (1e9, 1e9))
     unfinished: list[Unfinished] = []
-    found = {s.relative: s.regular for s in look(tmp_path, unfinished=unfinished)}
+    sides: list[str] = []
+    found = {s.relative: s.regular for s in look(tmp_path, unfinished=unfinished, sides=sides)}
+    assert sorted(sides) == sorted(SIDES)
     assert unfinished == [Unfinished("e/x.part", datetime.fromtimestamp(1e9, UTC))]
     assert found == {"e/a.jpg": True, "e/deep/er/b.png": True, "e/link.jpg": False, "loop": False, "pipe.jpg": False}
 
