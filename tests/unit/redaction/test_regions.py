@@ -180,3 +180,16 @@ def test_a_box_that_is_no_number_covers_the_whole_photo() -> None:
 def test_a_box_inside_out_is_covered_all_the_same() -> None:
     region = region_planning.region_of(Detection(Box(200, 180, 100, 90), 0.9, None, ()), 400, 400)
     assert Outline.share(Box(100, 90, 200, 180).grow(-0.15), [region.shape]) == 1.0
+
+
+def test_a_face_that_the_border_cuts_off_is_covered_along_the_border_as_wide_as_anywhere() -> None:
+    width, height, steps = 300, 240, np.linspace(-0.49, 0.49, 41)
+    for box in (Box(0, 80, 40, 160), Box(260, 80, 300, 160), Box(120, 0, 180, 40), Box(120, 200, 180, 240)):
+        shape = region_planning.region_of(Detection(box, 0.9, None, ()), width, height).shape
+        x, y = box.center
+        if box.width < box.height:  # at the left or the right
+            along, at = y + box.height * steps, np.full(steps.shape, 0.5 if box.left == 0 else width - 0.5)
+            assert shape.holds(at, along).all()
+        else:
+            along, at = x + box.width * steps, np.full(steps.shape, 0.5 if box.top == 0 else height - 0.5)
+            assert shape.holds(along, at).all()
