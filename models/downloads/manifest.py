@@ -34,9 +34,9 @@ KNOWN_FOLDER = "known"
 FOLDER = Path(__file__).resolve().parents[1] / "weights"
 """Where weights are kept unless the configuration says otherwise."""
 
-ALLOWED = (".onnx", ".dat", ".jpg", ".png", ".wav", ".js")
+ALLOWED = (".onnx", ".dat", ".jpg", ".png", ".wav", ".js", ".ttf", ".txt")
 """Formats that hold data only. Pickles (.pt, .pth, .pkl, .npy with objects) can run code and are refused. A script
-runs in the browser of who opens the console, never on this machine."""
+runs in the browser of who opens the console, never on this machine; so do typefaces (.ttf). Licences are .txt."""
 
 MAX_MEMBER = 512 * 1024 * 1024
 """No file of a manifest is larger than this: a larger member is not what was pinned."""

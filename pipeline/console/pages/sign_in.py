@@ -39,6 +39,9 @@ _FILES = {
     "upload.js": _STATIC,
     "icon.svg": _STATIC,
     "htmx.min.js": FETCHED,
+    "AtkinsonHyperlegible-Regular.ttf": FETCHED,
+    "AtkinsonHyperlegible-Bold.ttf": FETCHED,
+    "AtkinsonHyperlegible-LICENSE.txt": FETCHED,
 }
 
 
