@@ -11,7 +11,7 @@ import typer
 from pipeline import output
 from pipeline.app import App, now, user
 from pipeline.commands.common import ConfigOption, JsonOption, opened, who
-from pipeline.officer import person_rights
+from pipeline.officer import person_link, person_rights
 from pipeline.officer.actions import reason
 from pipeline.sandbox.client import MediaClient
 from pipeline.service.service import media_options
@@ -98,6 +98,39 @@ def erase(
         output.say("The log is whole." if not flaws else "The log is NOT whole: run `beeldwacht log verify`.")
     if receipt.left or flaws:
         raise typer.Exit(1)
+
+
+@app.command("link")
+def link(
+    person: str,
+    by: ByOption,
+    days: Annotated[int, typer.Option("--days", help="How long it holds, at most 90.")] = 14,
+    end: Annotated[bool, typer.Option("--end", help="End every link of this person instead.")] = False,
+    config_file: ConfigOption = None,
+    json_out: JsonOption = False,
+) -> None:
+    """Make a link for a parent, or for a pupil from 16: where am I visible, report a picture, take consent back.
+
+    It needs no account, is about one person only, and is told once. One that is made before the 16th birthday ends with
+    the day before it. Send it to nobody but who may sign for this person.
+
+    Example: beeldwacht person link P0042 --days 14 --by "A. de Boer"
+    """
+    with opened(config_file) as application:
+        actor = who(application, by)
+        if end:
+            count = application.store.links.end(now(), actor, person)
+            facts: dict[str, object] = {"person": person, "ended": count}
+        else:
+            path, expires = person_link.make(application.context, person, days, actor)
+            c = application.settings.console
+            place = c.address.rstrip("/") or f"http{'s' if c.tls_certificate else ''}://{c.host}:{c.port}"
+            facts = {"person": person, "link": place + path, "expires": expires.isoformat(timespec="minutes")}
+        application.write_log_files()
+    if json_out:
+        output.as_json(facts)
+    else:
+        output.say(f"{count} links ended." if end else f"{facts['link']} (until {facts['expires']})", "green")
 
 
 @app.command("readmit")

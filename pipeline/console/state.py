@@ -9,6 +9,7 @@ from anyio import CapacityLimiter
 from pipeline.app import App
 from pipeline.console.auth import Auth
 from pipeline.console.oidc_client import OidcClient
+from pipeline.console.own_pictures import OwnPictures
 from pipeline.console.previews import Previews
 from pipeline.console.render import Pages
 from pipeline.console.similar_faces import Memory
@@ -26,6 +27,7 @@ class Console:
         self.auth = Auth(app.store, app.context.clock, app.settings.console)
         self.pages = Pages(app.settings.school)
         self.previews = Previews(app.context)
+        self.own_pictures = OwnPictures(app.context)
         self.memory = Memory(self.previews)
         self.obligations = Obligations()
         self.for_machines = CapacityLimiter(4)
@@ -38,3 +40,4 @@ class Console:
     def close(self) -> None:
         """Let go of the child processes that decode pictures for the pages."""
         self.previews.close()
+        self.own_pictures.close()

@@ -201,7 +201,22 @@ def _readmitted(b: Body, say: Say, language: str) -> Iterator[str]:
     ) + why_given(b, language)
 
 
+def _link_made(b: Body, say: Say, _: str) -> Iterator[str]:
+    until = b["expires"][:10]
+    yield say(
+        f"link {b['link']} for {b['person']} was made, until {until}",
+        f"verwijzing {b['link']} voor {b['person']} is gemaakt, tot {until}",
+    )
+
+
+def _links_ended(b: Body, say: Say, _: str) -> Iterator[str]:
+    n = b["links"]
+    yield say(f"{n} links of {b['person']} were ended", f"{n} verwijzingen van {b['person']} zijn beëindigd")
+
+
 PEOPLE: Lines = {
+    "person.link_made": _link_made,
+    "person.links_ended": _links_ended,
     "person.stopped": _stopped,
     "person.stop_lifted": _stop_lifted,
     "person.readmitted": _readmitted,

@@ -13,6 +13,7 @@ from pipeline.store.hand_names import HandNameStore
 from pipeline.store.items import ItemStore
 from pipeline.store.log import Journal
 from pipeline.store.metrics import MetricsStore
+from pipeline.store.person_links import PersonLinkStore
 from pipeline.store.places import PlaceStore
 from pipeline.store.publications import PublicationStore
 from pipeline.store.read_models import ReadModels
@@ -52,6 +53,7 @@ class Store:
         self.spot_checks = SpotCheckStore(self.database, self.journal)
         self.read_models = ReadModels(self.database)
         self.metrics = MetricsStore(self.database)
+        self.links = PersonLinkStore(self.database, self.journal)
         self.copies = CopyStore(self.database, self.journal)
         self.stops = StopStore(self.database, self.journal)
         self.tombstones = TombstoneStore(self.database, self.journal)

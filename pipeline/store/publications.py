@@ -38,6 +38,7 @@ class Publication:
     person_id: str
     visible: bool
     reason: str
+    rendition_id: int = 0
     medium: Medium = Medium.PHOTO
     """What they appear in: a photo, the picture of a film, or its sound (`visible`: it was left as it was)."""
 
@@ -270,6 +271,7 @@ def _publication(r: Row[Any]) -> Publication:
         r.person_id,
         bool(r.visible),
         r.reason,
+        r.id,
         _medium(bool(r.sound), r.format.startswith("film")),
     )
 

@@ -28,6 +28,10 @@ PUBLIC = MACHINES | {
     "/language",
     "/oidc/login",
     "/oidc/callback",
+    "/mine/{secret}",
+    "/mine/{secret}/report",
+    "/mine/{secret}/withdraw",
+    "/mine/{secret}/{file:int}",
 }
 VALUES = {
     "item:int": "1",
@@ -39,6 +43,7 @@ VALUES = {
     "incident:int": "1",
     "person": "O",
     "key": "0" * 32,
+    "secret": "nobody",
     "style": "sticker",
     "name": "kim",
     "rest:path": "nowhere",

@@ -177,6 +177,8 @@ BODIES: dict[str, list[dict[str, Any]]] = {
         for k, m, c in (("withdrawal", "photo", "school"), ("objection", "", ""), ("restriction", "film", ""))
     ],
     "person.stop_lifted": [{"person": "P1", "stop": 3, "version": 5, "why_sealed": SHA}],
+    "person.link_made": [{"person": "P1", "link": 3, "expires": "2026-12-01T00:00:00"}],
+    "person.links_ended": [{"person": "P1", "links": 2}],
     "person.readmitted": [{"person": "P1", "why": WHY}],
     "person.exported": [{"person": "P1", "pictures": 3, "forms": 1}],
     "publication.noted": [{"note": 1, "channel": "school"}],
