@@ -26,6 +26,7 @@ from pipeline.commands import (
     models,
     person,
     publication,
+    question,
     recall,
     records,
     register,
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 app.add_typer(service.app)
 app.add_typer(log.app, name="log")
+app.add_typer(question.app, name="question")
 app.add_typer(alarms.app, name="alarms")
 app.add_typer(register.app, name="register")
 app.add_typer(models.app, name="models")

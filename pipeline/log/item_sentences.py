@@ -144,6 +144,19 @@ def _listed(value: object) -> str:
     return ", ".join(map(str, value)) or "-" if isinstance(value, list) else str(value or "-")
 
 
+def _asked(b: Body, say: Say, _: str) -> Iterator[str]:
+    yield say(f"question {b['question']} was asked", f"vraag {b['question']} is gesteld") + f": {b['why']}"
+
+
+def _answered(b: Body, say: Say, _: str) -> Iterator[str]:
+    yield say(f"question {b['question']} was answered", f"vraag {b['question']} is beantwoord") + f": {b['why']}"
+
+
+def _report_undone(b: Body, say: Say, _: str) -> Iterator[str]:
+    n = b["incident"]
+    yield say(f"report {n} was a misunderstanding", f"melding {n} was een misverstand")
+
+
 def _undone(b: Body, say: Say, _: str) -> Iterator[str]:
     yield say(f"entry {b['entry']} was undone", f"regel {b['entry']} is ongedaan gemaakt")
 
@@ -204,6 +217,9 @@ ITEMS: Lines = {
     "item.marked": _marked,
     "item.unmarked": _unmarked,
     "item.approved": _approved,
+    "question.asked": _asked,
+    "question.answered": _answered,
+    "incident.undone": _report_undone,
     "item.event_corrected": _event_corrected,
     "item.undone": _undone,
     "original.viewed": _viewed,

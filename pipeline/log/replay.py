@@ -27,7 +27,7 @@ from pipeline.rules import sound as sound_rules
 from pipeline.rules import verdicts as verdict_rules
 from pipeline.rules.reasons import HoldReason
 
-_NOT_BY_EVENT = {HoldReason.SPEAKERS_UNKNOWN, HoldReason.MAYBE_DISTANCE_LESSON}
+_NOT_BY_EVENT = {HoldReason.SPEAKERS_UNKNOWN, HoldReason.MAYBE_DISTANCE_LESSON, HoldReason.QUESTION_OPEN}
 """Reasons to hold that rest on what the log does not keep: who speaks, and what the file is called."""
 SAME_BOX = 0.5
 """The overlap (IoU) of one place in a photo."""

@@ -79,6 +79,8 @@ _PHRASES: Mapping[str, str] = MappingProxyType(
         "an officer approved it": "een functionaris keurde het goed",
         "an officer denied a person of this event": "een functionaris sprak een naam bij deze gebeurtenis tegen",
         "an officer's act covers more": "een functionaris liet meer afdekken",
+        "somebody asks whether it should go out": "iemand vraagt of dit naar buiten mag",
+        "the question about it was answered": "de vraag erover is beantwoord",
         "the event was corrected": "de activiteit is gecorrigeerd",
         "an officer's act was undone": "wat een functionaris deed, is ongedaan gemaakt",
         "an officer's act was taken back": "wat een functionaris deed, is teruggenomen",

@@ -191,6 +191,27 @@ def may_speak(context: Context, item_id: int) -> tuple[MaySpeak, ...]:
     return who_may_speak(seen, register, context.settings.channels, context.clock().date(), item.event)
 
 
+def ask(context: Context, item_id: int, by: str, text: str) -> int:
+    """Ask the officer about a file (protocol B.5). Returns the number of the question."""
+    return context.store.questions.ask(context.clock(), by, item_id, reason(text))
+
+
+def answer(context: Context, question: int, by: str, text: str, refuse: bool) -> State:
+    """Answer a question; `refuse`: the file may not go out, ever. Returns the state of the file."""
+    found = [q for q in context.store.questions.all(open_only=True) if q.id == question]
+    if refuse and found:
+        reject(context, found[0].item_id, by, text)
+    item = context.store.questions.answer(context.clock(), by, question, reason(text)).item_id
+    return item_of(context, item).state
+
+
+def undo_report(context: Context, incident: int, by: str, why: str) -> int:
+    """Close a report that was a misunderstanding; the file that it withdrew is decided again. Returns the item."""
+    item = context.store.review.undo_report(context.clock(), by, incident, reason(why))
+    carry_out(context.vault, context.store, context.clock(), by)
+    return item
+
+
 def report_problem(context: Context, item_id: int, by: str, what: str) -> bool:
     """Withdraw a published item at once, without a replacement, and open an incident (protocol A.9, A.10).
 

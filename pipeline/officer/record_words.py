@@ -183,6 +183,8 @@ def measures(s: Settings, say: Say) -> dict[str, object]:
     """What protects the data."""
     c = s.console
     look = s.detection.prove_minutes
+    roles = ", ".join(c.second_factor)
+    second = say(f"; a second factor for {roles}", f"; een tweede factor voor {roles}") if roles else ""
     return {
         say("encryption", "versleuteling"): say(
             f"originals and templates are encrypted (AES-256-GCM); keys in {key(s, say)}",
@@ -206,8 +208,8 @@ def measures(s: Settings, say: Say) -> dict[str, object]:
             "geschakelde, ondertekende regels; mensen staan erin met hun nummer",
         ),
         say("console", "console"): say(
-            f"accounts with roles; signed out after {c.idle_minutes:g} minutes, or {c.session_hours:g} hours",
-            f"accounts met rollen; uitgelogd na {c.idle_minutes:g} minuten, of na {c.session_hours:g} uur",
+            f"accounts with roles; signed out after {c.idle_minutes:g} minutes, or {c.session_hours:g} hours{second}",
+            f"accounts met rollen; uitgelogd na {c.idle_minutes:g} minuten, of na {c.session_hours:g} uur{second}",
         )
         if c.enabled
         else say("not switched on", "staat uit"),

@@ -37,7 +37,7 @@ from pipeline.log import replay
 from pipeline.people.gallery import Gallery
 from pipeline.processing.context import Context
 from pipeline.processing.film_people import FilmPeople, analysis_of, people_of
-from pipeline.processing.outcome import look_name, recorded, renditions, total
+from pipeline.processing.outcome import held_by, look_name, recorded, renditions, total
 from pipeline.redaction import film_manual_marks, film_regions, film_timeline, manual_marks, shown_stretches
 from pipeline.redaction.film_manual_marks import SAME_TRACK
 from pipeline.redaction.manual_marks import Annotation
@@ -80,7 +80,7 @@ def decide_film(item: Item, original: Path, owner: str, media_client: MediaClien
     unknown = sum(t.sure and i.result.person_id is None for t, i in zip(look.tracks, people.identities, strict=True))
     speech, sound = _hear(film, item, known, unknown, register, on, context)
     lifted = manual_marks.lifted(by_hand)
-    hold: list[str] = [r for r in verdict_rules.hold_reasons(item.event, register, item.name) if r not in lifted]
+    hold = held_by(item, register, lifted, context)
     checks: dict[str, Sequence[Check]] = {}
     drafts: list[Draft] = []
     if not hold:

@@ -36,7 +36,7 @@ from pipeline.log import replay
 from pipeline.people.gallery import SAME_BOX, Gallery, with_names
 from pipeline.processing.context import Context
 from pipeline.processing.film import decide_film, render_only_film
-from pipeline.processing.outcome import leftovers
+from pipeline.processing.outcome import held_by, leftovers
 from pipeline.processing.sound import decide_recording
 from pipeline.redaction import manual_marks
 from pipeline.redaction import regions as region_planning
@@ -145,7 +145,7 @@ def _decide(item: Item, original: Path, owner: str, media_client: MediaClient, c
     basis = replay.inputs(register, Medium.PHOTO, by_hand, before, people, covers)
     seen = _Seen(analysis, gallery, verdicts, started, on, secrets.randbits(63), names_mark, basis)
     lifted = manual_marks.lifted(by_hand)
-    hold: list[str] = [r for r in verdict_rules.hold_reasons(item.event, register, item.name) if r not in lifted]
+    hold = held_by(item, register, lifted, context)
     if hold:
         return _record(item, owner, register, seen, {}, [], hold, context)
     reach("work.judged")

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from pipeline.domain.film import Stretch
 from pipeline.domain.lifecycle import State
-from pipeline.domain.types import Check
+from pipeline.domain.types import Check, Register
 from pipeline.kill_points import reach
 from pipeline.processing.context import Context
 from pipeline.redaction.verification import failed_checks
+from pipeline.rules.reasons import HoldReason
+from pipeline.rules.verdicts import hold_reasons
 from pipeline.sandbox.answers import Product
 from pipeline.store.rows import Decision, Draft, Item
 
 Key = TypeVar("Key")
+
+
+def held_by(item: Item, register: Register, lifted: Collection[str], context: Context) -> list[str]:
+    """Why a file waits for a person, whatever is in it: its event, what it is called, or that somebody asked."""
+    reasons = list(hold_reasons(item.event, register, item.name))
+    if context.store.questions.all(item.id, open_only=True):
+        reasons.append(HoldReason.QUESTION_OPEN)
+    return [r for r in reasons if r not in lifted]
 
 
 def work_name(item: Item, channel: str) -> str:

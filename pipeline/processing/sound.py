@@ -14,10 +14,9 @@ from pipeline.domain.lifecycle import State
 from pipeline.domain.types import Analysis, Check, Medium
 from pipeline.log import replay
 from pipeline.processing.context import Context
-from pipeline.processing.outcome import recorded, renditions, total
+from pipeline.processing.outcome import held_by, recorded, renditions, total
 from pipeline.redaction import film_timeline, manual_marks
 from pipeline.rules import sound as sound_rules
-from pipeline.rules import verdicts
 from pipeline.rules.reasons import HoldReason
 from pipeline.rules.sound import recording_plan
 from pipeline.sandbox.answers import Product
@@ -56,7 +55,7 @@ def decide_recording(item: Item, original: Path, owner: str, media_client: Media
         speech = film.speech()
         found = planned(speech)
     sound = {c: p for c, p in found.items() if isinstance(p, SoundPlan)}
-    hold: list[str] = [r for r in verdicts.hold_reasons(item.event, register, item.name) if r not in lifted]
+    hold = held_by(item, register, lifted, context)
     hold += sorted({str(p) for p in found.values() if isinstance(p, HoldReason)})
     checks: dict[str, Sequence[Check]] = {}
     drafts: list[Draft] = []

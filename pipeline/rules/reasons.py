@@ -41,6 +41,7 @@ class HoldReason(StrEnum):
     PROTECTED_PERSON = "protected_person"
     SPEAKERS_UNKNOWN = "speakers_unknown"
     MAYBE_DISTANCE_LESSON = "maybe_distance_lesson"
+    QUESTION_OPEN = "question_open"
 
 
 ARTICLES: Mapping[Reason, str] = MappingProxyType(
@@ -92,6 +93,7 @@ HOLD_ARTICLES: Mapping[HoldReason, str] = MappingProxyType(
         HoldReason.PROTECTED_PERSON: SECRECY,
         HoldReason.SPEAKERS_UNKNOWN: PUBLICATION,
         HoldReason.MAYBE_DISTANCE_LESSON: "A.7",
+        HoldReason.QUESTION_OPEN: DOUBT,
     }
 )
 
@@ -254,6 +256,10 @@ _HOLD_SENTENCES: Mapping[HoldReason, tuple[str, str]] = MappingProxyType(
             "somebody whose whereabouts are secret may be in it: the officer looks first (event.toml names the groups)",
             "iemand met een geheime verblijfplaats kan erop staan: de functionaris kijkt eerst (noem de groepen in "
             "event.toml)",
+        ),
+        HoldReason.QUESTION_OPEN: (
+            "somebody asked whether it should go out, and the officer has not answered yet",
+            "iemand vroeg of dit naar buiten mag, en de functionaris heeft nog niet geantwoord",
         ),
         HoldReason.MAYBE_DISTANCE_LESSON: (
             "its name looks like a recording of a video call: if it is a distance lesson, it may not be published",

@@ -16,6 +16,7 @@ from pipeline.store.metrics import MetricsStore
 from pipeline.store.person_links import PersonLinkStore
 from pipeline.store.places import PlaceStore
 from pipeline.store.publications import PublicationStore
+from pipeline.store.questions import QuestionStore
 from pipeline.store.read_models import ReadModels
 from pipeline.store.register import RegisterStore
 from pipeline.store.retention import RetentionStore
@@ -46,6 +47,7 @@ class Store:
         self.places = PlaceStore(self.database, self.journal)
         self.review = ReviewStore(self.database, self.journal)
         self.events = EventStore(self.database, self.journal)
+        self.questions = QuestionStore(self.database, self.journal)
         self.undo = UndoStore(self.database, self.journal)
         self.accounts = AccountStore(self.database, self.journal)
         self.attempts = AttemptStore(self.database, self.journal)

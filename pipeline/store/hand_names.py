@@ -16,7 +16,7 @@ from pipeline.domain.types import Box, FaceName, JsonObject
 from pipeline.errors import BeeldwachtError
 from pipeline.kill_points import reach
 from pipeline.store.act import STAFF_ASKED, again, same_face, shown_as
-from pipeline.store.console_tables import marks
+from pipeline.store.console_tables import marks, questions
 from pipeline.store.database import Database, stamp, to_json
 from pipeline.store.log import Journal, unchanged
 from pipeline.store.recalls import TakeBack
@@ -177,15 +177,16 @@ def standing(tx: Connection, item_id: int) -> list[FaceName]:
 
 
 def mark(tx: Connection, item_id: int) -> int:
-    """A figure that grows with every act by hand that concerns an item: names, speakers, covers, denials."""
+    """A figure that grows with every act by hand that concerns an item: names, speakers, covers, denials, questions."""
     event = select(items.c.event).where(items.c.id == item_id).scalar_subquery()
     total = 0
-    for table, concerns in (
-        (face_names, face_names.c.item_id == item_id),
-        (speakers, speakers.c.item_id == item_id),
-        (marks, or_(marks.c.item_id == item_id, marks.c.event == event)),
+    for table, ended, concerns in (
+        (face_names, face_names.c.ended_at, face_names.c.item_id == item_id),
+        (speakers, speakers.c.ended_at, speakers.c.item_id == item_id),
+        (questions, questions.c.answered_at, questions.c.item_id == item_id),
+        (marks, marks.c.ended_at, or_(marks.c.item_id == item_id, marks.c.event == event)),
     ):
-        row = tx.execute(select(func.count(), func.count(table.c.ended_at)).where(concerns)).one()
+        row = tx.execute(select(func.count(), func.count(ended)).select_from(table).where(concerns)).one()
         total += int(row[0]) + int(row[1])
     return total
 

@@ -285,6 +285,21 @@ class ReadModels:
         with self._db.read() as tx:
             return [_published(r) for r in tx.execute(query.order_by(renditions.c.id.desc()).limit(limit))]
 
+    def named(self, name: str, item_id: int | None, limit: int = 10) -> list[Published]:
+        """Published files with this name in the publish folder, or of the item of this number."""
+        path = func.lower(renditions.c.path)
+        plain = name.lower().replace("%", "").replace("_", r"\_")
+        which = or_(path.like(f"%/{plain}", escape="\\"), renditions.c.item_id == (-1 if item_id is None else item_id))
+        query = (
+            select(renditions, items.c.name, items.c.event, items.c.event_facts)
+            .join(items, items.c.id == renditions.c.item_id)
+            .where(renditions.c.state == State.PUBLISHED, which)
+            .order_by(renditions.c.id.desc())
+            .limit(limit)
+        )
+        with self._db.read() as tx:
+            return [_published(r) for r in tx.execute(query)] if name else []
+
     def withdrawn(self, since: datetime, limit: int = 200) -> list[Published]:
         """Files that were published and are not any more, newest first."""
         query = (

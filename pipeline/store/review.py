@@ -25,7 +25,7 @@ from pipeline.store.database import Database, stamp, to_json
 from pipeline.store.incidents import erase_texts
 from pipeline.store.log import Journal, last_of, unchanged
 from pipeline.store.recalls import TakeBack
-from pipeline.store.tables import items, log, verdicts
+from pipeline.store.tables import items, log, places, verdicts
 
 REFUSED = "refused_by_officer"
 COVERS_MORE = "an officer's act covers more"
@@ -248,6 +248,27 @@ class ReviewStore:
             item_id = tx.execute(select(incidents.c.item_id).where(incidents.c.id == incident_id)).scalar()
             body: JsonObject = {"incident": incident_id, "why": why}
             self._journal.append(tx, now, "incident.erased", by, body, item_id)
+
+    def undo_report(self, now: datetime, by: str, incident_id: int, why: str) -> int:
+        """Close an incident that was a misunderstanding, and have its item decided again. Returns the item.
+
+        Places that it made tasks are notes again. Raises ReviewError when there is no such open incident.
+        """
+        with self._db.write() as tx:
+            row = tx.execute(select(incidents).where(incidents.c.id == incident_id)).first()
+            if row is None or row.closed_at is not None:
+                raise ReviewError(f"There is no open incident {incident_id}.", "Look at the list again.")
+            closed = {"outcome": why, "closed_by": by, "closed_at": stamp(now)}
+            tx.execute(update(incidents).where(incidents.c.id == incident_id).values(**closed))
+            tasks = places.c.item_id == row.item_id, places.c.open_since == row.opened_at, places.c.done_at.is_(None)
+            tx.execute(update(places).where(*tasks).values(open_since=None, person_id=None))
+            body: JsonObject = {"incident": incident_id, "outcome_sealed": sealed(why, row.salt)}
+            self._journal.append(tx, now, "incident.undone", by, body, row.item_id)
+            item = tx.execute(select(items).where(items.c.id == row.item_id)).one()
+            if item.state == State.WITHDRAWN:
+                queued = {"state": State.QUEUED, "attempts": 0, "interruptions": 0, "updated_at": stamp(now)}
+                tx.execute(update(items).where(items.c.id == item.id).values(**queued))
+            return int(row.item_id)
 
     # --- inside a transaction ---------------------------------------------------------------------------------
 

@@ -50,6 +50,7 @@ VALUES = {
 }
 NOT_THERE = {
     "/event",
+    "/upload/{key}/ask",
     "/review/{item:int}/film",
     "/review/{item:int}/paths",
     "/{rest:path}",

@@ -109,3 +109,38 @@ def test_a_problem_withdraws_at_once_and_opens_an_incident(school: School, app: 
     app.store.review.close_incident(app.context.clock(), "officer", incident.id, "an old address: nothing to do")
     assert app.store.review.incidents(open_only=True) == []
     assert not actions.report_problem(app.context, number, "communicator", "once more")
+
+
+def test_doubt_has_a_place_and_a_report_can_be_a_misunderstanding(school: School, app: App, samples: Path) -> None:
+    """A question holds what is not published yet; the answer lets it go, or refuses it."""
+    (school.inbox / "doubt").mkdir()
+    for name, photo in (("may.jpg", "obama2.jpg"), ("may_not.jpg", "biden.jpg")):
+        Image.open(samples / photo).convert("RGB").resize((480, 480)).save(school.inbox / "doubt" / name, quality=90)
+    (school.inbox / "doubt" / "event.toml").write_text(LESSON, encoding="utf-8")  # held: nothing is published yet
+    school.run("process", ok=False)
+    yes, no = (item(school, n) for n in ("may.jpg", "may_not.jpg"))
+    asked = [school.json("question", "ask", str(n), "Should this go out?", *BY)["question"] for n in (yes, no)]
+    school.run("event", "correct", "doubt", "--kind", "sports", *BY, "--why", "a sports day")
+    school.run("process", ok=False)
+    for number in (yes, no):
+        found = app.store.items.get(number)
+        assert found is not None and (found.state, found.reasons) == (State.HELD, ("question_open",))
+    assert [q["asked"] for q in school.json("question", "list")] == ["Should this go out?"] * 2
+    school.run("question", "answer", str(asked[0]), "his parents saw it", *BY)
+    school.run("question", "answer", str(asked[1]), "he is in distress", "--refuse", *BY)
+    school.run("process", ok=False)
+    states = {n: app.store.items.get(n).state for n in (yes, no)}  # type: ignore[union-attr]
+    assert states == {yes: State.PUBLISHED, no: State.REJECTED} and school.json("question", "list") == []
+
+    before = [p for p in school.published() if "may" in p]
+    app.store.places.note(app.context.clock(), "teacher", yes, "school", "", "the newsletter")
+    assert actions.report_problem(app.context, yes, "account:teacher", "another child, I think")
+    assert not [p for p in school.published() if "may" in p] and app.store.places.all(open_only=True)
+    (incident,) = [i for i in app.store.review.incidents(open_only=True) if i.item_id == yes]
+    school.run("question", "undo-report", str(incident.id), *BY, "--why", "it was another child")
+    school.run("process", ok=False)
+    assert [p for p in school.published() if "may" in p] == before
+    assert app.store.places.all(open_only=True) == []
+    kinds = [e["kind"] for e in school.log() if e.get("item") == yes]
+    assert {"question.asked", "question.answered", "incident.undone"} <= set(kinds)
+    assert school.json("log", "verify")["flaws"] == []

@@ -56,6 +56,7 @@ def _facts(c: Call) -> dict[str, Any]:
             else None,
         },
         "unsaid": store.read_models.count_waiting(Queue.SOUND) if c.has(OFFICER) else 0,
+        "questions": len(store.questions.all(open_only=True)) if c.has(OFFICER) else 0,
         "reminders": reminders(settings, c.console.clock().date(), c.language),
         "incidents": store.review.incidents(open_only=True),
         "recall": _recall(c),

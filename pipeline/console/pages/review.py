@@ -301,6 +301,7 @@ def _item(c: Call, number: int, status: int = 200, problem: str = "") -> Respons
         speakers=said,
         may_speak=actions.may_speak(c.console.context, number) if board else (),
         queue=queue,
+        questions=store.questions.all(number),
     )
 
 

@@ -76,13 +76,13 @@ def begin(c: Call) -> Response:
 
 def state(c: Call) -> Response:
     """How far an upload is."""
-    return _told(_own(c))
+    return _told(own(c))
 
 
 def piece(c: Call) -> Response:
     """The next piece; with the last one the file goes into the inbox."""
     store, vault, key = c.console.store.uploads, c.console.context.vault, c.request.path_params["key"]
-    found = _own(c)
+    found = own(c)
     offset = c.request.headers.get("upload-offset", "")
     if whole(offset) != found.received or found.done_at:
         return _told(found, 409)
@@ -110,7 +110,7 @@ def _room(c: Call, arriving: int, delivering: int) -> None:
         raise Refused(507, c._("There is no room for this file now. Tell the administrator."))
 
 
-def _own(c: Call) -> Upload:
+def own(c: Call) -> Upload:
     """The upload of the path, when it is one's own."""
     try:
         return c.console.store.uploads.get(c.account.id, c.request.path_params["key"])
@@ -192,6 +192,8 @@ def _outcomes(c: Call) -> list[dict[str, Any]]:
         found.append(
             {
                 "upload": one,
+                "item": item.id if item else None,
+                "questions": c.console.store.questions.all(item.id) if item else [],
                 "state": where,
                 "reasons": item.reasons if item and item.state is not State.PUBLISHED else (),
             }

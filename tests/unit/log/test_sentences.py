@@ -145,6 +145,9 @@ BODIES: dict[str, list[dict[str, Any]]] = {
             "why": WHY,
         }
     ],
+    "question.asked": [{"question": 3, "why": WHY}],
+    "question.answered": [{"question": 3, "why": WHY}],
+    "incident.undone": [{"incident": 3, "outcome_sealed": "ab"}],
     "item.undone": [{"act": "item.approved", "entry": 12}],
     "item.approved": [{"reasons": ["lesson_without_permission"], "why": WHY}],
     "original.viewed": [{}],
