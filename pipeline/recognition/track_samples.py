@@ -92,7 +92,7 @@ def dense_samples(track: Track, seen: Sequence[TrackSample], rate: float) -> tup
             chosen.append(int(good[-1]))
         else:
             late = near[away[: near.size] >= EARLIEST * reach]
-            known_here = [int(i) for i in late if int(i) in known]
+            known_here = [int(i) for i in near if int(i) in known]
             best = late if late.size else near[-1:]
             chosen.append(known_here[-1] if known_here else int(best[::-1][np.argmax(value[best[::-1]])]))
     return tuple(Sample(track.index, at) for at in chosen if at not in known)

@@ -67,3 +67,8 @@ def test_between_a_look_that_names_and_one_that_does_not_there_are_further_looks
     found = [s.at for s in asked_samples(t, [*ann(0), look_at(12, None), *ann(24)], (), False)]
     assert found and all(0 < at < 24 and at != 12 for at in found)
     assert min(found) < 12 < max(found)
+
+
+def test_looks_that_are_known_are_used_before_others_are_made() -> None:
+    known = ann(*range(0, 250, 8))
+    assert [s.at for s in dense_samples(track(range(250)), known, RATE)] == [249]
