@@ -18,6 +18,12 @@ _MODE_FILTER = 2
 _LOAD, _EQUAL, _AT_LEAST, _RETURN = 0x20, 0x15, 0x35, 0x06
 _NUMBER, _ARCHITECTURE = 0, 4  # where they stand in struct seccomp_data
 _ALLOW, _KILL, _FAIL = 0x7FFF0000, 0x80000000, 0x00050000 | errno.EPERM
+_ANY_BIT, _FIRST_ARGUMENT = 0x45, 16
+_MISSING = 0x00050000 | errno.ENOSYS
+_CLONE, _CLONE3 = {"x86_64": 56, "aarch64": 220}, 435
+_NAMESPACES = 0x7E020000
+"""Flags of clone(2): new namespaces (CLONE_NEW*). clone3 has them in memory, where no filter looks: it is "not there",
+and the C library falls back to clone."""
 _X32 = 0x40000000  # from here on: the same calls under other numbers
 
 _DENIED: dict[str, tuple[int, dict[str, int]]] = {
@@ -35,6 +41,21 @@ _DENIED: dict[str, tuple[int, dict[str, int]]] = {
             "process_vm_writev": 311,
             "pidfd_getfd": 438,
             "io_uring_setup": 425,
+            "io_uring_enter": 426,
+            "io_uring_register": 427,
+            "fsopen": 430,
+            "fsconfig": 431,
+            "fsmount": 432,
+            "fspick": 433,
+            "mount_setattr": 442,
+            "memfd_create": 319,
+            "memfd_secret": 447,
+            "shmget": 29,
+            "shmat": 30,
+            "shmctl": 31,
+            "semget": 64,
+            "msgget": 68,
+            "mq_open": 240,
             "bpf": 321,
             "perf_event_open": 298,
             "userfaultfd": 323,
@@ -79,6 +100,21 @@ _DENIED: dict[str, tuple[int, dict[str, int]]] = {
             "process_vm_writev": 271,
             "pidfd_getfd": 438,
             "io_uring_setup": 425,
+            "io_uring_enter": 426,
+            "io_uring_register": 427,
+            "fsopen": 430,
+            "fsconfig": 431,
+            "fsmount": 432,
+            "fspick": 433,
+            "mount_setattr": 442,
+            "memfd_create": 279,
+            "memfd_secret": 447,
+            "shmget": 194,
+            "shmctl": 195,
+            "shmat": 196,
+            "semget": 190,
+            "msgget": 186,
+            "mq_open": 180,
             "bpf": 280,
             "perf_event_open": 241,
             "userfaultfd": 282,
@@ -126,15 +162,24 @@ def program(machine: str) -> bytes:
         return struct.pack("=HBBI", code, yes, no, value)
 
     numbers = sorted(calls.values())
+    allow = 7 + len(numbers)  # where that step stands; then: fail, no such call, and what is looked at of a clone
+    fail, missing, cloning = allow + 1, allow + 2, allow + 3
     steps = [
         step(_LOAD, _ARCHITECTURE),
         step(_EQUAL, architecture, 1, 0),
         step(_RETURN, _KILL),
         step(_LOAD, _NUMBER),
-        step(_AT_LEAST, _X32, len(numbers) + 1, 0),
-        *(step(_EQUAL, number, len(numbers) - i, 0) for i, number in enumerate(numbers)),
+        step(_AT_LEAST, _X32, fail - 5, 0),
+        step(_EQUAL, _CLONE3, missing - 6, 0),
+        step(_EQUAL, _CLONE[machine], cloning - 7, 0),
+        *(step(_EQUAL, number, fail - (8 + i), 0) for i, number in enumerate(numbers)),
         step(_RETURN, _ALLOW),
         step(_RETURN, _FAIL),
+        step(_RETURN, _MISSING),
+        step(_LOAD, _FIRST_ARGUMENT),
+        step(_ANY_BIT, _NAMESPACES, 0, 1),
+        step(_RETURN, _FAIL),
+        step(_RETURN, _ALLOW),
     ]
     return b"".join(steps)
 

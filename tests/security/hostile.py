@@ -79,6 +79,18 @@ def attempts(request: dict[str, Any], options: dict[str, Any]) -> dict[str, Call
         "mount": lambda: _checked(_libc.mount(b"none", os.fsencode(out), b"tmpfs", 0, None)),
         "keys of the kernel": lambda: _call(250, 0, -3, 0),
         "io_uring": lambda: _call(425, 1, 0),
+        "a child in namespaces of its own": lambda: _cloned(0x10000000 | 0x00020000 | signal.SIGCHLD),
+        "a child by clone3": lambda: _call(435, 0, 0),
+        "a file system by fsopen": lambda: _call(430, b"tmpfs", 0),
+        "the settings of a file system": lambda: _call(431, -1, 0, 0, 0, 0),
+        "a mount by fsmount": lambda: _call(432, -1, 0, 0),
+        "another place for a mount": lambda: _call(429, -100, b".", -100, b"/", 0),
+        "other settings of a mount": lambda: _call(442, -100, b".", 0, 0, 0),
+        "faults of memory": lambda: _call(323, 0),
+        "programs in the kernel": lambda: _call(321, 0, 0, 0),
+        "counters of the processor": lambda: _call(298, 0, 0, -1, -1, 0),
+        "shared memory that outlives it": lambda: _call(29, 0, 1 << 20, 0o1600),
+        "a file in memory": lambda: os.memfd_create("x"),
         "more memory": lambda: resource.setrlimit(resource.RLIMIT_AS, (1 << 40, 1 << 40)),
         "larger files": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 40, 1 << 40)),
         "more open files": lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096)),
@@ -110,6 +122,13 @@ def attempts(request: dict[str, Any], options: dict[str, Any]) -> dict[str, Call
     return found
 
 
+def _cloned(flags: int) -> int:
+    child = _call(56, flags, 0, 0, 0, 0)
+    if child == 0:
+        os._exit(0)
+    return child
+
+
 def _run(*command: str) -> bytes:
     return subprocess.run(command, check=True, capture_output=True, timeout=20).stdout[:20]
 
@@ -126,7 +145,7 @@ def _read_memory(pid: int) -> int:
     return _call(310, pid, 0, 0, 0, 0, 0)
 
 
-def _call(number: int, *arguments: int) -> int:
+def _call(number: int, *arguments: int | bytes) -> int:
     if os.uname().machine != "x86_64":
         raise OSError("the numbers are those of x86_64")
     return _checked(int(_libc.syscall(number, *arguments)))
