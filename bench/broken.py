@@ -501,6 +501,11 @@ WAYS = (
         ("tests/integration/reader/test_photo_codec.py", "-k", "what_is_written"),
     ),
     Broken(
+        "a reader of media goes on to the next file after one that it refused",
+        (("pipeline/sandbox/client.py", "self._files = self._options.recycle_after", "self._files += 0"),),
+        ("tests/integration/sandbox/test_media_client.py", "-k", "after_a_file_that_it_refused"),
+    ),
+    Broken(
         "code that took over the reader of media makes namespaces by clone",
         (("pipeline/reader/seccomp.py", "step(_ANY_BIT, _NAMESPACES, 0, 1),", "step(_ANY_BIT, 0, 0, 1),"),),
         ("tests/security/test_child.py",),

@@ -66,7 +66,7 @@ class Work(_Section):
     lease_seconds: float = Field(default=300.0, ge=10)
     deadline_seconds: float = Field(default=55.0, ge=1)
     child_memory_mib: int = Field(default=4096, ge=1024)
-    recycle_after: int = Field(default=200, ge=1)
+    recycle_after: int = Field(default=20, ge=1)
     max_megapixels: int = Field(default=100, ge=1, le=200)
     max_file_mib: int = Field(default=4096, ge=1)
     keep_free_mib: int = Field(default=64, ge=0)

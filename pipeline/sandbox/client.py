@@ -54,7 +54,7 @@ class MediaClient:
         return self._talk.confined
 
     def start(self) -> None:
-        """Start the child if none runs, and replace one that has read many files. Raises ChildError."""
+        """Start the child if none runs; replace one that read many files, or refused one. Raises ChildError."""
         if self._talk.running and self._files >= self._options.recycle_after:
             self._talk.close()
         if self._talk.running:
@@ -238,6 +238,7 @@ class MediaClient:
             raise
         except ChildRefused as e:
             if e.reason != "too_large":
+                self._files = self._options.recycle_after  # the next file gets a reader that never saw this one
                 raise
             self._talk.close()  # what files leave in its memory makes the next one too large as well
             if self._files <= 1:

@@ -351,6 +351,17 @@ def test_a_child_is_replaced_after_many_files(options: MediaOptions, samples: Pa
         media_client.close()
 
 
+def test_a_child_is_replaced_after_a_file_that_it_refused(
+    media_client: MediaClient, samples: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.jpg").write_bytes((samples / "biden.jpg").read_bytes()[:2000])
+    first = pid(media_client)
+    with pytest.raises(ChildRefused):
+        media_client.analyse(tmp_path / "bad.jpg", embed=False)
+    media_client.start()
+    assert pid(media_client) != first and media_client.analyse(samples / "biden.jpg", embed=False).faces
+
+
 def test_weights_that_were_changed_do_not_load(options: MediaOptions, weights: Path, tmp_path: Path) -> None:
     data = bytearray((weights / "yunet.onnx").read_bytes())
     data[len(data) // 2] ^= 1
