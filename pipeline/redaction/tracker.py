@@ -18,6 +18,7 @@ from pipeline.domain.film import FirstPass, Track
 from pipeline.domain.types import Box, Detection
 from pipeline.redaction.association import joined, same
 from pipeline.redaction.backwards import Taken, prolong_back
+from pipeline.redaction.certainty import SECOND_ALONE
 from pipeline.redaction.holding import OVERLAP, Holder
 from pipeline.redaction.patch_follower import Grey
 from pipeline.redaction.track_buffer import TrackBuffer
@@ -32,8 +33,6 @@ DOUBT = 0.125
 HINTS = 0.5
 """Seconds between two looks of the second detector at mere hints."""
 
-SECOND_ALONE = 0.5
-"""Score from which on the second detector begins a track where the fast one saw nothing."""
 
 _APART = 0.2
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from pipeline.domain.film import Cover, Track
 from pipeline.domain.types import Analysis, Box, Check, Detection, Outline, Region
+from pipeline.redaction.certainty import SECOND_ALONE
 from pipeline.redaction.film_regions import box_at
-from pipeline.redaction.tracker import SECOND_ALONE
 
 COVERED_ENOUGH = 0.6
 """How much of the middle of a found box has to be covered: eyes, nose and mouth. Beside a cover detectors take the hair

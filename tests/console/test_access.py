@@ -38,6 +38,7 @@ VALUES = {
     "face:int": "0",
     "seq:int": "1",
     "check:int": "1",
+    "question:int": "1",
     "file:int": "1",
     "task:int": "1",
     "incident:int": "1",

@@ -22,7 +22,7 @@ from models.detection.turned import TURNS
 from models.engines.base import Detector
 from pipeline.domain.types import Box, Detection, RgbImage
 from pipeline.reader.film.fast_detector import SAME, threshold
-from pipeline.redaction.tracker import SECOND_ALONE
+from pipeline.redaction.certainty import SECOND_ALONE
 
 SECOND = DetectSettings(closer=(), turned=(), tile=768)  # CenterFace: 100 MiB for each look, in any size of film
 LYING = DetectSettings(turned_side=960, turned_threshold=0.7)

@@ -31,6 +31,7 @@ _CONFIG = Config()
 _CONFIG.set_main_option("script_location", str(Path(pipeline.store.tables.__file__).parent / "migrations"))
 EARLIER = sorted(r.revision for r in ScriptDirectory.from_config(_CONFIG).walk_revisions() if r.revision != HEAD)
 KNOWN: dict[str, list[Any]] = {
+    "stops": ["[]"] * ROWS,
     "state": ["published", "held", "queued", "failed"],
     "role": ["pupil", "guardian", "employee", "pupil"],
     "medium": ["photo", "film", "sound", "photo"],
