@@ -106,6 +106,8 @@ class _Memory:
 
 # --- proof ----------------------------------------------------------------------------------------------------
 
+_SAME_LEVELS, _SAME_PART = 14, 0.25
+"""A pixel is the original's when it differs by less (of 255); what part of them makes a place open."""
 _BLOCK = 16
 _STEADY = 40.0
 """Mean difference of a block, in levels of 255, that no encoder of ours makes."""
@@ -114,14 +116,18 @@ _COVERED = 14.0
 
 
 def uncovered(before: Frame, after: Frame, spots: Sequence[Spot]) -> list[Spot]:
-    """The covers of a frame in whose place the texture of the original is still there."""
+    """The covers of a frame in whose place the original is still there: its texture, and a quarter of its pixels.
+
+    A cover knows nothing of the face, so one of thousands resembles its texture by chance; its pixels are others then.
+    """
     first, second = planes(before)[0], planes(after)[0]
     bad = []
     for spot in spots:
         left, top, right, bottom = middle_of(spot.outline, first.shape[1], first.shape[0])
         if right <= left or bottom <= top:
             continue
-        if texture_left(first[top:bottom, left:right], second[top:bottom, left:right])[0]:
+        was, now = first[top:bottom, left:right], second[top:bottom, left:right]
+        if texture_left(was, now)[0] and float((cv2.absdiff(was, now) < _SAME_LEVELS).mean()) > _SAME_PART:
             bad.append(spot)
     return bad
 

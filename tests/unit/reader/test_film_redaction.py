@@ -205,6 +205,8 @@ def test_a_place_that_was_left_open_is_found_also_when_it_is_a_little_changed(bo
     assert uncovered(before, np.clip(luma, 0, 255).astype(np.uint8), [spot]) == [spot]
     planned = painter([still(box)]).paint(0, before)
     assert not uncovered(before, planned, [spot])
+    chance = np.clip(before.astype(np.int16) + 40, 0, 255).astype(np.uint8)  # the texture of the face, no pixel of it
+    assert not uncovered(before, chance, [spot]) and not steady(*strayed(planned, chance, [spot]))[0]
     assert not all(steady(*strayed(planned, before, [spot])))
 
 
